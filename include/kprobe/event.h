@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The events as C: one struct per row of events.def, shared by the BPF programs and user space.
+ * A struct here is exactly what the ring buffer carries and what a log's decoded block holds.
+ * All numbers are little endian (the log is written by and for x86-64).
+ *
+ * This header compiles in BPF programs too: it includes nothing but, in user space, <stdint.h>.
+ */
+#ifndef KPROBE_EVENT_H
+#define KPROBE_EVENT_H
+
+#ifdef __bpf__
+typedef __u8 kp_u8;
+typedef __u16 kp_u16;
+typedef __u32 kp_u32;
+typedef __u64 kp_u64;
+typedef __s32 kp_s32;
+typedef __s64 kp_s64;
+#else
+#include <stdint.h>
+typedef uint8_t kp_u8;
+typedef uint16_t kp_u16;
+typedef uint32_t kp_u32;
+typedef uint64_t kp_u64;
+typedef int32_t kp_s32;
+typedef int64_t kp_s64;
+#endif
+
+/* Length of a task's name with its NUL: TASK_COMM_LEN. */
+#define KP_COMM_LEN 16
+typedef char kp_comm[KP_COMM_LEN];
+
+/* The group of an event is its class for `record -e` and for the loss accounting. Append only. */
+#define KP_GROUPS(X)  \
+	X(sched, 0)   \
+	X(life, 1)    \
+	X(syscall, 2) \
+	X(payload, 3) \
+	X(signal, 4)  \
+	X(irq, 5)     \
+	X(block, 6)   \
+	X(sync, 7)    \
+	X(tcp, 8)     \
+	X(memory, 9)  \
+	X(clock, 10)  \
+	X(meta, 11)
+
+enum kp_group {
+#define X(name, number) KP_GROUP_##name = number,
+	KP_GROUPS(X)
+#undef X
+};
+#define KP_GROUP_CNT 12
+
+/* What every event begins with. */
+struct kp_hdr {
+	kp_u64 time_ns; /* CLOCK_MONOTONIC */
+	kp_u32 size;    /* of the whole event with its data and padding; a multiple of 8 */
+	kp_u16 kind;    /* KP_EV_ */
+	kp_u16 cpu;     /* CPU that wrote it, or KP_CPU_USER */
+	kp_u32 pid; /* thread group of the current task, initial pid namespace; 0: idle or none */
+	kp_u32 tid; /* the current task */
+};
+
+#define KP_CPU_USER 0xffff        /* written by the recorder itself, not by a probe */
+#define KP_DATA_MAX (64u * 1024u) /* largest data_len of any event */
+#define KP_EVENT_MAX (KP_DATA_MAX + 512u)
+
+/* kp_ev_sched_waking.ctx and kp_ev_signal_generate.ctx */
+enum {
+	KP_CTX_HARDIRQ = 1,
+	KP_CTX_SOFTIRQ = 2,
+	KP_CTX_NMI = 4,
+	KP_CTX_TIMER =
+		8, /* a timer's callback; obj is its due time, CLOCK_MONOTONIC, 0 if unknown */
+	KP_CTX_BLOCK = 16, /* completion of a block request; obj is its identity */
+	KP_CTX_NET = 32,   /* receipt of a TCP segment; the socket is named */
+};
+#define KP_CTX_IRQ (KP_CTX_HARDIRQ | KP_CTX_SOFTIRQ | KP_CTX_NMI)
+
+/* kp_ev_sched_switch.flags */
+enum { KP_SWITCH_PREEMPT = 1, KP_SWITCH_IOWAIT = 2, KP_SWITCH_THROTTLED = 4 };
+
+/* Bits of prev_state, as the kernel has them since 4.14 and as the log keeps them. */
+enum {
+	KP_TASK_INTERRUPTIBLE = 1,
+	KP_TASK_UNINTERRUPTIBLE = 2,
+	KP_TASK_STOPPED = 4,
+	KP_TASK_TRACED = 8,
+	KP_TASK_DEAD = 16 | 32 | 64, /* EXIT_DEAD, EXIT_ZOMBIE, parked is 64 */
+};
+
+/* Kinds of object behind a descriptor. */
+#define KP_OBJS(X) \
+	X(none, 0) \
+	X(file, 1) \
+	X(dir, 2)  \
+	X(chr, 3)  \
+	X(blk, 4)  \
+	X(pipe, 5) \
+	X(unix, 6) \
+	X(tcp, 7)  \
+	X(udp, 8)  \
+	X(sock, 9) \
+	X(anon, 10)
+enum kp_obj {
+#define X(name, number) KP_OBJ_##name = number,
+	KP_OBJS(X)
+#undef X
+};
+
+/* kp_ev_syscall.flags */
+enum { KP_SYSF_PAYLOAD = 1, KP_SYSF_NOENTRY = 2, KP_SYSF_INCOMPLETE = 4 };
+
+/* kp_ev_payload.dir */
+enum { KP_DIR_IN = 0, KP_DIR_OUT = 1 };
+
+/* struct pt_regs of x86-64, as signal_deliver carries it. */
+struct kp_pt_regs {
+	kp_u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs,
+		flags, sp, ss;
+};
+
+enum kp_kind {
+#define EVENT(number, name, group, tail, doc) KP_EV_##name = number,
+#define FIELD(event, type, name, ref, format, doc)
+#define END(event)
+#include "kprobe/events.def"
+#undef EVENT
+#undef FIELD
+#undef END
+	KP_EV_END /* one more than the largest kind */
+};
+
+#define KP_TYPE_u8 kp_u8
+#define KP_TYPE_u16 kp_u16
+#define KP_TYPE_u32 kp_u32
+#define KP_TYPE_u64 kp_u64
+#define KP_TYPE_s32 kp_s32
+#define KP_TYPE_s64 kp_s64
+#define KP_TYPE_comm kp_comm
+
+#define EVENT(number, name, group, tail, doc) \
+	struct kp_ev_##name {                 \
+		struct kp_hdr hdr;
+#define FIELD(event, type, name, ref, format, doc) KP_TYPE_##type name;
+#define END(event) \
+	}          \
+	;
+#include "kprobe/events.def"
+#undef EVENT
+#undef FIELD
+#undef END
+
+/* No implicit padding, and sizes that keep every event aligned. */
+#define EVENT(number, name, group, tail, doc)                                                \
+	_Static_assert(sizeof(struct kp_ev_##name) % 8 == 0, #name ": not a multiple of 8"); \
+	_Static_assert(sizeof(struct kp_ev_##name) == sizeof(struct kp_hdr)
+#define FIELD(event, type, name, ref, format, doc) +sizeof(KP_TYPE_##type)
+#define END(event) , #event ": the compiler added padding");
+#include "kprobe/events.def"
+#undef EVENT
+#undef FIELD
+#undef END
+
+/* The data behind the fixed part of event `ev` of kind `name`. */
+#define KP_TAIL(ev) ((const unsigned char *)((ev) + 1))
+
+/* Rounds an event's size up to the alignment of the stream. */
+#define KP_ALIGN8(len) (((len) + 7u) & ~7u)
+
+/*
+ * IPv6 addresses are folded to 32 bits, network order: an IPv4-mapped address to its IPv4 address,
+ * any other to the exclusive or of its four words. Enough to match both ends of a connection on one
+ * host, not enough to print; w holds the four words as in memory.
+ */
+static inline kp_u32 kp_fold6(kp_u32 w0, kp_u32 w1, kp_u32 w2, kp_u32 w3)
+{
+	return !w0 && !w1 && w2 == 0xffff0000u ? w3 : w0 ^ w1 ^ w2 ^ w3;
+}
+
+#endif

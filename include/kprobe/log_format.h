@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The bytes of a log on disk. kprobe-log(5) says the same in prose.
+ *
+ *   DIR/BOOT-ID/SEQUENCE.kpl     SEQUENCE: 8 decimal digits, growing
+ *
+ *   segment  = kp_seg_hdr, header text (seg.text_len bytes), block*
+ *   block    = kp_block_hdr, payload (block.stored_len bytes)
+ *
+ * All numbers are little endian. The header text is JSON: node, boot id, kernel, options, and the
+ * schema (every kind with its fields' names and types), so that a log stays readable when
+ * events.def has grown. A block belongs to one stream (the rings of one CPU, or the recorder
+ * itself), decodes alone, and holds whole events; within a stream blocks and events are in the
+ * order of the ring.
+ */
+#ifndef KPROBE_LOG_FORMAT_H
+#define KPROBE_LOG_FORMAT_H
+
+#include "kprobe/event.h"
+
+#define KP_LOG_VERSION 1
+#define KP_SEG_MAGIC 0x3147455350524b7fULL /* "\x7fKRPSEG1" */
+#define KP_BLOCK_MAGIC 0x314b4c42u         /* "BLK1" */
+
+/* Largest raw length of a block, and so of what a reader must be ready to allocate. */
+#define KP_BLOCK_RAW_MAX (256u * 1024u)
+/* Largest header text. */
+#define KP_SEG_TEXT_MAX (1024u * 1024u)
+
+/* kp_block_hdr.codec: how the events became the stored bytes. */
+enum kp_codec {
+	KP_CODEC_RAW = 0,        /* structs as in memory */
+	KP_CODEC_DELTA = 1,      /* delta-varint over the descriptors */
+	KP_CODEC_DELTA_ZLIB = 2, /* the same, then deflate (RFC 1950), level 1 */
+				 /* 3 is kept for delta-varint and zstd */
+};
+
+struct kp_seg_hdr {
+	kp_u64 magic;
+	kp_u32 version;
+	kp_u32 text_len;
+	kp_u64 salt;        /* random; every block of the segment repeats it */
+	kp_u64 sequence;    /* number of the segment in its boot */
+	kp_u64 realtime_ns; /* CLOCK_REALTIME at creation */
+	kp_u64 time_ns;     /* CLOCK_MONOTONIC at the same moment */
+	kp_u32 text_crc;    /* CRC-32C of the header text */
+	kp_u32 crc;         /* CRC-32C of this header with crc = 0 */
+};
+
+struct kp_block_hdr {
+	kp_u32 magic;
+	kp_u16 version;
+	kp_u8 codec;
+	kp_u8 pad;
+	kp_u64 salt;
+	kp_u64 sequence; /* number of the block in its segment, from 0 */
+	kp_u64 first_ns; /* smallest and largest time_ns of its events */
+	kp_u64 last_ns;
+	kp_u32 event_cnt;
+	kp_u32 raw_len;    /* length of the events as structs */
+	kp_u32 stored_len; /* length of the payload behind this header */
+	kp_u32 stream;     /* CPU, or KP_CPU_USER for the recorder's own events */
+	kp_u32 prev_crc;   /* payload_crc of the segment's block before; text_crc for the first */
+	kp_u32 payload_crc;
+	kp_u64 lost[KP_GROUP_CNT]; /* lost on this stream since the recorder's start, per group */
+	kp_u32 reserved;
+	kp_u32 crc; /* CRC-32C of this header with crc = 0 */
+};
+
+_Static_assert(sizeof(struct kp_seg_hdr) == 56, "segment header");
+_Static_assert(sizeof(struct kp_block_hdr) == 72 + 8 * KP_GROUP_CNT, "block header");
+
+#endif

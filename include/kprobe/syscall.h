@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a row of syscalls.def says, as data that both the BPF programs (through a map) and user
+ * space read. The rows themselves are in the event layer: kp_syscall_get().
+ */
+#ifndef KPROBE_SYSCALL_H
+#define KPROBE_SYSCALL_H
+
+#include "kprobe/event.h"
+
+/* Numbers of x86-64 system calls are below this. */
+#define KP_SYSCALL_MAX 512
+#define KP_ARG_MAX 6
+
+/* What replay does with a call. */
+enum kp_action {
+	KP_ACT_NONE,    /* no such call in the table */
+	KP_ACT_EMULATE, /* not run: result and outputs from the log, inputs compared */
+	KP_ACT_EXECUTE, /* run in the tracee with the recorded result forced */
+	KP_ACT_SPECIAL, /* code of its own in src/replay */
+	KP_ACT_REFUSE,  /* cannot be replayed; the recorder warns */
+};
+
+/* How an argument prints, and, for KP_ARG_BUF, how its bytes are found. */
+enum kp_arg_type {
+	KP_ARG_NONE,
+	KP_ARG_INT,  /* signed decimal */
+	KP_ARG_UINT, /* unsigned decimal */
+	KP_ARG_HEX,
+	KP_ARG_FD,
+	KP_ARG_SIG,
+	KP_ARG_PTR, /* an address whose target is not captured */
+	KP_ARG_BUF,
+};
+
+/* How many bytes a KP_ARG_BUF has. Except for ALWAYS and STR only captured if the call succeeded.
+ */
+enum kp_len_rule {
+	KP_LEN_NONE,
+	KP_LEN_FIXED,  /* unit bytes */
+	KP_LEN_ALWAYS, /* unit bytes, even when the call failed */
+	KP_LEN_RET,    /* result × unit */
+	KP_LEN_ARG,    /* args[len_arg] × unit */
+	KP_LEN_BITS,   /* ⌈args[len_arg] / 64⌉ × 8 (fd_set) */
+	KP_LEN_PAGES,  /* ⌈args[len_arg] / 4096⌉ (mincore) */
+	KP_LEN_U32AT,  /* the u32 to which args[len_arg] points, at exit (socklen_t); it is captured
+			  too */
+	KP_LEN_STR,    /* up to and with the NUL, at most 4096; even when the call failed */
+	KP_LEN_IOV,    /* iovec[args[len_arg]], result bytes in all, each an own payload */
+	KP_LEN_MSG, /* struct msghdr: name, iovecs (result bytes in all), control, the header itself
+		     */
+	KP_LEN_MMSG,    /* struct mmsghdr[result] */
+	KP_LEN_COMMAND, /* by args[1] (ioctl, fcntl) or args[0] (prctl): code of its own */
+};
+
+struct kp_arg {
+	kp_u8 type;    /* KP_ARG_ */
+	kp_u8 rule;    /* KP_LEN_, for KP_ARG_BUF */
+	kp_u8 dir;     /* 1 << KP_DIR_IN | 1 << KP_DIR_OUT */
+	kp_u8 len_arg; /* argument that holds the length, the count or its address */
+	kp_u32 unit;
+};
+
+/* The part of a row that the BPF programs need. */
+struct kp_syscall_rule {
+	struct kp_arg args[KP_ARG_MAX];
+};
+
+struct kp_syscall {
+	const char *name;
+	enum kp_action action;
+	const char *arg_names[KP_ARG_MAX];
+	struct kp_syscall_rule rule;
+};
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What events.def says, as data: descriptors of kinds and fields, and what is generated from them:
+ * validation, printing, the SQLite DDL, the schema in a log's header.
+ */
+#ifndef KP_EVENT_EVENT_H
+#define KP_EVENT_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "kprobe/event.h"
+
+enum kp_type { KP_T_u8, KP_T_u16, KP_T_u32, KP_T_u64, KP_T_s32, KP_T_s64, KP_T_comm };
+
+enum kp_ref {
+	KP_REF_NONE,
+	KP_REF_TASK,
+	KP_REF_PROC,
+	KP_REF_FILE,
+	KP_REF_SOCK,
+	KP_REF_CPU,
+	KP_REF_RQ,
+	KP_REF_ADDR
+};
+
+enum kp_format {
+	KP_F_DEC,
+	KP_F_HEX,
+	KP_F_NS,
+	KP_F_TIME,
+	KP_F_BYTES,
+	KP_F_IPV4,
+	KP_F_PORT,
+	KP_F_SIG,
+	KP_F_ERR,
+	KP_F_SYSNR,
+	KP_F_OBJ,
+	KP_F_STATE,
+	KP_F_TCPSTATE,
+	KP_F_CTX,
+	KP_F_COMM
+};
+
+enum kp_tail { KP_TAIL_NONE, KP_TAIL_STR, KP_TAIL_ARGV, KP_TAIL_BYTES };
+
+struct kp_field {
+	const char *name;
+	const char *doc;
+	uint16_t offset; /* in the struct */
+	uint8_t type;    /* enum kp_type */
+	uint8_t len;     /* bytes */
+	uint8_t ref;     /* enum kp_ref */
+	uint8_t format;  /* enum kp_format */
+};
+
+struct kp_event_desc {
+	const char *name;
+	const char *doc;
+	uint16_t kind;
+	uint16_t struct_len; /* fixed part with header */
+	uint8_t group;
+	uint8_t tail; /* enum kp_tail */
+	uint8_t field_cnt;
+	const struct kp_field *fields; /* without the header's */
+};
+
+/* Descriptor of a kind, or NULL. */
+const struct kp_event_desc *kp_event_get(unsigned kind);
+const struct kp_event_desc *kp_event_find(const char *name);
+const char *kp_group_name(unsigned group); /* NULL if there is none */
+int kp_group_find(const char *name);       /* number, or -ENOENT */
+
+/* Value of an integer field, sign-extended to 64 bits. */
+uint64_t kp_event_value(const struct kp_hdr *event, const struct kp_field *field);
+
+/* data_len of an event with a tail; 0 for one without. */
+uint32_t kp_event_data_len(const struct kp_hdr *event);
+
+/*
+ * Whether avail bytes at event hold one valid event: known kind, size within avail and fitting the
+ * kind and its data_len, comm fields and padding in order. 0, or -EBADMSG with err set.
+ */
+int kp_event_validate(const void *event, size_t avail, struct kp_err *err);
+
+/* One line of text without newline; time is printed relative to base_ns if that is not 0. */
+void kp_event_print_text(const struct kp_hdr *event, uint64_t base_ns, struct kp_buf *out);
+
+/* One JSON object: every header field and field by name, data as a string or, for bytes, base64. */
+void kp_event_print_json(const struct kp_hdr *event, struct kp_buf *out);
+
+/* CREATE TABLE statements, one table ev_<name> per kind. */
+void kp_event_print_ddl(struct kp_buf *out);
+
+/* The schema as a JSON array, for a log's header. */
+void kp_event_print_schema(struct kp_buf *out);
+
+#endif

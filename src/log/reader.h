@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reads a log, all segments of one boot as one stream of events in the order of time. The bytes are
+ * taken as hostile: every length is checked before use, every event validated. A torn end or a
+ * damaged block is not an error: reading goes on behind it and the gap is listed.
+ */
+#ifndef KP_LOG_READER_H
+#define KP_LOG_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "kprobe/log_format.h"
+
+struct kp_log_reader;
+
+/* What to read; zero-initialised: everything. */
+struct kp_log_filter {
+	uint64_t from_ns; /* CLOCK_MONOTONIC; events before it are skipped */
+	uint64_t to_ns;   /* events after it are skipped; 0: no end */
+	uint64_t kinds;   /* bit 1 << kind for each wanted kind; 0: all (kinds are below 64) */
+};
+
+/* A part of the log that could not be read. */
+struct kp_log_gap {
+	char *file;       /* path of the segment */
+	uint64_t offset;  /* first byte that is not part of a good block */
+	uint64_t len;     /* bytes skipped */
+	uint64_t from_ns; /* events between these times may be missing: last time before the gap in
+			     the segment, and first after it; 0: unknown */
+	uint64_t to_ns;
+	bool torn;       /* at the end of its segment: an interrupted write rather than damage */
+	const char *why; /* static text */
+};
+
+struct kp_log_info {
+	const char *dir;  /* the boot's folder that is read */
+	const char *node; /* name of the host; "" if no header was readable */
+	const char *boot_id;
+	const char *options_json;
+	uint64_t first_ns; /* smallest and largest time of any readable block, CLOCK_MONOTONIC */
+	uint64_t last_ns;
+	uint64_t start_realtime_ns; /* CLOCK_REALTIME when the first segment began … */
+	uint64_t start_time_ns;     /* … and CLOCK_MONOTONIC at that moment */
+	size_t segment_cnt;
+	size_t block_cnt;
+	uint64_t event_cnt;          /* by the block headers */
+	uint64_t lost[KP_GROUP_CNT]; /* by the block headers: the sum over streams and recorder runs
+				      */
+	const struct kp_log_gap *gaps; /* damage found so far; complete once all was read */
+	size_t gap_cnt;
+};
+
+/*
+ * Opens a log. path is the directory given to `record -o` (the newest boot is read), a boot's
+ * folder, or one segment file. Errors: -ENOENT when there is no log, -EBADMSG when no segment's
+ * header is readable, other -errno.
+ */
+int kp_log_open(const char *path, const struct kp_log_filter *filter,
+		struct kp_log_reader **ret_reader, struct kp_err *err);
+
+/*
+ * The next event in the order of time. Returns 1 and sets *ret_event (valid until the next call on
+ * this reader, 8-byte aligned, layout of this program's events.def whatever schema the log has), 0
+ * at the end, or a negative errno. Events of one stream never change their order: one that an
+ * interrupt wrote microseconds early comes where the stream has it.
+ */
+int kp_log_next(struct kp_log_reader *reader, const struct kp_hdr **ret_event, struct kp_err *err);
+
+/* Begins again from the first event that the filter lets through. */
+int kp_log_rewind(struct kp_log_reader *reader, struct kp_err *err);
+
+/* Valid until the reader is closed; gaps and first/last grow as reading goes on. */
+const struct kp_log_info *kp_log_get_info(struct kp_log_reader *reader);
+
+void kp_log_reader_free(struct kp_log_reader *reader);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Writes a log. One writer per directory and boot at a time (an advisory lock makes it so). Not
+ * thread-safe, except that kp_log_sync may run beside the other calls.
+ */
+#ifndef KP_LOG_WRITER_H
+#define KP_LOG_WRITER_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "kprobe/log_format.h"
+
+struct kp_log_writer;
+
+struct kp_log_options {
+	const char *node;         /* name of this host in the log; NULL: gethostname */
+	const char *options_json; /* what the recorder was told, a JSON object; NULL: {} */
+	uint64_t segment_len;     /* bytes after which a segment is sealed; 0: 64 MiB */
+	enum kp_codec codec;
+	/* Called when a new segment was begun, the first included, so that the recorder can write
+	 * the snapshot that lets the segment be read alone. May append. */
+	void (*on_segment)(struct kp_log_writer *writer, void *arg);
+	void *on_segment_arg;
+};
+
+/*
+ * Opens dir for writing: makes it (0700) and its boot's folder when missing, recovers what an
+ * earlier writer left torn (truncated to the last whole block, and a `recovery` event written that
+ * says so), and begins a new segment (0600). Errors: -errno; -EBUSY when another recorder writes
+ * there.
+ */
+int kp_log_create(const char *dir, const struct kp_log_options *options,
+		  struct kp_log_writer **ret_writer, struct kp_err *err);
+
+/*
+ * Appends events of one stream: `events` is a run of whole, valid events of len bytes, at most
+ * KP_BLOCK_RAW_MAX; it becomes one block and one pwrite. lost: cumulative counts per group of this
+ * stream. On -ENOSPC and other errors nothing of the block remains in the file, and the writer can
+ * be used again.
+ */
+int kp_log_append(struct kp_log_writer *writer, uint32_t stream, const void *events, uint32_t len,
+		  const uint64_t lost[KP_GROUP_CNT], struct kp_err *err);
+
+/* fdatasync of what was appended before the call. */
+int kp_log_sync(struct kp_log_writer *writer, struct kp_err *err);
+
+/* Bytes written to the log so far, headers included. */
+uint64_t kp_log_written(const struct kp_log_writer *writer);
+
+/* Syncs and closes; frees writer also on error. NULL is fine. */
+int kp_log_close(struct kp_log_writer *writer, struct kp_err *err);
+
+#endif
