@@ -41,6 +41,7 @@ struct kp_command {
 	const char *usage;   /* lines after "usage: kprobe ", each ended by \n */
 	const char *limits;  /* what does not work yet, for the end of --help; NULL: nothing */
 	const struct kp_option *options; /* ended by long_name NULL; --help and --color are added */
+	bool stop_at_operand; /* the first operand ends the options (record COMMAND …) */
 	int (*run)(int argc, char **argv); /* argv[0] is the subcommand; returns kp_exit */
 };
 
@@ -48,20 +49,35 @@ struct kp_command {
 extern const struct kp_command *const kp_commands[];
 
 /*
- * Parses argv against command->options, with --help handled, "--" and the first non-option ending
- * the options if stop_at_operand (record -- COMMAND), else operands may stand between options. For
- * each option given calls set(index in options, value or NULL, arg); then for variables from the
- * environment and lines of /etc/kprobe/config ("record.output = DIR") whose flag was absent.
- * Returns the number of operands, moved to argv[1…]; or a negative number: exit status is
- * -result - 1 (so that --help, status 0, is -1), message printed.
+ * Takes one option: its index in command->options and its value (NULL for a flag). A negative errno
+ * with err set stops the parse as wrong usage.
  */
 typedef int (*kp_option_fn)(int index, const char *value, void *arg, struct kp_err *err);
+
+/*
+ * Parses argv[1…] against command->options and calls set for each option given; then for each
+ * option that was absent, from its environment variable, or from the line "COMMAND.OPTION = VALUE"
+ * of /etc/kprobe/config (KPROBE_CONFIG names another file; a flag's value is yes or no).
+ * --help prints and ends. "--" ends the options. Returns the number of operands, moved to argv[1…]
+ * in their order; when the command must not run, -1 - status with status a kp_exit, the message
+ * printed.
+ */
 int kp_cli_parse(const struct kp_command *command, int argc, char **argv, kp_option_fn set,
 		 void *arg);
+
+/* Whether to colour what goes to out: --color, NO_COLOR, and whether out is a terminal. */
+bool kp_cli_color(FILE *out);
 
 /* "kprobe: TEXT" to stderr. */
 void kp_cli_error(const struct kp_err *err);
 void kp_cli_help(const struct kp_command *command, FILE *out);
+
+/*
+ * The options that every subcommand has (--color, --help) behind its own: calls fn for each, own
+ * ones first, so that help, completions and man pages list the same.
+ */
+void kp_cli_each_option(const struct kp_command *command,
+			void (*fn)(const struct kp_option *option, void *arg), void *arg);
 
 /* Exit status for a negative errno of the lower layers. */
 int kp_cli_status(int code);

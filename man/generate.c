@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Writes what is derived from the tables at build time: the option list of a man page, the event
+ * and system call lists, shell completions.
+ *
+ *   generate man PAGE.in        the page with @OPTIONS COMMAND@, @EVENTS@, @SYSCALLS@, @VERSION@
+ * filled in generate bash|zsh|fish      a completion script
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "event/event.h"
+#include "event/syscall.h"
+
+/* Text as an argument or a line of roff. */
+static void roff(const char *text)
+{
+	if (*text == '.' || *text == '\'')
+		fputs("\\&", stdout);
+	for (; *text; text++)
+		if (*text == '\\')
+			fputs("\\e", stdout);
+		else if (*text == '-')
+			fputs("\\-", stdout);
+		else
+			putchar(*text);
+}
+
+static void man_option(const struct kp_option *o, void *arg)
+{
+	(void)arg;
+	printf(".It ");
+	if (o->short_name) {
+		printf("Fl %c", o->short_name);
+		if (o->arg)
+			printf(" Ar %s", o->arg);
+		printf(" , ");
+	}
+	printf("Fl \\-%s", o->long_name);
+	if (o->arg)
+		printf(" Ns = Ns Ar %s", o->arg);
+	putchar('\n');
+	putchar(toupper((unsigned char)o->help[0]));
+	roff(o->help + 1);
+	printf(".\n");
+	if (o->values) {
+		printf("One of\n");
+		roff(o->values);
+		printf(".\n");
+	}
+	if (o->repeat)
+		printf("May be repeated.\n");
+	if (o->env)
+		printf("Default from\n.Ev %s .\n", o->env);
+}
+
+static const struct kp_command *find_command(const char *name, size_t len)
+{
+	for (const struct kp_command *const *c = kp_commands; *c; c++)
+		if (strlen((*c)->name) == len && !strncmp((*c)->name, name, len))
+			return *c;
+	return NULL;
+}
+
+static void man_events(void)
+{
+	const struct kp_event_desc *d;
+
+	for (unsigned kind = 0; kind < KP_EV_END; kind++) {
+		d = kp_event_get(kind);
+		if (!d)
+			continue;
+		printf(".Ss %s\n.Pq number %u, group %s\n", d->name, kind, kp_group_name(d->group));
+		roff(d->doc);
+		printf("\n.Bl -tag -width Ds -compact\n");
+		for (unsigned i = 0; i < d->field_cnt; i++) {
+			printf(".It Va %s\n", d->fields[i].name);
+			roff(d->fields[i].doc);
+			putchar('\n');
+		}
+		printf(".El\n");
+	}
+}
+
+static void man_syscalls(void)
+{
+	static const char *const actions[] = {"", "emulated", "executed", "special", "refused"};
+	const struct kp_syscall *s;
+
+	printf(".Bl -column -compact \"remap_file_pages_xx\" \"999\" \"emulated\"\n");
+	for (unsigned nr = 0; nr < KP_SYSCALL_MAX; nr++) {
+		s = kp_syscall_get(nr);
+		if (s)
+			printf(".It %s Ta %u Ta %s\n", s->name, nr, actions[s->action]);
+	}
+	printf(".El\n");
+}
+
+static int man_page(const char *path)
+{
+	const struct kp_command *command;
+	FILE *in = fopen(path, "re");
+	char line[4096];
+	size_t len;
+
+	if (!in)
+		return perror(path), 1;
+	while (fgets(line, sizeof(line), in)) {
+		len = strcspn(line + (strlen(line) > 9 ? 9 : 0), "@");
+		if (!strncmp(line, "@OPTIONS ", 9) && (command = find_command(line + 9, len))) {
+			printf(".Bl -tag -width Ds\n");
+			kp_cli_each_option(command, man_option, NULL);
+			printf(".El\n");
+		} else if (!strncmp(line, "@EVENTS@", 8)) {
+			man_events();
+		} else if (!strncmp(line, "@SYSCALLS@", 10)) {
+			man_syscalls();
+		} else if (*line == '@') {
+			fprintf(stderr, "%s: unknown line: %s", path, line);
+			return 1;
+		} else {
+			fputs(line, stdout);
+		}
+	}
+	fclose(in);
+	return 0;
+}
+
+static void bash_words(const struct kp_option *o, void *arg)
+{
+	(void)arg;
+	if (o->short_name)
+		printf("-%c ", o->short_name);
+	printf("--%s ", o->long_name);
+}
+
+static void bash_values(const struct kp_option *o, void *arg)
+{
+	(void)arg;
+	if (!o->arg)
+		return;
+	printf("\t\t");
+	if (o->short_name)
+		printf("-%c|", o->short_name);
+	printf("--%s)\n", o->long_name);
+	if (o->values) {
+		printf("\t\t\tCOMPREPLY=($(compgen -W '");
+		for (const char *v = o->values; *v; v++)
+			putchar(*v == '|' ? ' ' : *v);
+		printf("' -- \"$cur\"))\n");
+	} else {
+		printf("\t\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n");
+	}
+	printf("\t\t\treturn ;;\n");
+}
+
+static void bash(void)
+{
+	printf("# bash completion for kprobe; generated from the option tables\n"
+	       "_kprobe()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} "
+	       "prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+	       "\tCOMPREPLY=()\n\tif [ \"$COMP_CWORD\" = 1 ]; then\n\t\tCOMPREPLY=($(compgen -W '");
+	for (const struct kp_command *const *c = kp_commands; *c; c++)
+		printf("%s ", (*c)->name);
+	printf("' -- \"$cur\"))\n\t\treturn\n\tfi\n\tcase ${COMP_WORDS[1]} in\n");
+	for (const struct kp_command *const *c = kp_commands; *c; c++) {
+		printf("\t%s)\n\t\tcase $prev in\n", (*c)->name);
+		kp_cli_each_option(*c, bash_values, NULL);
+		printf("\t\tesac\n\t\tif [[ $cur == -* ]]; then\n\t\t\tCOMPREPLY=($(compgen -W '");
+		kp_cli_each_option(*c, bash_words, NULL);
+		printf("' -- \"$cur\"))\n\t\telse\n\t\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n"
+		       "\t\tfi ;;\n");
+	}
+	printf("\tesac\n}\ncomplete -o filenames -F _kprobe kprobe\n");
+}
+
+/* Text within single quotes of zsh or fish; brackets and colons are special to _arguments. */
+static void quoted(const char *text, const char *special)
+{
+	for (; *text; text++) {
+		if (*text == '\'')
+			fputs("'\\''", stdout);
+		else if (strchr(special, *text))
+			printf("\\%c", *text);
+		else
+			putchar(*text);
+	}
+}
+
+static void zsh_spec(const struct kp_option *o, const char *dashes, const char *name)
+{
+	printf("\t\t\t'%s%s%s%s[", o->repeat ? "*" : "", dashes, name,
+	       o->arg ? (dashes[1] ? "=" : "+") : "");
+	quoted(o->help, "[]:\\");
+	putchar(']');
+	if (o->arg) {
+		printf(":%s:", o->arg);
+		if (o->values) {
+			putchar('(');
+			for (const char *v = o->values; *v; v++)
+				putchar(*v == '|' ? ' ' : *v);
+			putchar(')');
+		} else {
+			printf("_files");
+		}
+	}
+	printf("' \\\n");
+}
+
+static void zsh_option(const struct kp_option *o, void *arg)
+{
+	const char shorts[2] = {o->short_name, '\0'};
+
+	(void)arg;
+	if (o->short_name)
+		zsh_spec(o, "-", shorts);
+	zsh_spec(o, "--", o->long_name);
+}
+
+static void zsh(void)
+{
+	printf("#compdef kprobe\n# generated from the option tables\n"
+	       "_kprobe()\n{\n\tlocal -a commands\n\tcommands=(\n");
+	for (const struct kp_command *const *c = kp_commands; *c; c++) {
+		printf("\t\t'%s:", (*c)->name);
+		quoted((*c)->summary, ":\\");
+		printf("'\n");
+	}
+	printf("\t)\n\tif (( CURRENT == 2 )); then\n\t\t_describe command "
+	       "commands\n\t\treturn\n\tfi\n"
+	       "\tshift words\n\t(( CURRENT-- ))\n\tcase $words[1] in\n");
+	for (const struct kp_command *const *c = kp_commands; *c; c++) {
+		printf("\t%s)\n\t\t_arguments -s \\\n", (*c)->name);
+		kp_cli_each_option(*c, zsh_option, NULL);
+		printf("\t\t\t'*:file:_files' ;;\n");
+	}
+	printf("\tesac\n}\n_kprobe \"$@\"\n");
+}
+
+static void fish_option(const struct kp_option *o, void *arg)
+{
+	printf("complete -c kprobe -n '__fish_seen_subcommand_from %s' -l %s", (const char *)arg,
+	       o->long_name);
+	if (o->short_name)
+		printf(" -s %c", o->short_name);
+	if (o->arg)
+		printf(" -r");
+	if (o->values) {
+		printf(" -f -a '");
+		for (const char *v = o->values; *v; v++)
+			putchar(*v == '|' ? ' ' : *v);
+		putchar('\'');
+	}
+	printf(" -d '");
+	quoted(o->help, "\\");
+	printf("'\n");
+}
+
+static void fish(void)
+{
+	printf("# fish completion for kprobe; generated from the option tables\n");
+	for (const struct kp_command *const *c = kp_commands; *c; c++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "%s", (*c)->name);
+		printf("complete -c kprobe -n __fish_use_subcommand -f -a %s -d '", name);
+		quoted((*c)->summary, "\\");
+		printf("'\n");
+		kp_cli_each_option(*c, fish_option, name);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(what, "man") && argc == 3)
+		return man_page(argv[2]);
+	if (!strcmp(what, "bash"))
+		bash();
+	else if (!strcmp(what, "zsh"))
+		zsh();
+	else if (!strcmp(what, "fish"))
+		fish();
+	else
+		return fprintf(stderr, "usage: generate man PAGE.in | bash | zsh | fish\n"), 2;
+	return 0;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ * Values of options: sizes, durations, numbers, moments.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/cli.h"
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+static const struct unit size_units[] = {
+	{"", 1},           {"B", 1}, {"K", 1u << 10}, {"M", 1u << 20}, {"G", 1u << 30},
+	{"T", 1ull << 40}, {0},
+};
+
+static const struct unit time_units[] = {
+	{"ns", 1},
+	{"us", 1000},
+	{"ms", 1000000},
+	{"s", 1000000000},
+	{"", 1000000000},
+	{"m", 60000000000},
+	{"h", 3600000000000},
+	{"d", 86400000000000},
+	{0},
+};
+
+static int parse_unit(const char *text, const struct unit *units, const char *example,
+		      uint64_t *ret_value, struct kp_err *err)
+{
+	unsigned long long number;
+	char *end;
+
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (isdigit((unsigned char)*text) && !errno)
+		for (const struct unit *u = units; u->name; u++)
+			if (!strcasecmp(end, u->name) && number <= UINT64_MAX / u->factor) {
+				*ret_value = number * u->factor;
+				return 0;
+			}
+	return kp_err_set(err, -EINVAL, "'%s' is not of the form %s", text, example);
+}
+
+int kp_parse_size(const char *text, uint64_t *ret_bytes, struct kp_err *err)
+{
+	return parse_unit(text, size_units, "4096, 64K, 16M or 2G", ret_bytes, err);
+}
+
+int kp_parse_duration(const char *text, uint64_t *ret_ns, struct kp_err *err)
+{
+	return parse_unit(text, time_units, "500us, 100ms, 5s, 10m or 2h", ret_ns, err);
+}
+
+int kp_parse_u32(const char *text, uint32_t *ret_value, struct kp_err *err)
+{
+	unsigned long number;
+	char *end;
+
+	errno = 0;
+	number = strtoul(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end || errno || number > UINT32_MAX)
+		return kp_err_set(err, -EINVAL, "'%s' is not a number below 2^32", text);
+	*ret_value = (uint32_t)number;
+	return 0;
+}
+
+/* ".123" → 123000000; digits past the ninth are dropped. Advances *at behind the digits. */
+static uint64_t parse_fraction(const char **at)
+{
+	uint64_t ns = 0, scale = 100000000;
+
+	if (**at != '.' || !isdigit((unsigned char)(*at)[1]))
+		return 0;
+	for ((*at)++; isdigit((unsigned char)**at); (*at)++, scale /= 10)
+		ns += (uint64_t)(**at - '0') * scale;
+	return ns;
+}
+
+/* "Z", "+02:00", "-0530" or "" (UTC) → seconds east; false if it is none of these. */
+static bool parse_zone(const char *text, long *ret_east)
+{
+	int hours, minutes, used = 0;
+
+	*ret_east = 0;
+	if (!*text || !strcmp(text, "Z") || !strcmp(text, "z"))
+		return true;
+	if ((*text != '+' && *text != '-') ||
+	    (sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &used) != 2 &&
+	     sscanf(text + 1, "%2d%2d%n", &hours, &minutes, &used) != 2) ||
+	    text[1 + used] || hours > 23 || minutes > 59 || hours < 0 || minutes < 0)
+		return false;
+	*ret_east = (hours * 60L + minutes) * 60 * (*text == '-' ? -1 : 1);
+	return true;
+}
+
+static int parse_rfc3339(const char *text, uint64_t *ret_realtime_ns)
+{
+	struct tm tm = {0};
+	const char *at = strptime(text, "%Y-%m-%d", &tm);
+	uint64_t ns;
+	time_t seconds;
+	long east;
+
+	if (!at || (*at != 'T' && *at != 't' && *at != ' '))
+		return -EINVAL;
+	at = strptime(at + 1, "%H:%M:%S", &tm);
+	if (!at)
+		return -EINVAL;
+	ns = parse_fraction(&at);
+	if (!parse_zone(at, &east))
+		return -EINVAL;
+	seconds = timegm(&tm) - east;
+	if (seconds < 0 || (uint64_t)seconds > UINT64_MAX / 1000000000 - 1)
+		return -EINVAL;
+	*ret_realtime_ns = (uint64_t)seconds * 1000000000 + ns;
+	return 0;
+}
+
+int kp_parse_time(const char *text, uint64_t *ret_realtime_ns, struct kp_err *err)
+{
+	unsigned long long seconds;
+	const char *at;
+	char *end;
+	uint64_t ns;
+
+	if (!parse_rfc3339(text, ret_realtime_ns))
+		return 0;
+	errno = 0;
+	seconds = strtoull(text, &end, 10);
+	at = end;
+	ns = parse_fraction(&at);
+	if (!isdigit((unsigned char)*text) || *at || errno || seconds > UINT64_MAX / 1000000000 - 1)
+		return kp_err_set(
+			err, -EINVAL,
+			"'%s' is neither RFC 3339 (2026-11-24T03:00:00.5Z) nor seconds since the "
+			"epoch",
+			text);
+	*ret_realtime_ns = seconds * 1000000000 + ns;
+	return 0;
+}
