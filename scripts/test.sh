@@ -1,0 +1,210 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Everything that must hold: builds, unit tests, sanitizers, style, documents, end-to-end tests.
+# usage: scripts/test.sh [PATTERN]      only the checks whose name matches the glob PATTERN
+#
+# Each check prints PASS, FAIL or SKIP; a failed one's output is shown and kept in build/test-logs.
+# The last line counts them; a Criterion executable counts each of its tests.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+top=$PWD
+pattern=${1:-*}
+build=$top/build
+asan=$top/build-asan
+logs=$build/test-logs
+passed=0 failed=0 skipped=0
+export LC_ALL=C
+
+report() { # STATUS NAME TEXT
+	printf '%-4s %s%s\n' "$1" "$2" "${3:+ ($3)}"
+	case $1 in
+	PASS) passed=$((passed + 1)) ;;
+	FAIL) failed=$((failed + 1)) ;;
+	SKIP) skipped=$((skipped + 1)) ;;
+	esac
+}
+
+wanted() { # NAME
+	# shellcheck disable=SC2254 # it is a pattern
+	case $1 in
+	$pattern) return 0 ;;
+	*) return 1 ;;
+	esac
+}
+
+# check NAME TIMEOUT COMMAND…: exit 0 passes, 77 skips, all else fails.
+check() {
+	local name=$1 limit=$2 log=$logs/${1//\//_}.log begin=$SECONDS status
+	shift 2
+	wanted "$name" || return 0
+	timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null
+	status=$?
+	case $status in
+	0) report PASS "$name" "$((SECONDS - begin)) s" ;;
+	77)
+		report SKIP "$name" "$(tail -n 1 "$log")"
+		;;
+	*)
+		report FAIL "$name" "exit $status; $log"
+		tail -n 40 "$log" | sed 's/^/    /'
+		;;
+	esac
+	return 0
+}
+
+# criterion NAME EXECUTABLE: each test of the executable counts.
+criterion() {
+	local name=$1 tap=$logs/$1.tap log=$logs/$1.log status line test before=$failed
+	wanted "$name" || return 0
+	rm -f "$tap"
+	timeout -k 10 300 "$2" --tap="$tap" >"$log" 2>&1 </dev/null
+	status=$?
+	[ -e "$tap" ] || : >"$tap"
+	while read -r line; do
+		test=${line#not ok - }
+		test=${test#ok - }
+		case $line in
+		"ok - "*"# SKIP"*) report SKIP "$name/${test%%  # *}" "${line##*# SKIP }" ;;
+		"ok - "*) report PASS "$name/${test%%  (*}" ;;
+		"not ok - "*) report FAIL "$name/$test" "$tap" ;;
+		esac
+	done < <(grep -E '^(not )?ok - ' "$tap")
+	if [ $status -ne 0 ] && [ $failed -eq $before ]; then
+		report FAIL "$name" "exit $status; $log"
+	fi
+	if [ $failed -ne $before ]; then
+		{
+			grep -A 8 -E '^not ok' "$tap"
+			tail -n 20 "$log"
+		} | sed 's/^/    /'
+	fi
+}
+
+static() {
+	ldd "$1" 2>&1 | grep -E 'statically linked|not a dynamic' || {
+		ldd "$1"
+		return 1
+	}
+}
+
+small() {
+	local size
+	size=$(stat -c %s "$1")
+	echo "$size bytes"
+	[ "$size" -lt $((8 * 1024 * 1024)) ]
+}
+
+empty_root() {
+	local root status
+	root=$(mktemp -d) || return 1
+	cp "$1" "$root/kprobe"
+	chroot "$root" /kprobe --version && chroot "$root" /kprobe analyze --help
+	status=$?
+	rm -rf "$root"
+	return $status
+}
+
+# The same bytes from a copy of the tree in another folder.
+reproducible() {
+	local copy status
+	copy=$(mktemp -d) || return 1
+	mkdir "$copy/tree"
+	{
+		git ls-files -co --exclude-standard -z 2>/dev/null || return 1
+		printf 'third_party/cjson/cJSON.c\0third_party/cjson/cJSON.h\0'
+	} | tar --null -T - -cf - | tar -C "$copy/tree" -xf -
+	cmake -G Ninja -S "$copy/tree" -B "$copy/out" -DCMAKE_BUILD_TYPE=Release -DKP_TESTS=OFF \
+		>/dev/null && ninja -C "$copy/out" --quiet kprobe && cmp "$build/kprobe" "$copy/out/kprobe"
+	status=$?
+	rm -rf "$copy"
+	return $status
+}
+
+c_sources() {
+	find src include test man -name '*.[ch]' -not -path 'test/replay/programs/*'
+}
+
+format() {
+	c_sources | xargs clang-format --dry-run --Werror
+}
+
+tidy() {
+	# One process per core; run-clang-tidy's own chatter is dropped, findings are not.
+	find src man -name '*.c' -not -name '*.bpf.c' -print0 |
+		xargs -0 -n 4 -P "$(nproc)" clang-tidy --quiet -p "$build"
+}
+
+manuals() {
+	mandoc -T lint -W warning "$build"/man/*.[1-9]
+}
+
+installs() {
+	local root status
+	root=$(mktemp -d) || return 1
+	DESTDIR=$root cmake --install "$build" >/dev/null &&
+		test -x "$root/usr/local/bin/kprobe" -a -e "$root/usr/local/share/man/man1/kprobe.1" \
+			-a -e "$root/usr/local/share/man/man5/kprobe-log.5" \
+			-a -e "$root/usr/local/share/bash-completion/completions/kprobe" \
+			-a -e "$root/usr/local/share/zsh/site-functions/_kprobe" \
+			-a -e "$root/usr/local/share/fish/vendor_completions.d/kprobe.fish" &&
+		bash -n "$root/usr/local/share/bash-completion/completions/kprobe"
+	status=$?
+	find "$root" -type f
+	rm -rf "$root"
+	return $status
+}
+
+build_all() {
+	cmake -G Ninja -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DKP_WERROR=ON -DKP_TESTS=ON \
+		>/dev/null && ninja -C "$build" --quiet
+}
+
+build_asan() {
+	cmake -G Ninja -S . -B "$asan" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DKP_WERROR=ON \
+		-DKP_SANITIZE=ON >/dev/null && ninja -C "$asan" --quiet && ninja -C "$asan" --quiet kprobe
+}
+
+scripts/deps.sh test || exit 1
+mkdir -p "$logs"
+echo "building"
+if ! build_all; then
+	report FAIL build
+	echo "$passed passed, $failed failed, $skipped skipped"
+	exit 1
+fi
+report PASS build
+export KPROBE=$build/kprobe
+
+for exe in "$build"/test/test_*; do
+	[ -x "$exe" ] && [ -f "$exe" ] && criterion "$(basename "$exe")" "$exe"
+done
+
+check layers 120 scripts/check-layers.sh "$build"
+export -f c_sources format tidy manuals static small empty_root reproducible installs
+export -f build_asan
+export build asan
+check format 120 bash -c format
+check manuals 60 bash -c manuals
+check installs 60 bash -c installs
+check static 10 bash -c "static $KPROBE"
+check small 10 bash -c "small $KPROBE"
+check empty-root 30 bash -c "empty_root $KPROBE"
+check reproducible 600 bash -c reproducible
+check build-asan 600 bash -c build_asan
+if [ -x "$asan/kprobe" ]; then
+	export KPROBE_ASAN=$asan/kprobe
+	export ASAN_OPTIONS=abort_on_error=0:exitcode=99 UBSAN_OPTIONS=print_stacktrace=1
+	for exe in "$asan"/test/test_*; do
+		[ -x "$exe" ] && [ -f "$exe" ] && criterion "asan_$(basename "$exe")" "$exe"
+	done
+fi
+check tidy 900 bash -c tidy
+
+for script in test/e2e/*.sh; do
+	case $script in */lib.sh) continue ;; esac
+	name=$(basename "$script" .sh)
+	check "e2e/$name" 600 "$script"
+done
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+# For the end-to-end tests: sourced, not run. Gives $KPROBE, $top, a folder $work that goes away,
+# and words for the steps. A test exits 0, or 77 when the machine lacks what it needs.
+set -u
+export LC_ALL=C
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+KPROBE=${KPROBE:-$top/build/kprobe}
+[ -x "$KPROBE" ] || {
+	echo "no executable $KPROBE: run scripts/build.sh"
+	exit 1
+}
+work=$(mktemp -d "${TMPDIR:-/tmp}/kprobe-e2e.XXXXXX") || exit 1
+kp_children=
+cleanup() {
+	local pid
+	for pid in $kp_children; do
+		kill "$pid" 2>/dev/null
+	done
+	[ -n "${KEEP:-}" ] && echo "kept: $work" || rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+fail() {
+	echo "FAILED: $*"
+	exit 1
+}
+
+skip() {
+	echo "skipped: $*"
+	exit 77
+}
+
+need_root() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+}
+
+# Runs in the background and is ended by the end of the test at the latest; its pid is $!.
+spawn() {
+	"$@" &
+	kp_children="$kp_children $!"
+}
+
+# wait_for SECONDS COMMAND…: until the command succeeds.
+wait_for() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.05
+	done
+}
+
+# record LOG OUT COMMAND…: records COMMAND; what it wrote is in OUT and OUT.err (where the
+# recorder's own words are too). Returns the command's status.
+record() {
+	local log=$1 out=$2
+	shift 2
+	timeout -k 5 "${RECORD_TIMEOUT:-120}" "$KPROBE" record -o "$log" -- "$@" >"$out" 2>"$out.err" \
+		</dev/null
+}
+
+# replay LOG OUT [OPTION…]
+replay() {
+	local log=$1 out=$2
+	shift 2
+	timeout -k 5 "${REPLAY_TIMEOUT:-120}" "$KPROBE" replay "$@" "$log" >"$out" 2>"$out.err" \
+		</dev/null
+}
