@@ -39,7 +39,7 @@ enum kp_len_rule {
 	KP_LEN_NONE,
 	KP_LEN_FIXED,  /* unit bytes */
 	KP_LEN_ALWAYS, /* unit bytes, even when the call failed */
-	KP_LEN_RET,    /* result × unit */
+	KP_LEN_RET,    /* result × unit, at most args[len_arg] × unit unless len_arg is 0 */
 	KP_LEN_ARG,    /* args[len_arg] × unit */
 	KP_LEN_BITS,   /* ⌈args[len_arg] / 64⌉ × 8 (fd_set) */
 	KP_LEN_PAGES,  /* ⌈args[len_arg] / 4096⌉ (mincore) */
@@ -50,7 +50,8 @@ enum kp_len_rule {
 	KP_LEN_MSG, /* struct msghdr: name, iovecs (result bytes in all), control, the header itself
 		     */
 	KP_LEN_MMSG,    /* struct mmsghdr[result] */
-	KP_LEN_COMMAND, /* by args[1] (ioctl, fcntl) or args[0] (prctl): code of its own */
+	KP_LEN_COMMAND, /* by the command: kp_command_arg() of kprobe/command.h */
+	KP_LEN_MSGBUF,  /* struct msgbuf: 8 + args[len_arg] bytes (in) or 8 + result (out) */
 };
 
 struct kp_arg {

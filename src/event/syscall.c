@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT
+ * syscalls.def as data, and how a call prints.
+ */
+#include "event/syscall.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* An argument is a tuple; a row takes six of them, the missing ones filled up with NO. */
+#define ARG(type, name, rule, dir, len_arg, unit) (type, #name, rule, dir, len_arg, unit)
+#define NO (KP_ARG_NONE, NULL, KP_LEN_NONE, 0, 0, 0)
+#define NAME_OF(type, name, rule, dir, len_arg, unit) name
+#define RULE_OF(type, name, rule, dir, len_arg, unit) \
+	{                                             \
+		type, rule, dir, len_arg, unit        \
+	}
+#define ROW(number, text, action, a, b, c, d, e, f, ...)                                \
+	[number] = {text,                                                               \
+		    action,                                                             \
+		    {NAME_OF a, NAME_OF b, NAME_OF c, NAME_OF d, NAME_OF e, NAME_OF f}, \
+		    {{RULE_OF a, RULE_OF b, RULE_OF c, RULE_OF d, RULE_OF e, RULE_OF f}}},
+#define FILL(...) ROW(__VA_ARGS__)
+#define SYSCALL(number, name, ...) \
+	SYSCALL_ACT(number, #name, __VA_ARGS__, NO, NO, NO, NO, NO, NO, NO)
+#define SYSCALL_ACT(number, text, action, ...) FILL(number, text, KP_ACT_##action, __VA_ARGS__)
+
+static const struct kp_syscall table[KP_SYSCALL_MAX] = {
+#include "kprobe/syscalls.def"
+};
+
+const struct kp_syscall *kp_syscall_get(unsigned nr)
+{
+	return nr < KP_SYSCALL_MAX && table[nr].name ? &table[nr] : NULL;
+}
+
+int kp_syscall_find(const char *name)
+{
+	for (int i = 0; i < KP_SYSCALL_MAX; i++)
+		if (table[i].name && !strcmp(table[i].name, name))
+			return i;
+	return -ENOENT;
+}
+
+const char *kp_syscall_name(unsigned nr)
+{
+	static _Thread_local char unknown[24];
+	const struct kp_syscall *row = kp_syscall_get(nr);
+
+	if (row)
+		return row->name;
+	snprintf(unknown, sizeof unknown, "syscall_%u", nr);
+	return unknown;
+}
+
+const char *kp_errno_name(int number)
+{
+	switch (number) { /* the kernel's own, seen when a signal interrupts a call */
+	case 512:
+		return "ERESTARTSYS";
+	case 513:
+		return "ERESTARTNOINTR";
+	case 514:
+		return "ERESTARTNOHAND";
+	case 516:
+		return "ERESTART_RESTARTBLOCK";
+	}
+	return number > 0 ? strerrorname_np(number) : NULL;
+}
+
+const char *kp_signal_name(int number)
+{
+	static const char *const names[] = {
+		NULL,       "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",  "SIGTRAP",   "SIGABRT",
+		"SIGBUS",   "SIGFPE",  "SIGKILL",   "SIGUSR1", "SIGSEGV", "SIGUSR2",   "SIGPIPE",
+		"SIGALRM",  "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP",   "SIGTSTP",
+		"SIGTTIN",  "SIGTTOU", "SIGURG",    "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF",
+		"SIGWINCH", "SIGIO",   "SIGPWR",    "SIGSYS",
+	};
+
+	return number > 0 && (size_t)number < sizeof names / sizeof *names ? names[number] : NULL;
+}
+
+static void print_arg(const struct kp_arg *arg, uint64_t value, struct kp_buf *out)
+{
+	const char *name;
+
+	switch ((enum kp_arg_type)arg->type) {
+	case KP_ARG_FD:
+		if ((int32_t)value == -100) {
+			kp_buf_puts(out, "AT_FDCWD");
+			return;
+		}
+		kp_buf_printf(out, "%" PRId32, (int32_t)value);
+		return;
+	case KP_ARG_INT:
+		/* An int in a 64-bit register may have a zero-extended negative value. */
+		kp_buf_printf(out, "%" PRId64,
+			      value >> 31 == 1 ? (int64_t)(int32_t)value : (int64_t)value);
+		return;
+	case KP_ARG_UINT:
+		kp_buf_printf(out, "%" PRIu64, value);
+		return;
+	case KP_ARG_SIG:
+		name = kp_signal_name((int)value);
+		if (name)
+			kp_buf_puts(out, name);
+		else
+			kp_buf_printf(out, "%" PRId32, (int32_t)value);
+		return;
+	case KP_ARG_PTR:
+	case KP_ARG_BUF:
+		if (!value) {
+			kp_buf_puts(out, "NULL");
+			return;
+		}
+		break;
+	case KP_ARG_NONE:
+	case KP_ARG_HEX:
+		break;
+	}
+	kp_buf_printf(out, "0x%" PRIx64, value);
+}
+
+void kp_syscall_print_args(unsigned nr, const uint64_t args[KP_ARG_MAX], struct kp_buf *out)
+{
+	const struct kp_syscall *row = kp_syscall_get(nr);
+
+	kp_buf_printf(out, "%s(", kp_syscall_name(nr));
+	for (int i = 0; row && i < KP_ARG_MAX && row->arg_names[i]; i++) {
+		kp_buf_printf(out, "%s%s ", i ? ", " : "", row->arg_names[i]);
+		print_arg(&row->rule.args[i], args[i], out);
+	}
+	kp_buf_putc(out, ')');
+}
+
+static void print_result(const struct kp_ev_syscall *event, struct kp_buf *out)
+{
+	const char *name = NULL;
+
+	if (event->ret < 0 && event->ret >= -4095)
+		name = kp_errno_name((int)-event->ret);
+	if (name)
+		kp_buf_printf(out, " = %" PRId64 " %s", (int64_t)event->ret, name);
+	else if (event->ret > INT32_MAX || event->ret < INT32_MIN)
+		kp_buf_printf(out, " = 0x%" PRIx64, (uint64_t)event->ret);
+	else
+		kp_buf_printf(out, " = %" PRId64, (int64_t)event->ret);
+}
+
+void kp_syscall_print(const struct kp_ev_syscall *event, struct kp_buf *out)
+{
+	uint64_t args[KP_ARG_MAX] = {event->arg0, event->arg1, event->arg2,
+				     event->arg3, event->arg4, event->arg5};
+
+	kp_syscall_print_args(event->nr, args, out);
+	print_result(event, out);
+}

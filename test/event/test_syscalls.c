@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ * The table of system calls against the installed header, its own consistency, and how calls print.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "event/syscall.h"
+#include "kprobe/command.h"
+
+Test(syscalls, has_every_call_of_the_installed_header)
+{
+	FILE *file = fopen("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "r");
+	char line[256], name[64];
+	unsigned nr, cnt = 0;
+
+	if (!file)
+		cr_skip_test("asm/unistd_64.h is not installed");
+	while (fgets(line, sizeof line, file)) {
+		if (sscanf(line, "#define __NR_%63s %u", name, &nr) != 2)
+			continue;
+		const struct kp_syscall *row = kp_syscall_get(nr);
+
+		cr_expect(row, "%s (%u) is missing", name, nr);
+		if (row)
+			cr_expect_str_eq(row->name, name);
+		cr_expect_eq(kp_syscall_find(name), (int)nr);
+		cnt++;
+	}
+	fclose(file);
+	cr_expect_gt(cnt, 350);
+}
+
+static void check_arg(const struct kp_syscall *row, int i)
+{
+	const struct kp_arg *arg = &row->rule.args[i];
+	const struct kp_arg *len = &row->rule.args[arg->len_arg];
+
+	cr_expect_eq(arg->type == KP_ARG_BUF, arg->rule != KP_LEN_NONE, "%s %d", row->name, i);
+	cr_expect_eq(arg->type == KP_ARG_BUF, arg->dir != 0, "%s %d", row->name, i);
+	switch ((enum kp_len_rule)arg->rule) {
+	case KP_LEN_RET:
+		if (!arg->len_arg)
+			break;
+		/* fallthrough */
+	case KP_LEN_ARG:
+	case KP_LEN_BITS:
+	case KP_LEN_PAGES:
+	case KP_LEN_IOV:
+	case KP_LEN_MSGBUF:
+		cr_expect(len->type == KP_ARG_UINT || len->type == KP_ARG_INT ||
+				  (row == kp_syscall_get(SYS_keyctl) && arg->len_arg == 3),
+			  "%s: length of argument %d", row->name, i);
+		break;
+	case KP_LEN_U32AT:
+		cr_expect_eq(len->type, KP_ARG_PTR, "%s: length of argument %d", row->name, i);
+		break;
+	default:
+		cr_expect_gt(arg->unit + (arg->rule == KP_LEN_NONE), 0, "%s %d", row->name, i);
+	}
+}
+
+Test(syscalls, rows_are_consistent)
+{
+	for (unsigned nr = 0; nr < KP_SYSCALL_MAX; nr++) {
+		const struct kp_syscall *row = kp_syscall_get(nr);
+
+		if (!row)
+			continue;
+		cr_expect_neq(row->action, KP_ACT_NONE, "%s", row->name);
+		for (int i = 0; i < KP_ARG_MAX; i++) {
+			cr_expect_eq(row->arg_names[i] != NULL,
+				     row->rule.args[i].type != KP_ARG_NONE);
+			if (i && row->arg_names[i])
+				cr_expect(row->arg_names[i - 1], "%s has a hole", row->name);
+			check_arg(row, i);
+		}
+	}
+	cr_expect(!kp_syscall_get(400));
+	cr_expect(!kp_syscall_get(KP_SYSCALL_MAX));
+	cr_expect_eq(kp_syscall_find("file_setattr"), 469);
+	cr_expect_eq(kp_syscall_find("no such call"), -ENOENT);
+	cr_expect_str_eq(kp_syscall_name(400), "syscall_400");
+}
+
+static void expect_print(struct kp_ev_syscall event, const char *text)
+{
+	struct kp_buf out = {0};
+
+	kp_syscall_print(&event, &out);
+	cr_expect_str_eq(out.data, text);
+	kp_buf_done(&out);
+}
+
+Test(syscalls, print_like_strace)
+{
+	expect_print(
+		(struct kp_ev_syscall){
+			.nr = SYS_read, .arg0 = 3, .arg1 = 0x7ffe0000, .arg2 = 4096, .ret = 832},
+		"read(fd 3, buf 0x7ffe0000, count 4096) = 832");
+	expect_print(
+		(struct kp_ev_syscall){
+			.nr = SYS_openat, .arg0 = 0xffffff9c, .arg1 = 0x1000, .ret = -ENOENT},
+		"openat(dirfd AT_FDCWD, path 0x1000, flags 0x0, mode 0x0) = -2 ENOENT");
+	expect_print((struct kp_ev_syscall){.nr = SYS_kill, .arg0 = 0xffffffff, .arg1 = 14},
+		     "kill(pid -1, sig SIGALRM) = 0");
+	expect_print((struct kp_ev_syscall){.nr = SYS_brk, .ret = 0x555555559000},
+		     "brk(addr NULL) = 0x555555559000");
+	expect_print((struct kp_ev_syscall){.nr = SYS_pause, .ret = -514},
+		     "pause() = -514 ERESTARTNOHAND");
+	expect_print((struct kp_ev_syscall){.nr = 400, .ret = -ENOSYS},
+		     "syscall_400() = -38 ENOSYS");
+}
+
+Test(syscalls, names_of_errors_and_signals)
+{
+	cr_expect_str_eq(kp_errno_name(ENOENT), "ENOENT");
+	cr_expect_null(kp_errno_name(0));
+	cr_expect_null(kp_errno_name(4000));
+	cr_expect_str_eq(kp_signal_name(11), "SIGSEGV");
+	cr_expect_str_eq(kp_signal_name(31), "SIGSYS");
+	cr_expect_null(kp_signal_name(64));
+	cr_expect_null(kp_signal_name(-1));
+}
+
+Test(syscalls, commands_say_their_buffers)
+{
+	struct kp_command_arg arg = kp_command_arg(SYS_ioctl, 0, 0x5413, 0);
+
+	cr_expect(arg.len == 8 && arg.dir == 1 << KP_DIR_OUT);
+	arg = kp_command_arg(SYS_ioctl, 0, 0x80045430, 0); /* TIOCGPTN */
+	cr_expect(arg.len == 4 && arg.dir == 1 << KP_DIR_OUT);
+	arg = kp_command_arg(SYS_ioctl, 0, 0x40049409, 0); /* FICLONE */
+	cr_expect(arg.len == 4 && arg.dir == 1 << KP_DIR_IN);
+	arg = kp_command_arg(SYS_ioctl, 0, 0x5451, 0); /* FIOCLEX */
+	cr_expect(!arg.len && !arg.dir);
+	arg = kp_command_arg(SYS_fcntl, 3, 5, 0);
+	cr_expect(arg.len == 32 && arg.dir == 1 << KP_DIR_OUT);
+	arg = kp_command_arg(SYS_fcntl, 3, 3, 0);
+	cr_expect(!arg.dir);
+	arg = kp_command_arg(SYS_prctl, 16, 0, 0);
+	cr_expect(arg.len == 16 && arg.dir == 1 << KP_DIR_OUT);
+	cr_expect(kp_command_arg(SYS_prctl, 35, 0, 0).refuse);
+	cr_expect(kp_command_arg(SYS_semctl, 0, 0, 13).refuse);
+	cr_expect(!kp_command_arg(SYS_semctl, 0, 0, 16).dir);
+}
