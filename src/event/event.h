@@ -89,13 +89,20 @@ int kp_event_validate(const void *event, size_t avail, struct kp_err *err);
 /* One line of text without newline; time is printed relative to base_ns if that is not 0. */
 void kp_event_print_text(const struct kp_hdr *event, uint64_t base_ns, struct kp_buf *out);
 
-/* One JSON object: every header field and field by name, data as a string or, for bytes, base64. */
+/*
+ * One JSON object: every header field and field by name as numbers (kind and addresses as text, and
+ * behind a system call's nr its name as "call"). data is a string, an array of strings for ARGV, or
+ * base64 for bytes.
+ */
 void kp_event_print_json(const struct kp_hdr *event, struct kp_buf *out);
 
 /* CREATE TABLE statements, one table ev_<name> per kind. */
 void kp_event_print_ddl(struct kp_buf *out);
 
-/* The schema as a JSON array, for a log's header. */
+/*
+ * The schema as a JSON array, for a log's header: per kind an object with kind, name, tail and
+ * fields, each field an array of name, type and, if it is an instant, "TIME".
+ */
 void kp_event_print_schema(struct kp_buf *out);
 
 #endif

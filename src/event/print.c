@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Events as text for people and as JSON for programs, both generic over the descriptors. Only a
+ * system call's text has a form of its own (kp_syscall_print).
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "event/event.h"
+#include "event/syscall.h"
+
+static const char *const obj_names[] = {
+#define X(name, number) [number] = #name,
+	KP_OBJS(X)
+#undef X
+};
+
+/* include/net/tcp_states.h of Linux */
+static const char *const tcp_states[] = {
+	[1] = "ESTABLISHED", [2] = "SYN_SENT",  [3] = "SYN_RECV", [4] = "FIN_WAIT1",
+	[5] = "FIN_WAIT2",   [6] = "TIME_WAIT", [7] = "CLOSE",    [8] = "CLOSE_WAIT",
+	[9] = "LAST_ACK",    [10] = "LISTEN",   [11] = "CLOSING", [12] = "NEW_SYN_RECV",
+};
+
+static const char *const ctx_names[] = {"hardirq", "softirq", "nmi", "timer", "block", "net"};
+
+/* Letters of the task state bits from bit 0; include/linux/sched.h of Linux. */
+static const char state_letters[] = "SDTtXZPXKWNn";
+#define TASK_IDLE 0x402u /* a kernel thread that sleeps without counting as load */
+
+static const char *name_of(const char *const *names, size_t cnt, uint64_t value)
+{
+	return value < cnt ? names[value] : NULL;
+}
+#define NAME_OF(names, value) name_of(names, sizeof(names) / sizeof(names[0]), value)
+
+static void print_name(const char *name, int64_t value, struct kp_buf *out)
+{
+	if (name)
+		kp_buf_puts(out, name);
+	else
+		kp_buf_printf(out, "%" PRId64, value);
+}
+
+static void print_time(uint64_t time_ns, uint64_t base_ns, struct kp_buf *out)
+{
+	uint64_t ns = time_ns < base_ns ? base_ns - time_ns : time_ns - base_ns;
+
+	kp_buf_printf(out, "%s%" PRIu64 ".%09" PRIu64, time_ns < base_ns ? "-" : "",
+		      ns / 1000000000, ns % 1000000000);
+}
+
+static void print_state(uint64_t value, struct kp_buf *out)
+{
+	uint64_t rest = value;
+
+	if (value == 0 || value == TASK_IDLE) {
+		kp_buf_putc(out, value ? 'I' : 'R');
+		return;
+	}
+	for (unsigned i = 0; i < sizeof(state_letters) - 1; i++)
+		if (value & 1u << i) {
+			kp_buf_putc(out, state_letters[i]);
+			rest &= ~(1ull << i);
+		}
+	if (rest)
+		kp_buf_printf(out, "+0x%" PRIx64, rest);
+}
+
+static void print_ctx(uint64_t value, struct kp_buf *out)
+{
+	const char *sep = "";
+
+	if (!value)
+		kp_buf_puts(out, "task");
+	for (unsigned i = 0; i < sizeof(ctx_names) / sizeof(ctx_names[0]); i++)
+		if (value & 1u << i) {
+			kp_buf_printf(out, "%s%s", sep, ctx_names[i]);
+			sep = "|";
+			value &= ~(1ull << i);
+		}
+	if (value)
+		kp_buf_printf(out, "%s0x%" PRIx64, sep, value);
+}
+
+static void print_ipv4(uint64_t value, struct kp_buf *out)
+{
+	unsigned v = (unsigned)value; /* network order: the first byte is the lowest */
+
+	kp_buf_printf(out, "%u.%u.%u.%u", v & 255, v >> 8 & 255, v >> 16 & 255, v >> 24);
+}
+
+static void print_error(int64_t value, struct kp_buf *out)
+{
+	const char *name = value < 0 && value > -4096 ? kp_errno_name((int)-value) : NULL;
+
+	if (name)
+		kp_buf_printf(out, "-%s", name);
+	else
+		kp_buf_printf(out, "%" PRId64, value);
+}
+
+/* Text in double quotes on one line: what is not printable ASCII or UTF-8 becomes an escape. */
+static void print_quoted(const char *text, size_t len, struct kp_buf *out)
+{
+	static const char special[] = "\n\t\r\\\"";
+	static const char letter[] = "ntr\\\"";
+	const char *at;
+
+	kp_buf_putc(out, '"');
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		at = c ? strchr(special, c) : NULL;
+		if (at)
+			kp_buf_printf(out, "\\%c", letter[at - special]);
+		else if (c < 0x20 || c == 0x7f)
+			kp_buf_printf(out, "\\x%02x", c);
+		else
+			kp_buf_putc(out, (char)c);
+	}
+	kp_buf_putc(out, '"');
+}
+
+static void print_value(const struct kp_hdr *event, const struct kp_field *field, uint64_t base_ns,
+			struct kp_buf *out)
+{
+	uint64_t v = kp_event_value(event, field);
+	const char *comm = (const char *)event + field->offset;
+
+	switch ((enum kp_format)field->format) {
+	case KP_F_DEC:
+	case KP_F_NS:
+	case KP_F_BYTES:
+	case KP_F_PORT:
+		if (field->type == KP_T_u64)
+			kp_buf_printf(out, "%" PRIu64, v);
+		else
+			kp_buf_printf(out, "%" PRId64, (int64_t)v);
+		break;
+	case KP_F_HEX:
+		kp_buf_printf(out, "0x%" PRIx64, v);
+		break;
+	case KP_F_TIME:
+		print_time(v, base_ns, out);
+		break;
+	case KP_F_IPV4:
+		print_ipv4(v, out);
+		break;
+	case KP_F_SIG:
+		print_name(kp_signal_name((int)v), (int64_t)v, out);
+		break;
+	case KP_F_ERR:
+		print_error((int64_t)v, out);
+		break;
+	case KP_F_SYSNR:
+		kp_buf_puts(out, kp_syscall_name((unsigned)v));
+		break;
+	case KP_F_OBJ:
+		print_name(NAME_OF(obj_names, v), (int64_t)v, out);
+		break;
+	case KP_F_STATE:
+		print_state(v, out);
+		break;
+	case KP_F_TCPSTATE:
+		print_name(NAME_OF(tcp_states, v), (int64_t)v, out);
+		break;
+	case KP_F_CTX:
+		print_ctx(v, out);
+		break;
+	case KP_F_COMM:
+		print_quoted(comm, strnlen(comm, KP_COMM_LEN), out);
+		break;
+	}
+}
+
+/* Fields that say nothing: padding, and objects that the event does not have. */
+static bool is_omitted(const struct kp_hdr *event, const struct kp_field *f)
+{
+	if (f->type == KP_T_comm || kp_event_value(event, f))
+		return false;
+	return event->kind == KP_EV_syscall || !strncmp(f->name, "pad", 3) ||
+	       f->ref == KP_REF_SOCK || f->ref == KP_REF_FILE || f->ref == KP_REF_RQ;
+}
+
+/* What kp_syscall_print has shown already. */
+static bool is_in_call(const struct kp_field *f)
+{
+	return f->format == KP_F_SYSNR || f->format == KP_F_ERR || !strncmp(f->name, "arg", 3);
+}
+
+/* Bytes of a tail are shown up to here; JSON has them all. */
+#define TEXT_DATA_MAX 64u
+
+static void print_data(const struct kp_hdr *event, const struct kp_event_desc *desc,
+		       struct kp_buf *out)
+{
+	uint32_t len = kp_event_data_len(event), shown = len;
+	const unsigned char *data = (const unsigned char *)event + desc->struct_len;
+
+	kp_buf_puts(out, " data=");
+	if (desc->tail != KP_TAIL_BYTES) {
+		print_quoted((const char *)data, len, out);
+		return;
+	}
+	if (shown > TEXT_DATA_MAX)
+		shown = TEXT_DATA_MAX;
+	for (uint32_t i = 0; i < shown; i++)
+		kp_buf_printf(out, "%02x", data[i]);
+	if (shown < len)
+		kp_buf_puts(out, "...");
+}
+
+void kp_event_print_text(const struct kp_hdr *event, uint64_t base_ns, struct kp_buf *out)
+{
+	const struct kp_event_desc *desc = kp_event_get(event->kind);
+	const struct kp_field *f;
+
+	print_time(event->time_ns, base_ns, out);
+	if (event->cpu == KP_CPU_USER)
+		kp_buf_puts(out, " user");
+	else
+		kp_buf_printf(out, " cpu%u", event->cpu);
+	if (!desc) {
+		kp_buf_printf(out, " kind%u", event->kind);
+		return;
+	}
+	kp_buf_printf(out, " %s %u/%u", desc->name, event->pid, event->tid);
+	if (event->kind == KP_EV_syscall) {
+		kp_buf_putc(out, ' ');
+		kp_syscall_print((const struct kp_ev_syscall *)event, out);
+	}
+	for (f = desc->fields; f < desc->fields + desc->field_cnt; f++) {
+		if (is_omitted(event, f) || (event->kind == KP_EV_syscall && is_in_call(f)))
+			continue;
+		kp_buf_printf(out, " %s=", f->name);
+		print_value(event, f, base_ns, out);
+	}
+	if (desc->tail != KP_TAIL_NONE)
+		print_data(event, desc, out);
+}
+
+static void print_base64(const unsigned char *data, size_t len, struct kp_buf *out)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	char *at = kp_buf_reserve(out, (len + 2) / 3 * 4);
+	uint32_t v;
+
+	if (!at)
+		return;
+	for (size_t i = 0; i < len; i += 3, out->len += 4) {
+		v = (uint32_t)data[i] << 16;
+		v |= i + 1 < len ? (uint32_t)data[i + 1] << 8 : 0;
+		v |= i + 2 < len ? data[i + 2] : 0;
+		*at++ = digits[v >> 18];
+		*at++ = digits[v >> 12 & 63];
+		*at++ = i + 1 < len ? digits[v >> 6 & 63] : '=';
+		*at++ = i + 2 < len ? digits[v & 63] : '=';
+	}
+	*at = '\0';
+}
+
+static void print_json_argv(const char *data, size_t len, struct kp_buf *out)
+{
+	size_t n;
+
+	kp_buf_putc(out, '[');
+	for (size_t i = 0; i < len; i += n + 1) {
+		n = strnlen(data + i, len - i);
+		if (i)
+			kp_buf_putc(out, ',');
+		kp_buf_json(out, data + i, n);
+	}
+	kp_buf_putc(out, ']');
+}
+
+static void print_json_data(const struct kp_hdr *event, const struct kp_event_desc *desc,
+			    struct kp_buf *out)
+{
+	const char *data = (const char *)event + desc->struct_len;
+	uint32_t len = kp_event_data_len(event);
+
+	kp_buf_puts(out, ",\"data\":");
+	if (desc->tail == KP_TAIL_STR) {
+		kp_buf_json(out, data, len);
+	} else if (desc->tail == KP_TAIL_ARGV) {
+		print_json_argv(data, len, out);
+	} else {
+		kp_buf_putc(out, '"');
+		print_base64((const unsigned char *)data, len, out);
+		kp_buf_putc(out, '"');
+	}
+}
+
+static void print_json_value(const struct kp_hdr *event, const struct kp_field *f,
+			     struct kp_buf *out)
+{
+	uint64_t v = kp_event_value(event, f);
+	const char *comm = (const char *)event + f->offset;
+
+	kp_buf_printf(out, ",\"%s\":", f->name);
+	if (f->type == KP_T_comm) {
+		kp_buf_json(out, comm, strnlen(comm, KP_COMM_LEN));
+	} else if (f->format == KP_F_IPV4) {
+		kp_buf_putc(out, '"');
+		print_ipv4(v, out);
+		kp_buf_putc(out, '"');
+	} else if (f->type == KP_T_s32 || f->type == KP_T_s64) {
+		kp_buf_printf(out, "%" PRId64, (int64_t)v);
+	} else {
+		kp_buf_printf(out, "%" PRIu64, v);
+	}
+	if (f->format == KP_F_SYSNR)
+		kp_buf_printf(out, ",\"call\":\"%s\"", kp_syscall_name((unsigned)v));
+}
+
+void kp_event_print_json(const struct kp_hdr *event, struct kp_buf *out)
+{
+	const struct kp_event_desc *desc = kp_event_get(event->kind);
+
+	kp_buf_printf(out, "{\"time_ns\":%" PRIu64 ",\"size\":%u,\"kind\":", event->time_ns,
+		      event->size);
+	if (desc)
+		kp_buf_printf(out, "\"%s\"", desc->name);
+	else
+		kp_buf_printf(out, "%u", event->kind);
+	kp_buf_printf(out, ",\"cpu\":%u,\"pid\":%u,\"tid\":%u", event->cpu, event->pid, event->tid);
+	for (unsigned i = 0; desc && i < desc->field_cnt; i++)
+		print_json_value(event, &desc->fields[i], out);
+	if (desc && desc->tail != KP_TAIL_NONE)
+		print_json_data(event, desc, out);
+	kp_buf_putc(out, '}');
+}
