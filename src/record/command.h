@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Runs the COMMAND of `record -- COMMAND` and holds it where replay needs what probes cannot see:
+ * at exec (the image) and before it maps a file (the content). Between these stops it runs free.
+ */
+#ifndef KP_RECORD_COMMAND_H
+#define KP_RECORD_COMMAND_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "record/sink.h"
+
+struct kp_command_run;
+
+struct kp_command_options {
+	char *const *argv; /* NULL-ended; argv[0] is searched in PATH */
+	const struct kp_sink *sink;
+	/*
+	 * Called in the tracing thread when the command and all its recorded descendants have
+	 * ended; status is the command's wait status.
+	 */
+	void (*on_end)(void *arg, int status);
+	void *arg;
+};
+
+/*
+ * Makes the process of the command, which waits before its exec: the caller selects its pid for
+ * payloads, then calls kp_command_go. A thread of its own traces it (ptrace belongs to a thread).
+ * Errors: -ENOENT when argv[0] is not found, other -errno.
+ */
+int kp_command_start(const struct kp_command_options *options, struct kp_command_run **ret_run,
+		     pid_t *ret_pid, struct kp_err *err);
+void kp_command_go(struct kp_command_run *run);
+
+/* Passes a signal (SIGINT, SIGTERM) on to the command. */
+void kp_command_kill(struct kp_command_run *run, int sig);
+
+/* Waits for the thread; what is still traced then is detached and runs on. NULL is fine. */
+void kp_command_free(struct kp_command_run *run);
+
+#endif
