@@ -36,7 +36,10 @@ void kp_command_go(struct kp_command_run *run);
 /* Passes a signal (SIGINT, SIGTERM) on to the command. */
 void kp_command_kill(struct kp_command_run *run, int sig);
 
-/* Waits for the thread; what is still traced then is detached and runs on. NULL is fine. */
+/*
+ * Ends it: kills what is still traced (without its tracer it could not map files any more: the
+ * filter that holds mmap stays with it) and waits for the thread. NULL is fine.
+ */
 void kp_command_free(struct kp_command_run *run);
 
 #endif

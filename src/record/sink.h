@@ -11,8 +11,8 @@
 #include "kprobe/event.h"
 
 struct kp_sink {
-	/* Takes a copy of a whole valid event. Called from any thread; never fails: what cannot be
-	 * kept is counted as lost. */
+	/* Takes a copy of a whole valid event. Called from any thread. May wait while the
+	 * log is behind: what the recorder itself has to say is never dropped for lack of room. */
 	void (*put)(void *arg, const struct kp_hdr *event);
 	void *arg;
 };

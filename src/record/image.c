@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The image of a process at the end of exec; see image.h. Contents: pages that are present in
+ * writable private mappings. All others are still what the file behind the mapping has, or zero.
+ */
+#include "record/image.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+#include <unistd.h>
+
+#define PAGE 4096ull
+#define RUN_MAX (15 * PAGE) /* pages of one memory event, below KP_DATA_MAX */
+#define PAGEMAP_PRESENT (1ull << 63)
+#define PAGEMAP_SWAPPED (1ull << 62)
+/* Words of argv, envp and auxv that are looked through; the kernel's own limit on arguments is 6
+ * MiB. */
+#define STACK_WORD_MAX (1u << 20)
+
+struct image {
+	const struct kp_sink *sink;
+	struct kp_archive *archive;
+	pid_t pid;
+	uint32_t number;
+	int mem;     /* /proc/PID/mem */
+	int pagemap; /* /proc/PID/pagemap */
+};
+
+static int open_proc(pid_t pid, const char *name, int flags, struct kp_err *err)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? kp_err_sys(err, -errno, "cannot open %s", path) : fd;
+}
+
+static bool read_word(const struct image *image, uint64_t addr, uint64_t *ret_word)
+{
+	return pread(image->mem, ret_word, 8, (off_t)addr) == 8;
+}
+
+/*
+ * Finds the auxiliary vector above argc, argv and envp at sp, and turns AT_SYSINFO_EHDR into
+ * AT_IGNORE. Layout: System V ABI, AMD64 supplement, "Process Initialization".
+ */
+static int hide_vdso(const struct image *image, uint64_t sp, uint64_t *ret_auxv)
+{
+	uint64_t at = sp, word, ignore = AT_IGNORE;
+	int nulls = 0;
+
+	for (unsigned i = 0; nulls < 2 && i < STACK_WORD_MAX; i++) {
+		at += 8;
+		if (!read_word(image, at, &word))
+			return -EFAULT;
+		nulls += word == 0;
+	}
+	at += 8;
+	*ret_auxv = at;
+	for (unsigned i = 0; i < 64; i++, at += 16) {
+		if (!read_word(image, at, &word))
+			return -EFAULT;
+		if (word == AT_NULL)
+			return 0;
+		if (word == AT_SYSINFO_EHDR && pwrite(image->mem, &ignore, 8, (off_t)at) != 8)
+			return -errno;
+	}
+	return -EFAULT;
+}
+
+/* Field start_brk of /proc/PID/stat (the 47th; proc(5)), or 0. */
+static uint64_t read_brk(pid_t pid)
+{
+	char text[2048], *at;
+	uint64_t brk = 0;
+	ssize_t n;
+	int fd = open_proc(pid, "stat", O_RDONLY, NULL);
+
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	at = strrchr(text, ')'); /* the name, field 2, may hold anything */
+	for (int field = 2; at && field < 47; field++)
+		at = strchr(at + 1, ' ');
+	if (at)
+		brk = strtoull(at + 1, NULL, 10);
+	return brk;
+}
+
+static void put_pages(const struct image *image, uint64_t from, uint64_t to)
+{
+	struct kp_ev_memory ev = {.hdr = {.pid = (uint32_t)image->pid, .tid = (uint32_t)image->pid},
+				  .image = image->number};
+	unsigned char data[RUN_MAX];
+	ssize_t n;
+
+	while (from < to) {
+		n = pread(image->mem, data, to - from < RUN_MAX ? to - from : RUN_MAX, (off_t)from);
+		if (n <= 0)
+			return;
+		ev.hdr.time_ns = 0;
+		ev.addr = from;
+		kp_sink_put(image->sink, KP_EV_memory, &ev, sizeof(ev), data, (size_t)n);
+		from += (uint64_t)n;
+	}
+}
+
+/* Puts the runs of present pages of one mapping. */
+static void put_contents(const struct image *image, uint64_t start, uint64_t end)
+{
+	uint64_t entry, run = 0;
+
+	for (uint64_t page = start; page < end; page += PAGE) {
+		if (pread(image->pagemap, &entry, 8, (off_t)(page / PAGE * 8)) != 8)
+			entry = PAGEMAP_PRESENT; /* not told: take it */
+		if (entry & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)) {
+			run = run ? run : page;
+		} else if (run) {
+			put_pages(image, run, page);
+			run = 0;
+		}
+	}
+	if (run)
+		put_pages(image, run, end);
+}
+
+/* One line of /proc/PID/maps; false if it is not understood. */
+static bool parse_map(char *line, struct kp_ev_exec_map *map, const char **ret_path)
+{
+	char perms[5];
+	int used = 0;
+
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %*s %n", &map->start,
+		   &map->end, perms, &map->offset, &used) < 4)
+		return false;
+	line[strcspn(line, "\n")] = '\0';
+	*ret_path = used ? line + used : "";
+	map->prot = (perms[0] == 'r' ? PROT_READ : 0) | (perms[1] == 'w' ? PROT_WRITE : 0) |
+		    (perms[2] == 'x' ? PROT_EXEC : 0);
+	map->shared = perms[3] == 's';
+	return true;
+}
+
+static int put_maps(const struct image *image, struct kp_err *err)
+{
+	struct kp_ev_exec_map ev;
+	char *line = NULL, path[96];
+	const char *name;
+	size_t cap = 0;
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", image->pid);
+	maps = fopen(path, "re");
+	if (!maps)
+		return kp_err_sys(err, -errno, "cannot open %s", path);
+	while (getline(&line, &cap, maps) > 0) {
+		ev = (struct kp_ev_exec_map){.image = image->number};
+		if (!parse_map(line, &ev, &name))
+			continue;
+		ev.hdr.pid = ev.hdr.tid = (uint32_t)image->pid;
+		if (*name == '/') {
+			snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
+				 image->pid, (uint64_t)ev.start, (uint64_t)ev.end);
+			ev.file_id = kp_archive_path(image->archive, path, name);
+		}
+		kp_sink_put(image->sink, KP_EV_exec_map, &ev, sizeof(ev), name, strlen(name));
+		if ((ev.prot & PROT_WRITE) && !ev.shared)
+			put_contents(image, ev.start, ev.end);
+	}
+	free(line);
+	fclose(maps);
+	return 0;
+}
+
+static int put_image(const struct image *image, struct kp_err *err)
+{
+	struct kp_ev_exec_image ev = {
+		.hdr = {.pid = (uint32_t)image->pid, .tid = (uint32_t)image->pid},
+		.image = image->number};
+	struct user_regs_struct regs;
+	uint64_t auxv = 0;
+	int r;
+
+	if (ptrace(PTRACE_GETREGS, image->pid, NULL, &regs) < 0)
+		return kp_err_sys(err, -errno, "cannot read the registers of process %d",
+				  image->pid);
+	r = hide_vdso(image, regs.rsp, &auxv);
+	if (r < 0)
+		return kp_err_sys(err, r, "cannot read the stack of process %d", image->pid);
+	ev.brk = read_brk(image->pid);
+	ev.sp = regs.rsp;
+	ev.auxv = auxv;
+	kp_sink_put(image->sink, KP_EV_exec_image, &ev, sizeof(ev), &regs, sizeof(regs));
+	return put_maps(image, err);
+}
+
+int kp_image_write(const struct kp_sink *sink, struct kp_archive *archive, pid_t pid,
+		   uint32_t image, struct kp_err *err)
+{
+	struct image self = {sink, archive, pid, image, -1, -1};
+	int r;
+
+	self.mem = open_proc(pid, "mem", O_RDWR, err);
+	if (self.mem < 0)
+		return self.mem;
+	r = self.pagemap = open_proc(pid, "pagemap", O_RDONLY, err);
+	if (r >= 0) {
+		r = put_image(&self, err);
+		close(self.pagemap);
+	}
+	close(self.mem);
+	return r;
+}
