@@ -1,0 +1,776 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Ingest: one handler per kind of event, dispatched by a table. Invariants kept here:
+ *  - task 0 is idle, whatever the CPU;
+ *  - every list of records is ordered by time;
+ *  - a task's records alternate as the kernel can have made them: a wake stands only behind
+ *    BLOCKED; a wake that came while the task was still on its CPU is moved behind the BLOCKED that
+ *    follows when the task then runs without another wake (the race of sched_waking with
+ *    schedule()).
+ */
+#include "analyze/model.h"
+
+#include <string.h>
+#include <sys/syscall.h>
+
+/* TASK_DEAD of the kernel, beside the bits that event.h names. */
+#define STATE_DEAD 128u
+#define STATE_GONE (16u | 32u | STATE_DEAD)
+
+static int task_new(struct kp_model *m, uint32_t pid, uint32_t tid, uint64_t start_ns,
+		    uint32_t *ret_task)
+{
+	struct kp_task task = {
+		.pid = pid,
+		.tid = tid,
+		.start_ns = start_ns,
+		.end_ns = KP_NEVER,
+		.parent = KP_NONE,
+		.name = KP_NONE,
+		.older = KP_NONE,
+		.last_blocked = KP_NONE,
+		.early_wake = KP_NONE,
+	};
+	uint64_t *newest = kp_map_upsert(&m->tids, tid, KP_NONE);
+
+	if (!newest)
+		return -ENOMEM;
+	task.older = (uint32_t)*newest;
+	if (KP_VEC_PUSH(&m->tasks, task) < 0)
+		return -ENOMEM;
+	*ret_task = m->tasks.cnt - 1;
+	*newest = *ret_task;
+	return 0;
+}
+
+/* The living task with this tid, made when it is new. */
+static int task_get(struct kp_model *m, uint32_t pid, uint32_t tid, uint32_t *ret_task)
+{
+	uint64_t *newest;
+	struct kp_task *task;
+
+	if (tid == 0) {
+		*ret_task = 0;
+		return 0;
+	}
+	newest = kp_map_get(&m->tids, tid);
+	if (!newest)
+		return task_new(m, pid, tid, 0, ret_task);
+	task = &m->tasks.at[*newest];
+	if (task->recs.cnt && task->recs.at[task->recs.cnt - 1].kind == KP_REC_DEAD)
+		return task_new(m, pid, tid, 0, ret_task); /* its fork was lost */
+	if (pid && !task->pid)
+		task->pid = pid;
+	*ret_task = (uint32_t)*newest;
+	return 0;
+}
+
+static struct kp_cpu *cpu_get(struct kp_model *m, uint32_t cpu)
+{
+	static const struct kp_cpu empty;
+
+	while (m->cpus.cnt <= cpu)
+		if (KP_VEC_PUSH(&m->cpus, empty) < 0)
+			return NULL;
+	return &m->cpus.at[cpu];
+}
+
+static int name_set(struct kp_model *m, uint32_t task, uint64_t t_ns, const char *comm)
+{
+	struct kp_task *t = &m->tasks.at[task];
+	struct kp_name name = {.t_ns = t_ns, .older = t->name};
+
+	if (t->name != KP_NONE && memcmp(m->names.at[t->name].comm, comm, KP_COMM_LEN) == 0)
+		return 0;
+	memcpy(name.comm, comm, KP_COMM_LEN);
+	name.comm[KP_COMM_LEN - 1] = '\0';
+	if (KP_VEC_PUSH(&m->names, name) < 0)
+		return -ENOMEM;
+	m->tasks.at[task].name = m->names.cnt - 1;
+	return 0;
+}
+
+static int rec_push(struct kp_model *m, uint32_t task, struct kp_rec rec)
+{
+	struct kp_task *t = &m->tasks.at[task];
+	uint32_t n = t->recs.cnt;
+
+	if (n > 0 && rec.t_ns < t->recs.at[n - 1].t_ns)
+		rec.t_ns = t->recs.at[n - 1].t_ns;
+	if (rec.t_ns < m->keep_from_ns) /* only the last state counts */
+		t->recs.cnt = 0;
+	return KP_VEC_PUSH(&t->recs, rec);
+}
+
+static const struct kp_rec *rec_last(const struct kp_task *task)
+{
+	return task->recs.cnt ? &task->recs.at[task->recs.cnt - 1] : NULL;
+}
+
+static bool sock_same(const struct kp_sock *a, const struct kp_sock *b)
+{
+	return a->netns == b->netns && a->laddr == b->laddr && a->raddr == b->raddr &&
+	       a->lport == b->lport && a->rport == b->rport;
+}
+
+static uint64_t sock_hash(const struct kp_sock *s)
+{
+	return ((uint64_t)s->laddr << 32 | s->raddr) * 0x9e3779b97f4a7c15u ^
+	       ((uint64_t)s->lport << 16 | s->rport);
+}
+
+static int sock_get(struct kp_model *m, struct kp_sock key, uint32_t *ret_sock)
+{
+	uint64_t *first = kp_map_upsert(&m->sock_map, sock_hash(&key), KP_NONE);
+
+	if (!first)
+		return -ENOMEM;
+	for (uint32_t i = (uint32_t)*first; i != KP_NONE; i = m->socks.at[i].next)
+		if (sock_same(&m->socks.at[i], &key)) {
+			*ret_sock = i;
+			return 0;
+		}
+	key.next = (uint32_t)*first;
+	if (KP_VEC_PUSH(&m->socks, key) < 0)
+		return -ENOMEM;
+	*first = *ret_sock = m->socks.cnt - 1;
+	return 0;
+}
+
+/* --- sched --- */
+
+static int switch_out(struct kp_model *m, const struct kp_ev_sched_switch *e, uint32_t prev)
+{
+	struct kp_task *t = &m->tasks.at[prev];
+	struct kp_rec rec = {.t_ns = e->hdr.time_ns, .cpu = e->hdr.cpu, .aux = e->prev_state};
+
+	if (t->last_blocked < t->recs.cnt && t->maj_seen && e->prev_maj_flt != t->maj_flt)
+		t->recs.at[t->last_blocked].flags |= KP_RECF_MAJOR;
+	t->maj_flt = e->prev_maj_flt;
+	t->maj_seen = true;
+	t->last_blocked = KP_NONE;
+	if (e->prev_state & STATE_GONE) {
+		rec.kind = KP_REC_DEAD;
+	} else if (!e->prev_state || (e->flags & KP_SWITCH_PREEMPT)) {
+		rec.kind = KP_REC_RUNNABLE;
+	} else {
+		rec.kind = KP_REC_BLOCKED;
+	}
+	if (e->flags & KP_SWITCH_THROTTLED)
+		rec.flags |= KP_RECF_THROTTLED;
+	if (e->flags & KP_SWITCH_IOWAIT)
+		rec.flags |= KP_RECF_IOWAIT;
+	if (rec_push(m, prev, rec) < 0)
+		return -ENOMEM;
+	t = &m->tasks.at[prev];
+	if (rec.kind == KP_REC_BLOCKED)
+		t->last_blocked = t->recs.cnt - 1;
+	return 0;
+}
+
+static int switch_in(struct kp_model *m, const struct kp_ev_sched_switch *e, uint32_t next)
+{
+	struct kp_task *t = &m->tasks.at[next];
+	const struct kp_rec *last = rec_last(t);
+	struct kp_rec rec = {.t_ns = e->hdr.time_ns, .cpu = e->hdr.cpu, .kind = KP_REC_RUN};
+	struct kp_rec wake = {.cpu = e->hdr.cpu, .kind = KP_REC_WAKE, .aux = t->early_wake};
+
+	if (last && last->kind == KP_REC_BLOCKED && t->early_wake != KP_NONE) {
+		wake.t_ns = last->t_ns;
+		if (rec_push(m, next, wake) < 0)
+			return -ENOMEM;
+	}
+	m->tasks.at[next].early_wake = KP_NONE;
+	return rec_push(m, next, rec);
+}
+
+static int on_switch(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_sched_switch *e = (const void *)hdr;
+	struct kp_occupant occ = {.t_ns = hdr->time_ns};
+	struct kp_cpu *cpu;
+	uint32_t prev, next;
+
+	if (task_get(m, hdr->pid, hdr->tid, &prev) < 0 ||
+	    task_get(m, e->next_pid, e->next_tid, &next) < 0)
+		return -ENOMEM;
+	if (prev && switch_out(m, e, prev) < 0)
+		return -ENOMEM;
+	if (next && switch_in(m, e, next) < 0)
+		return -ENOMEM;
+	cpu = cpu_get(m, hdr->cpu);
+	if (!cpu)
+		return -ENOMEM;
+	occ.task = next;
+	if (cpu->occupants.cnt && occ.t_ns < cpu->occupants.at[cpu->occupants.cnt - 1].t_ns)
+		occ.t_ns = cpu->occupants.at[cpu->occupants.cnt - 1].t_ns;
+	if (occ.t_ns < m->keep_from_ns)
+		cpu->occupants.cnt = 0;
+	return KP_VEC_PUSH(&cpu->occupants, occ);
+}
+
+static int wake_add(struct kp_model *m, const struct kp_ev_sched_waking *e, uint32_t waker,
+		    uint32_t *ret_wake)
+{
+	struct kp_wake wake = {
+		.t_ns = e->hdr.time_ns,
+		.obj = e->obj,
+		.waker = waker,
+		.sock = KP_NONE,
+		.ctx = e->ctx,
+		.softirq = e->softirq,
+		.cpu = e->hdr.cpu,
+	};
+	struct kp_sock key = {e->netns, e->laddr, e->raddr, e->lport, e->rport, KP_NONE, {0}};
+
+	if (wake.t_ns < m->keep_from_ns) {
+		*ret_wake = KP_NONE;
+		return 0;
+	}
+	if ((e->ctx & KP_CTX_NET) && sock_get(m, key, &wake.sock) < 0)
+		return -ENOMEM;
+	if (KP_VEC_PUSH(&m->wakes, wake) < 0)
+		return -ENOMEM;
+	*ret_wake = m->wakes.cnt - 1;
+	return 0;
+}
+
+static int on_waking(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_sched_waking *e = (const void *)hdr;
+	struct kp_rec rec = {.t_ns = hdr->time_ns, .cpu = e->target_cpu, .kind = KP_REC_WAKE};
+	uint32_t waker, target, wake;
+	const struct kp_rec *last;
+
+	if (task_get(m, hdr->pid, hdr->tid, &waker) < 0 ||
+	    task_get(m, e->target_pid, e->target_tid, &target) < 0)
+		return -ENOMEM;
+	if (!target)
+		return 0;
+	last = rec_last(&m->tasks.at[target]);
+	if (last && (last->kind == KP_REC_WAKE || last->kind == KP_REC_MIGRATE ||
+		     last->kind == KP_REC_RUNNABLE))
+		return 0; /* it was runnable already */
+	if (wake_add(m, e, waker, &wake) < 0)
+		return -ENOMEM;
+	if (last && last->kind == KP_REC_RUN) {
+		m->tasks.at[target].early_wake = wake;
+		return 0;
+	}
+	rec.aux = wake;
+	return rec_push(m, target, rec);
+}
+
+static int on_wakeup_new(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_sched_wakeup_new *e = (const void *)hdr;
+	struct kp_rec rec = {.t_ns = hdr->time_ns,
+			     .cpu = e->target_cpu,
+			     .kind = KP_REC_WAKE,
+			     .aux = KP_NONE,
+			     .flags = KP_RECF_NEW};
+	uint32_t maker, task;
+
+	if (!e->target_tid)
+		return 0;
+	if (task_get(m, hdr->pid, hdr->tid, &maker) < 0 ||
+	    task_get(m, e->target_pid, e->target_tid, &task) < 0)
+		return -ENOMEM;
+	if (m->tasks.at[task].recs.cnt || m->tasks.at[task].end_ns != KP_NEVER)
+		if (task_new(m, e->target_pid, e->target_tid, hdr->time_ns, &task) < 0)
+			return -ENOMEM;
+	if (!m->tasks.at[task].start_ns)
+		m->tasks.at[task].start_ns = hdr->time_ns;
+	m->tasks.at[task].parent = maker;
+	return rec_push(m, task, rec);
+}
+
+static int on_migrate(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_sched_migrate *e = (const void *)hdr;
+	struct kp_rec rec = {.t_ns = hdr->time_ns, .cpu = e->dest_cpu, .kind = KP_REC_MIGRATE};
+	const struct kp_rec *last;
+	uint32_t task;
+
+	if (task_get(m, e->target_pid, e->target_tid, &task) < 0)
+		return -ENOMEM;
+	last = rec_last(&m->tasks.at[task]);
+	if (!task || !last ||
+	    (last->kind != KP_REC_WAKE && last->kind != KP_REC_RUNNABLE &&
+	     last->kind != KP_REC_MIGRATE))
+		return 0;
+	rec.flags = last->flags & KP_RECF_THROTTLED;
+	return rec_push(m, task, rec);
+}
+
+/* --- life --- */
+
+static int on_fork(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_task_fork *e = (const void *)hdr;
+	uint32_t parent, child;
+
+	if (!e->child_tid)
+		return 0;
+	if (task_get(m, hdr->pid, hdr->tid, &parent) < 0 ||
+	    task_new(m, e->child_pid, e->child_tid, hdr->time_ns, &child) < 0)
+		return -ENOMEM;
+	m->tasks.at[child].parent = parent;
+	return name_set(m, child, hdr->time_ns, e->comm);
+}
+
+/* A thread other than the leader went through exec: it goes on under the leader's tid. */
+static int take_leader(struct kp_model *m, const struct kp_ev_task_exec *e, uint32_t old)
+{
+	struct kp_rec run = {.t_ns = e->hdr.time_ns, .cpu = e->hdr.cpu, .kind = KP_REC_RUN};
+	uint32_t task;
+
+	if (task_get(m, e->hdr.pid, e->hdr.tid, &task) < 0)
+		return -ENOMEM;
+	if (m->tasks.at[task].end_ns == KP_NEVER)
+		m->tasks.at[task].end_ns = run.t_ns;
+	if (task_new(m, e->hdr.pid, e->hdr.tid, run.t_ns, &task) < 0)
+		return -ENOMEM;
+	m->tasks.at[task].parent = old;
+	m->tasks.at[old].end_ns = run.t_ns;
+	return rec_push(m, task, run);
+}
+
+static int on_exec(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_task_exec *e = (const void *)hdr;
+	const uint64_t *old = kp_map_get(&m->tids, e->old_tid);
+	uint32_t task;
+
+	if (!hdr->tid)
+		return 0;
+	if (e->old_tid != hdr->tid && old && take_leader(m, e, (uint32_t)*old) < 0)
+		return -ENOMEM;
+	if (task_get(m, hdr->pid, hdr->tid, &task) < 0)
+		return -ENOMEM;
+	return name_set(m, task, hdr->time_ns, e->comm);
+}
+
+static int on_exit_task(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	uint32_t task;
+
+	if (task_get(m, hdr->pid, hdr->tid, &task) < 0)
+		return -ENOMEM;
+	if (task)
+		m->tasks.at[task].end_ns = hdr->time_ns;
+	return 0;
+}
+
+static int on_rename(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_task_rename *e = (const void *)hdr;
+	uint32_t task;
+
+	if (!e->target_tid)
+		return 0;
+	if (task_get(m, 0, e->target_tid, &task) < 0)
+		return -ENOMEM;
+	return name_set(m, task, hdr->time_ns, e->comm);
+}
+
+static int on_task(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_task *e = (const void *)hdr;
+	struct kp_rec rec = {
+		.t_ns = hdr->time_ns, .kind = KP_REC_BLOCKED, .flags = KP_RECF_SNAPSHOT};
+	uint32_t task;
+
+	if (!hdr->tid)
+		return 0;
+	if (task_get(m, hdr->pid, hdr->tid, &task) < 0 ||
+	    name_set(m, task, hdr->time_ns, e->comm) < 0)
+		return -ENOMEM;
+	m->tasks.at[task].kthread = e->kthread != 0;
+	if (m->tasks.at[task].recs.cnt) /* its events tell more than the snapshot */
+		return 0;
+	switch (e->state) {
+	case 'S':
+		rec.aux = KP_TASK_INTERRUPTIBLE;
+		break;
+	case 'D':
+	case 'I':
+		rec.aux = KP_TASK_UNINTERRUPTIBLE;
+		break;
+	case 'T':
+		rec.aux = KP_TASK_STOPPED;
+		break;
+	case 't':
+		rec.aux = KP_TASK_TRACED;
+		break;
+	default:
+		return 0;
+	}
+	return rec_push(m, task, rec);
+}
+
+/* --- system calls --- */
+
+bool kp_call_sends(unsigned nr)
+{
+	switch (nr) {
+	case SYS_write:
+	case SYS_writev:
+	case SYS_sendto:
+	case SYS_sendmsg:
+	case SYS_sendmmsg:
+	case SYS_sendfile:
+	case SYS_splice:
+	case SYS_shutdown:
+	case SYS_close:
+	case SYS_connect:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int on_syscall(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_syscall *e = (const void *)hdr;
+	struct kp_sock key = {e->netns, e->laddr, e->raddr, e->lport, e->rport, KP_NONE, {0}};
+	struct kp_call call = {
+		.entry_ns = e->entry_ns < hdr->time_ns ? e->entry_ns : hdr->time_ns,
+		.exit_ns = hdr->time_ns,
+		.ret = e->ret,
+		.arg0 = e->arg0,
+		.arg1 = e->arg1,
+		.ino = e->ino,
+		.dev = e->dev,
+		.sock = KP_NONE,
+		.nr = e->nr,
+		.obj = e->obj,
+		.flags = e->flags,
+	};
+	struct kp_send send = {.entry_ns = call.entry_ns, .exit_ns = call.exit_ns, .nr = e->nr};
+	struct kp_connect connect;
+	struct kp_task *t;
+
+	if (hdr->time_ns < m->keep_from_ns || !hdr->tid)
+		return 0;
+	if (task_get(m, hdr->pid, hdr->tid, &send.task) < 0)
+		return -ENOMEM;
+	if ((e->obj == KP_OBJ_tcp || e->obj == KP_OBJ_udp) && (e->lport || e->rport) &&
+	    sock_get(m, key, &call.sock) < 0)
+		return -ENOMEM;
+	t = &m->tasks.at[send.task];
+	/* Calls of one task don't overlap; keep that true whatever the log says. */
+	if (t->calls.cnt && call.entry_ns < t->calls.at[t->calls.cnt - 1].exit_ns)
+		call.entry_ns = t->calls.at[t->calls.cnt - 1].exit_ns;
+	if (call.exit_ns < call.entry_ns)
+		call.exit_ns = call.entry_ns;
+	if (KP_VEC_PUSH(&t->calls, call) < 0)
+		return -ENOMEM;
+	if (call.sock == KP_NONE || !kp_call_sends(e->nr))
+		return 0;
+	if (e->nr == SYS_connect) {
+		connect = (struct kp_connect){.send = send, .sock = call.sock};
+		if (KP_VEC_PUSH(&m->connects, connect) < 0)
+			return -ENOMEM;
+	}
+	return KP_VEC_PUSH(&m->socks.at[call.sock].sends, send);
+}
+
+/* --- signals, interrupts, memory --- */
+
+static int on_signal(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_signal_generate *e = (const void *)hdr;
+	struct kp_signal sig = {
+		.t_ns = hdr->time_ns,
+		.target_pid = e->target_pid,
+		.target_tid = e->target_tid,
+		.sig = e->sig,
+		.ctx = e->ctx,
+		.result = e->result,
+	};
+	uint64_t *newest = kp_map_upsert(&m->sig_map, e->target_pid, KP_NONE);
+
+	if (!newest || task_get(m, hdr->pid, hdr->tid, &sig.sender) < 0)
+		return -ENOMEM;
+	sig.older = (uint32_t)*newest;
+	*newest = m->signals.cnt;
+	return KP_VEC_PUSH(&m->signals, sig);
+}
+
+static int irq_add(struct kp_model *m, const struct kp_hdr *hdr, uint64_t entry_ns, uint32_t what)
+{
+	struct kp_interval irq = {entry_ns, hdr->time_ns, what};
+	struct kp_cpu *cpu = cpu_get(m, hdr->cpu);
+
+	if (!cpu)
+		return -ENOMEM;
+	if (irq.t1_ns <= irq.t0_ns || irq.t1_ns < m->keep_from_ns)
+		return 0;
+	return KP_VEC_PUSH(&cpu->irqs, irq);
+}
+
+static int on_irq(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_irq *e = (const void *)hdr;
+
+	return irq_add(m, hdr, e->entry_ns, e->vector & 0xffff);
+}
+
+static int on_softirq(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_softirq *e = (const void *)hdr;
+
+	return irq_add(m, hdr, e->entry_ns, (e->vector & 0xffff) | KP_SOFTIRQ);
+}
+
+static int on_reclaim(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_reclaim *e = (const void *)hdr;
+	struct kp_interval reclaim = {e->entry_ns, hdr->time_ns, e->memcg};
+	struct kp_task *t;
+	uint32_t task;
+
+	if (task_get(m, hdr->pid, hdr->tid, &task) < 0)
+		return -ENOMEM;
+	t = &m->tasks.at[task];
+	if (t->reclaims.cnt && reclaim.t0_ns < t->reclaims.at[t->reclaims.cnt - 1].t1_ns)
+		reclaim.t0_ns = t->reclaims.at[t->reclaims.cnt - 1].t1_ns;
+	if (reclaim.t1_ns <= reclaim.t0_ns)
+		return 0;
+	return KP_VEC_PUSH(&t->reclaims, reclaim);
+}
+
+/* --- block --- */
+
+/* The request with this identity that is not complete yet; KP_NONE if there is none. */
+static uint32_t request_open(const struct kp_model *m, uint64_t id)
+{
+	const uint64_t *newest = kp_map_get(&m->rq_map, id);
+
+	return newest && !m->requests.at[*newest].complete_ns ? (uint32_t)*newest : KP_NONE;
+}
+
+static int request_new(struct kp_model *m, const struct kp_ev_block_insert *e,
+		       uint32_t *ret_request)
+{
+	struct kp_request rq = {
+		.id = e->rq, .sector = e->sector, .dev = e->dev, .len = e->len, .op = e->op};
+	uint64_t *newest = kp_map_upsert(&m->rq_map, e->rq, KP_NONE);
+
+	if (!newest || task_get(m, e->hdr.pid, e->hdr.tid, &rq.task) < 0)
+		return -ENOMEM;
+	rq.older = (uint32_t)*newest;
+	*newest = *ret_request = m->requests.cnt;
+	return KP_VEC_PUSH(&m->requests, rq);
+}
+
+static int on_insert(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	uint32_t i;
+
+	if (request_new(m, (const void *)hdr, &i) < 0)
+		return -ENOMEM;
+	m->requests.at[i].insert_ns = hdr->time_ns;
+	return 0;
+}
+
+_Static_assert(sizeof(struct kp_ev_block_insert) == sizeof(struct kp_ev_block_issue),
+	       "a request that goes to the device at once is made from its issue event");
+
+static int on_issue(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_block_issue *e = (const void *)hdr;
+	uint32_t i = request_open(m, e->rq);
+
+	if ((i == KP_NONE || m->requests.at[i].issue_ns) &&
+	    request_new(m, (const void *)hdr, &i) < 0)
+		return -ENOMEM;
+	m->requests.at[i].issue_ns = hdr->time_ns;
+	return 0;
+}
+
+static int on_complete(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_block_complete *e = (const void *)hdr;
+	struct kp_completion done = {.t_ns = hdr->time_ns};
+	uint64_t *newest = kp_map_get(&m->rq_map, e->rq);
+	struct kp_request *rq;
+
+	if (!newest)
+		return 0;
+	rq = &m->requests.at[*newest];
+	rq->complete_ns = hdr->time_ns;
+	if (m->completions.cnt && done.t_ns < m->completions.at[m->completions.cnt - 1].t_ns)
+		done.t_ns = m->completions.at[m->completions.cnt - 1].t_ns;
+	done.request = (uint32_t)*newest;
+	return hdr->time_ns < m->keep_from_ns ? 0 : KP_VEC_PUSH(&m->completions, done);
+}
+
+/* --- tcp, meta --- */
+
+static int on_retransmit(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_tcp_retransmit *e = (const void *)hdr;
+	struct kp_sock key = {e->netns, e->laddr, e->raddr, e->lport, e->rport, KP_NONE, {0}};
+	struct kp_retransmit r = {
+		.t_ns = hdr->time_ns, .tcp_seq = e->tcp_seq, .timeouts = e->icsk_retransmits};
+
+	if (sock_get(m, key, &r.sock) < 0)
+		return -ENOMEM;
+	if (m->retransmits.cnt && r.t_ns < m->retransmits.at[m->retransmits.cnt - 1].t_ns)
+		r.t_ns = m->retransmits.at[m->retransmits.cnt - 1].t_ns;
+	return KP_VEC_PUSH(&m->retransmits, r);
+}
+
+static int on_lost(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_lost *e = (const void *)hdr;
+	struct kp_loss loss = {e->from_ns, e->to_ns, e->count, e->lost_group, e->lost_cpu};
+
+	if (loss.to_ns < loss.from_ns)
+		loss.from_ns = loss.to_ns;
+	return KP_VEC_PUSH(&m->losses, loss);
+}
+
+typedef int (*handler)(struct kp_model *m, const struct kp_hdr *hdr);
+
+static const handler handlers[KP_EV_END] = {
+	[KP_EV_sched_switch] = on_switch,
+	[KP_EV_sched_waking] = on_waking,
+	[KP_EV_sched_wakeup_new] = on_wakeup_new,
+	[KP_EV_sched_migrate] = on_migrate,
+	[KP_EV_task_fork] = on_fork,
+	[KP_EV_task_exec] = on_exec,
+	[KP_EV_task_exit] = on_exit_task,
+	[KP_EV_task_rename] = on_rename,
+	[KP_EV_task] = on_task,
+	[KP_EV_syscall] = on_syscall,
+	[KP_EV_signal_generate] = on_signal,
+	[KP_EV_irq] = on_irq,
+	[KP_EV_softirq] = on_softirq,
+	[KP_EV_reclaim] = on_reclaim,
+	[KP_EV_block_insert] = on_insert,
+	[KP_EV_block_issue] = on_issue,
+	[KP_EV_block_complete] = on_complete,
+	[KP_EV_tcp_retransmit] = on_retransmit,
+	[KP_EV_lost] = on_lost,
+};
+
+int kp_model_add(struct kp_model *model, const struct kp_hdr *event)
+{
+	model->event_cnt++;
+	if (event->kind >= KP_EV_END || !handlers[event->kind])
+		return 0;
+	if (event->cpu != KP_CPU_USER) { /* the recorder's own words don't extend what was seen */
+		if (event->time_ns < model->first_ns)
+			model->first_ns = event->time_ns;
+		if (event->time_ns > model->last_ns)
+			model->last_ns = event->time_ns;
+	}
+	return handlers[event->kind](model, event);
+}
+
+int kp_model_add_gap(struct kp_model *model, uint64_t from_ns, uint64_t to_ns)
+{
+	struct kp_loss loss = {from_ns, to_ns, 0, KP_NONE, KP_NONE};
+
+	return KP_VEC_PUSH(&model->losses, loss);
+}
+
+static int interval_order(const void *a, const void *b)
+{
+	const struct kp_interval *x = a, *y = b;
+
+	if (x->t0_ns != y->t0_ns)
+		return x->t0_ns < y->t0_ns ? -1 : 1;
+	return x->t1_ns < y->t1_ns ? -1 : x->t1_ns > y->t1_ns;
+}
+
+/* Sorts by begin and makes the intervals disjoint: what lies within an earlier one goes. */
+static uint32_t make_disjoint(struct kp_interval *list, uint32_t cnt)
+{
+	uint32_t kept = 0;
+	uint64_t end = 0;
+
+	if (cnt)
+		qsort(list, cnt, sizeof(*list), interval_order);
+	for (uint32_t i = 0; i < cnt; i++) {
+		if (list[i].t0_ns < end)
+			list[i].t0_ns = end;
+		if (list[i].t1_ns <= list[i].t0_ns)
+			continue;
+		end = list[i].t1_ns;
+		list[kept++] = list[i];
+	}
+	return kept;
+}
+
+int kp_model_finish(struct kp_model *model)
+{
+	struct kp_interval hole;
+	const struct kp_loss *loss;
+
+	for (uint32_t i = 0; i < model->cpus.cnt; i++)
+		model->cpus.at[i].irqs.cnt =
+			make_disjoint(model->cpus.at[i].irqs.at, model->cpus.at[i].irqs.cnt);
+	for (uint32_t i = 0; i < model->losses.cnt; i++) {
+		loss = &model->losses.at[i];
+		if (loss->group != KP_NONE && loss->group != KP_GROUP_sched)
+			continue;
+		/* One nanosecond at least, so that a loss at a single instant is a hole too. */
+		hole = (struct kp_interval){loss->from_ns, loss->to_ns, 0};
+		if (hole.t1_ns <= hole.t0_ns)
+			hole.t1_ns = hole.t0_ns + 1;
+		if (KP_VEC_PUSH(&model->holes, hole) < 0)
+			return -ENOMEM;
+	}
+	model->holes.cnt = make_disjoint(model->holes.at, model->holes.cnt);
+	if (model->first_ns > model->last_ns)
+		model->first_ns = model->last_ns = 0;
+	return 0;
+}
+
+int kp_model_init(struct kp_model *model)
+{
+	static const kp_comm idle = "idle";
+	uint32_t task;
+	int err;
+
+	memset(model, 0, sizeof(*model));
+	model->first_ns = KP_NEVER;
+	err = task_new(model, 0, 0, 0, &task);
+	return err < 0 ? err : name_set(model, task, 0, idle);
+}
+
+void kp_model_done(struct kp_model *model)
+{
+	for (uint32_t i = 0; i < model->tasks.cnt; i++) {
+		KP_VEC_DONE(&model->tasks.at[i].recs);
+		KP_VEC_DONE(&model->tasks.at[i].calls);
+		KP_VEC_DONE(&model->tasks.at[i].reclaims);
+	}
+	for (uint32_t i = 0; i < model->cpus.cnt; i++) {
+		KP_VEC_DONE(&model->cpus.at[i].occupants);
+		KP_VEC_DONE(&model->cpus.at[i].irqs);
+	}
+	for (uint32_t i = 0; i < model->socks.cnt; i++)
+		KP_VEC_DONE(&model->socks.at[i].sends);
+	KP_VEC_DONE(&model->tasks);
+	KP_VEC_DONE(&model->names);
+	KP_VEC_DONE(&model->wakes);
+	KP_VEC_DONE(&model->cpus);
+	KP_VEC_DONE(&model->socks);
+	KP_VEC_DONE(&model->requests);
+	KP_VEC_DONE(&model->completions);
+	KP_VEC_DONE(&model->signals);
+	KP_VEC_DONE(&model->connects);
+	KP_VEC_DONE(&model->retransmits);
+	KP_VEC_DONE(&model->losses);
+	KP_VEC_DONE(&model->holes);
+	kp_map_done(&model->tids);
+	kp_map_done(&model->sock_map);
+	kp_map_done(&model->rq_map);
+	kp_map_done(&model->sig_map);
+	memset(model, 0, sizeof(*model));
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What happened on one host, compact and indexed for the walk: per task the changes of its state
+ * and its system calls, per CPU who occupied it and which interrupts took it, and the objects that
+ * connect tasks (sockets, block requests, signals). Built from the events of a log in the order of
+ * time; nothing here interprets causes.
+ *
+ * All times are CLOCK_MONOTONIC nanoseconds. Within each list times never decrease: an event that
+ * comes with an earlier time than its predecessor in the list takes that one's time.
+ */
+#ifndef KP_ANALYZE_MODEL_H
+#define KP_ANALYZE_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "kprobe/event.h"
+
+#define KP_NONE UINT32_MAX /* no such index */
+#define KP_NEVER UINT64_MAX
+
+enum kp_rec_kind {
+	KP_REC_RUN,      /* runs on cpu from here */
+	KP_REC_RUNNABLE, /* left cpu although it could run on */
+	KP_REC_BLOCKED,  /* left cpu to wait; aux: TASK_ bits */
+	KP_REC_WAKE,     /* made runnable; aux: index of the wake, or KP_NONE */
+	KP_REC_MIGRATE,  /* runnable, now in the queue of cpu */
+	KP_REC_DEAD,     /* gone */
+};
+
+/* kp_rec.flags */
+enum {
+	KP_RECF_THROTTLED = 1, /* RUNNABLE: because its CPU quota is used up */
+	KP_RECF_IOWAIT = 2,    /* BLOCKED: the kernel counts it as waiting for I/O */
+	KP_RECF_MAJOR = 4,     /* BLOCKED: a major fault ended after it */
+	KP_RECF_SNAPSHOT = 8,  /* known from the snapshot, not from a switch */
+	KP_RECF_NEW = 16,      /* WAKE: the task's first */
+};
+
+/* A change of a task's state. */
+struct kp_rec {
+	uint64_t t_ns;
+	uint32_t aux;
+	uint16_t cpu;
+	uint8_t kind;
+	uint8_t flags;
+};
+
+struct kp_wake {
+	uint64_t t_ns;
+	uint64_t obj;
+	uint32_t waker; /* task, or with an interrupt bit in ctx the bystander */
+	uint32_t sock;  /* woken socket, or KP_NONE */
+	uint8_t ctx;
+	uint8_t softirq;
+	uint16_t cpu; /* of the waker */
+};
+
+struct kp_call {
+	uint64_t entry_ns;
+	uint64_t exit_ns;
+	int64_t ret;
+	uint64_t arg0;
+	uint64_t arg1;
+	uint64_t ino;
+	uint32_t dev;
+	uint32_t sock; /* or KP_NONE */
+	uint16_t nr;
+	uint8_t obj; /* KP_OBJ_ */
+	uint8_t flags;
+};
+
+struct kp_interval {
+	uint64_t t0_ns;
+	uint64_t t1_ns;
+	uint32_t what; /* irq: vector, KP_SOFTIRQ added for softirqs */
+};
+#define KP_SOFTIRQ 0x10000u
+
+/* One life of a tid. */
+struct kp_task {
+	uint32_t pid;
+	uint32_t tid;
+	uint64_t start_ns; /* its fork, or 0: before the log */
+	uint64_t end_ns;   /* its exit, or KP_NEVER */
+	uint32_t parent;   /* task that forked it, or KP_NONE */
+	uint32_t name;     /* newest of its names */
+	uint32_t older;    /* earlier life of the same tid, or KP_NONE */
+	uint32_t maj_flt;
+	uint32_t last_blocked; /* index of its last BLOCKED record, or KP_NONE */
+	uint32_t early_wake;   /* wake that came while it still ran, or KP_NONE */
+	bool kthread;
+	bool maj_seen; /* maj_flt is known */
+	KP_VEC(struct kp_rec) recs;
+	KP_VEC(struct kp_call) calls;
+	KP_VEC(struct kp_interval) reclaims;
+};
+
+struct kp_name {
+	uint64_t t_ns; /* valid from */
+	uint32_t older;
+	kp_comm comm;
+};
+
+struct kp_occupant {
+	uint64_t t_ns; /* from here on */
+	uint32_t task; /* task 0 is idle */
+};
+
+struct kp_cpu {
+	KP_VEC(struct kp_occupant) occupants;
+	KP_VEC(struct kp_interval) irqs; /* after finish: disjoint, by begin */
+};
+
+struct kp_send {
+	uint64_t entry_ns;
+	uint64_t exit_ns;
+	uint32_t task;
+	uint32_t nr;
+};
+
+struct kp_sock {
+	uint32_t netns, laddr, raddr;
+	uint16_t lport, rport;
+	uint32_t next;                /* another socket with the same hash */
+	KP_VEC(struct kp_send) sends; /* in the order of exit */
+};
+
+struct kp_request {
+	uint64_t id;
+	uint64_t insert_ns;   /* 0: not queued, or not seen */
+	uint64_t issue_ns;    /* 0: not seen */
+	uint64_t complete_ns; /* 0: not seen */
+	uint64_t sector;
+	uint32_t dev, len, op;
+	uint32_t task;  /* that submitted it */
+	uint32_t older; /* request with the same identity before */
+};
+
+struct kp_completion {
+	uint64_t t_ns;
+	uint32_t request;
+};
+
+struct kp_signal {
+	uint64_t t_ns;
+	uint32_t sender;
+	uint32_t target_pid, target_tid;
+	int32_t sig;
+	uint32_t ctx;
+	uint32_t result;
+	uint32_t older; /* signal to the same process before */
+};
+
+struct kp_connect {
+	struct kp_send send;
+	uint32_t sock;
+};
+
+struct kp_retransmit {
+	uint64_t t_ns;
+	uint32_t sock;
+	uint32_t tcp_seq;
+	uint32_t timeouts;
+};
+
+/* A time for which events are missing. */
+struct kp_loss {
+	uint64_t from_ns;
+	uint64_t to_ns;
+	uint64_t cnt;   /* 0: unknown */
+	uint32_t group; /* KP_GROUP_, or KP_NONE: all (damage of the log) */
+	uint32_t cpu;   /* or KP_NONE: all */
+};
+
+struct kp_model {
+	uint64_t first_ns; /* time that the log covers */
+	uint64_t last_ns;
+	uint64_t keep_from_ns; /* of what is before it only the last states are kept */
+	uint64_t event_cnt;
+	struct kp_map tids;     /* tid → newest life */
+	struct kp_map sock_map; /* hash of the 4-tuple → first socket */
+	struct kp_map rq_map;   /* identity → newest request */
+	struct kp_map sig_map;  /* pid → newest signal to it */
+	KP_VEC(struct kp_task) tasks;
+	KP_VEC(struct kp_name) names;
+	KP_VEC(struct kp_wake) wakes;
+	KP_VEC(struct kp_cpu) cpus;
+	KP_VEC(struct kp_sock) socks;
+	KP_VEC(struct kp_request) requests;
+	KP_VEC(struct kp_completion) completions;
+	KP_VEC(struct kp_signal) signals;
+	KP_VEC(struct kp_connect) connects;
+	KP_VEC(struct kp_retransmit) retransmits;
+	KP_VEC(struct kp_loss) losses; /* as they were recorded */
+	KP_VEC(struct kp_interval)
+	holes; /* after finish: times without trustworthy scheduling
+		  events, disjoint, by begin */
+};
+
+int kp_model_init(struct kp_model *model);
+void kp_model_done(struct kp_model *model);
+
+/* Takes one valid event; 0 or -ENOMEM. Kinds that do not matter here are ignored. */
+int kp_model_add(struct kp_model *model, const struct kp_hdr *event);
+
+/* Damage of the log: a time for which events of all kinds may be missing. */
+int kp_model_add_gap(struct kp_model *model, uint64_t from_ns, uint64_t to_ns);
+
+/* To be called once after the last event and before any question. 0 or -ENOMEM. */
+int kp_model_finish(struct kp_model *model);
+
+/* --- questions; indexes instead of pointers so that they can be stored --- */
+
+/* The life of tid at t_ns (the newest that began before), or KP_NONE. */
+uint32_t kp_model_task(const struct kp_model *model, uint32_t tid, uint64_t t_ns);
+
+/* The task's name at t_ns, or NULL. */
+const char *kp_model_comm(const struct kp_model *model, uint32_t task, uint64_t t_ns);
+
+/* Index of the last record at or before t_ns, or KP_NONE. */
+uint32_t kp_task_rec(const struct kp_task *task, uint64_t t_ns);
+
+/* The system call in which the task was at t_ns, or NULL. */
+const struct kp_call *kp_task_call(const struct kp_task *task, uint64_t t_ns);
+
+/* Index of the last occupant that began at or before t_ns, or KP_NONE. */
+uint32_t kp_cpu_occupant(const struct kp_cpu *cpu, uint64_t t_ns);
+
+/* Index of the first interval that ends after t_ns; list disjoint and in order. */
+uint32_t kp_interval_find(const struct kp_interval *list, uint32_t cnt, uint64_t t_ns);
+
+/* Whether scheduling events may be missing anywhere in [from, to). */
+bool kp_model_hole(const struct kp_model *model, uint64_t from_ns, uint64_t to_ns);
+
+/* The send on the other end of sock that is under way at t_ns, else the last one before; NULL. */
+const struct kp_send *kp_model_peer_send(const struct kp_model *model, uint32_t sock,
+					 uint64_t t_ns);
+
+/* The last send on sock itself that began at or before t_ns, or NULL. */
+const struct kp_send *kp_sock_last_send(const struct kp_sock *sock, uint64_t t_ns);
+
+/* Index of the last retransmission on sock or its other end in [from, to), or KP_NONE. */
+uint32_t kp_model_retransmit(const struct kp_model *model, uint32_t sock, uint64_t from_ns,
+			     uint64_t to_ns);
+
+/* The request with this identity that was alive at t_ns or the last before, or KP_NONE. */
+uint32_t kp_model_request(const struct kp_model *model, uint64_t id, uint64_t t_ns);
+
+/* The stop signal that stopped process pid at t_ns, or NULL. */
+const struct kp_signal *kp_model_stop_signal(const struct kp_model *model, uint32_t pid,
+					     uint64_t t_ns);
+
+/* The signal that `sender` sent to process pid in [t_ns - slack, t_ns], or NULL. */
+const struct kp_signal *kp_model_signal(const struct kp_model *model, uint32_t pid, uint32_t sender,
+					uint64_t t_ns, uint64_t slack_ns);
+
+/* Whether the number is one of the calls that make the other end of a TCP connection readable. */
+bool kp_call_sends(unsigned nr);
+
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT
+ * Questions to a finished model, all by binary search or along a short chain; see model.h.
+ */
+#include "analyze/model.h"
+
+/* Searches that follow a chain of older objects give up after this many. */
+#define CHAIN_MAX 4096
+/* A stop signal takes effect a moment after it was sent; other CPUs' clocks add a little. */
+#define STOP_SLACK_NS 1000000
+
+/* Number of elements whose time (the uint64_t at `offset`) is <= t_ns; list in order of it. */
+static uint32_t upper_bound(const void *list, uint32_t cnt, size_t len, size_t offset,
+			    uint64_t t_ns)
+{
+	uint32_t lo = 0, hi = cnt, mid;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (*(const uint64_t *)((const char *)list + mid * len + offset) <= t_ns)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+#define UPPER_BOUND(vec, member, t_ns)                         \
+	upper_bound((vec)->at, (vec)->cnt, sizeof(*(vec)->at), \
+		    (size_t)((const char *)&(vec)->at->member - (const char *)(vec)->at), t_ns)
+
+uint32_t kp_model_task(const struct kp_model *model, uint32_t tid, uint64_t t_ns)
+{
+	const uint64_t *newest = kp_map_get(&model->tids, tid);
+	uint32_t i = newest ? (uint32_t)*newest : KP_NONE;
+
+	while (i != KP_NONE && model->tasks.at[i].start_ns > t_ns &&
+	       model->tasks.at[i].older != KP_NONE)
+		i = model->tasks.at[i].older;
+	return i;
+}
+
+const char *kp_model_comm(const struct kp_model *model, uint32_t task, uint64_t t_ns)
+{
+	uint32_t i;
+
+	if (task >= model->tasks.cnt || model->tasks.at[task].name == KP_NONE)
+		return NULL;
+	i = model->tasks.at[task].name;
+	while (model->names.at[i].t_ns > t_ns && model->names.at[i].older != KP_NONE)
+		i = model->names.at[i].older;
+	return model->names.at[i].comm;
+}
+
+uint32_t kp_task_rec(const struct kp_task *task, uint64_t t_ns)
+{
+	return task->recs.cnt ? UPPER_BOUND(&task->recs, t_ns, t_ns) - 1 : KP_NONE;
+}
+
+const struct kp_call *kp_task_call(const struct kp_task *task, uint64_t t_ns)
+{
+	uint32_t i;
+
+	if (!task->calls.cnt)
+		return NULL;
+	i = UPPER_BOUND(&task->calls, entry_ns, t_ns);
+	if (i == 0 || task->calls.at[i - 1].exit_ns < t_ns)
+		return NULL;
+	return &task->calls.at[i - 1];
+}
+
+uint32_t kp_cpu_occupant(const struct kp_cpu *cpu, uint64_t t_ns)
+{
+	return cpu->occupants.cnt ? UPPER_BOUND(&cpu->occupants, t_ns, t_ns) - 1 : KP_NONE;
+}
+
+uint32_t kp_interval_find(const struct kp_interval *list, uint32_t cnt, uint64_t t_ns)
+{
+	return cnt ? upper_bound(list, cnt, sizeof(*list), offsetof(struct kp_interval, t1_ns),
+				 t_ns)
+		   : 0;
+}
+
+bool kp_model_hole(const struct kp_model *model, uint64_t from_ns, uint64_t to_ns)
+{
+	uint32_t i = kp_interval_find(model->holes.at, model->holes.cnt, from_ns);
+
+	return i < model->holes.cnt && model->holes.at[i].t0_ns < to_ns;
+}
+
+static uint64_t peer_hash(const struct kp_sock *s)
+{
+	return ((uint64_t)s->raddr << 32 | s->laddr) * 0x9e3779b97f4a7c15u ^
+	       ((uint64_t)s->rport << 16 | s->lport);
+}
+
+/*
+ * The socket on the other end, if it is on this host: in the same network namespace, else in
+ * another one with a send at all. start: KP_NONE, or the result before.
+ */
+static uint32_t peer_next(const struct kp_model *model, uint32_t sock, uint32_t start)
+{
+	const struct kp_sock *s = &model->socks.at[sock], *peer;
+	const uint64_t *first = kp_map_get(&model->sock_map, peer_hash(s));
+	uint32_t i = start != KP_NONE ? model->socks.at[start].next
+		     : first          ? (uint32_t)*first
+				      : KP_NONE;
+
+	for (; i != KP_NONE; i = model->socks.at[i].next) {
+		peer = &model->socks.at[i];
+		if (peer->laddr == s->raddr && peer->raddr == s->laddr && peer->lport == s->rport &&
+		    peer->rport == s->lport)
+			return i;
+	}
+	return KP_NONE;
+}
+
+/* The send under way at t_ns, else the last that began before, on one socket. */
+static const struct kp_send *send_at(const struct kp_sock *sock, uint64_t t_ns)
+{
+	const struct kp_send *best = NULL, *send;
+	uint32_t i, begin;
+
+	if (!sock->sends.cnt)
+		return NULL;
+	/* In the order of exit: those that end later stand behind; several threads may send. */
+	begin = UPPER_BOUND(&sock->sends, exit_ns, t_ns);
+	for (i = begin; i < sock->sends.cnt && i < begin + 16; i++) {
+		send = &sock->sends.at[i];
+		if (send->entry_ns <= t_ns && (!best || send->entry_ns > best->entry_ns))
+			best = send;
+	}
+	return best ? best : begin > 0 ? &sock->sends.at[begin - 1] : NULL;
+}
+
+static const struct kp_send *connect_to(const struct kp_model *model, const struct kp_sock *sock,
+					uint64_t t_ns)
+{
+	uint32_t i, n;
+	const struct kp_connect *c;
+	const struct kp_sock *s;
+
+	if (!model->connects.cnt)
+		return NULL;
+	i = UPPER_BOUND(&model->connects, send.exit_ns, t_ns);
+	i = i + 16 < model->connects.cnt ? i + 16 : model->connects.cnt;
+	for (n = 0; i-- > 0 && n < 256; n++) {
+		c = &model->connects.at[i];
+		s = &model->socks.at[c->sock];
+		if (c->send.entry_ns <= t_ns && s->rport == sock->lport &&
+		    (s->raddr == sock->laddr || !sock->laddr))
+			return &c->send;
+	}
+	return NULL;
+}
+
+const struct kp_send *kp_model_peer_send(const struct kp_model *model, uint32_t sock, uint64_t t_ns)
+{
+	const struct kp_send *best = NULL, *send;
+	uint32_t peer = KP_NONE;
+	int pass;
+
+	if (sock == KP_NONE)
+		return NULL;
+	if (!model->socks.at[sock].rport) /* a listening socket */
+		return connect_to(model, &model->socks.at[sock], t_ns);
+	for (pass = 0; pass < 64 && (peer = peer_next(model, sock, peer)) != KP_NONE; pass++) {
+		send = send_at(&model->socks.at[peer], t_ns);
+		if (send && model->socks.at[peer].netns == model->socks.at[sock].netns)
+			return send;
+		if (send && (!best || send->entry_ns > best->entry_ns))
+			best = send;
+	}
+	return best;
+}
+
+const struct kp_send *kp_sock_last_send(const struct kp_sock *sock, uint64_t t_ns)
+{
+	return send_at(sock, t_ns);
+}
+
+uint32_t kp_model_retransmit(const struct kp_model *model, uint32_t sock, uint64_t from_ns,
+			     uint64_t to_ns)
+{
+	uint32_t i, n;
+	const struct kp_sock *a, *b = &model->socks.at[sock];
+
+	if (!model->retransmits.cnt || to_ns == 0)
+		return KP_NONE;
+	i = UPPER_BOUND(&model->retransmits, t_ns, to_ns - 1);
+	for (n = 0; i-- > 0 && n < CHAIN_MAX && model->retransmits.at[i].t_ns >= from_ns; n++) {
+		a = &model->socks.at[model->retransmits.at[i].sock];
+		if (model->retransmits.at[i].sock == sock ||
+		    (a->laddr == b->raddr && a->raddr == b->laddr && a->lport == b->rport &&
+		     a->rport == b->lport))
+			return i;
+	}
+	return KP_NONE;
+}
+
+uint32_t kp_model_request(const struct kp_model *model, uint64_t id, uint64_t t_ns)
+{
+	const uint64_t *newest = kp_map_get(&model->rq_map, id);
+	uint32_t i = newest ? (uint32_t)*newest : KP_NONE, n;
+	const struct kp_request *rq;
+
+	for (n = 0; i != KP_NONE && n < CHAIN_MAX; n++, i = rq->older) {
+		rq = &model->requests.at[i];
+		if ((rq->insert_ns ? rq->insert_ns : rq->issue_ns) <= t_ns)
+			return i;
+	}
+	return KP_NONE;
+}
+
+static bool is_stop(int32_t sig)
+{
+	return sig >= 19 && sig <= 22; /* SIGSTOP SIGTSTP SIGTTIN SIGTTOU */
+}
+
+const struct kp_signal *kp_model_stop_signal(const struct kp_model *model, uint32_t pid,
+					     uint64_t t_ns)
+{
+	const uint64_t *newest = kp_map_get(&model->sig_map, pid);
+	uint32_t i = newest ? (uint32_t)*newest : KP_NONE, n;
+
+	for (n = 0; i != KP_NONE && n < CHAIN_MAX; n++, i = model->signals.at[i].older)
+		if (is_stop(model->signals.at[i].sig) && model->signals.at[i].result != 1 &&
+		    model->signals.at[i].t_ns <= t_ns + STOP_SLACK_NS)
+			return &model->signals.at[i];
+	return NULL;
+}
+
+const struct kp_signal *kp_model_signal(const struct kp_model *model, uint32_t pid, uint32_t sender,
+					uint64_t t_ns, uint64_t slack_ns)
+{
+	const uint64_t *newest = kp_map_get(&model->sig_map, pid);
+	uint32_t i = newest ? (uint32_t)*newest : KP_NONE, n;
+	const struct kp_signal *s;
+
+	for (n = 0; i != KP_NONE && n < CHAIN_MAX; n++, i = s->older) {
+		s = &model->signals.at[i];
+		if (s->t_ns + slack_ns < t_ns)
+			return NULL;
+		/* The event comes at the end of sending: a little after the wake is fine. */
+		if (s->t_ns <= t_ns + slack_ns && s->sender == sender)
+			return s;
+	}
+	return NULL;
+}

@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The rules, one row each; see rules.h. Who runs when the interrupt bits are set is only a
+ * bystander: such a wake is explained by its object (request, due time, socket), never by the
+ * header's task alone.
+ */
+#include "analyze/rules.h"
+
+#include <string.h>
+#include <sys/syscall.h>
+
+/* A signal's event comes within this of the wake that it causes. */
+#define SIGNAL_SLACK_NS 200000
+#define SOFTIRQ_TIMER 1
+#define SOFTIRQ_NET_RX 3
+#define SOFTIRQ_BLOCK 4
+#define SOFTIRQ_HRTIMER 8
+
+static uint64_t clamp64(uint64_t x, uint64_t lo, uint64_t hi)
+{
+	return x < lo ? lo : x > hi ? hi : x;
+}
+
+static bool is_obj(const struct kp_call *call, uint8_t obj)
+{
+	return call && call->obj == obj;
+}
+
+static bool is_socket(const struct kp_call *call)
+{
+	return call && (call->obj == KP_OBJ_tcp || call->obj == KP_OBJ_udp ||
+			call->obj == KP_OBJ_unix || call->obj == KP_OBJ_sock);
+}
+
+static bool on_file(const struct kp_call *call)
+{
+	return call && (call->obj == KP_OBJ_file || call->obj == KP_OBJ_dir ||
+			call->obj == KP_OBJ_blk || call->nr == SYS_sync || call->nr == SYS_syncfs);
+}
+
+static bool uninterruptible(const struct kp_blocked *b)
+{
+	return b->rec->aux & KP_TASK_UNINTERRUPTIBLE;
+}
+
+static bool by_irq(const struct kp_blocked *b)
+{
+	return b->wake && (b->wake->ctx & KP_CTX_IRQ);
+}
+
+static bool by_softirq(const struct kp_blocked *b, unsigned vector)
+{
+	return by_irq(b) && (b->wake->ctx & KP_CTX_SOFTIRQ) && b->wake->softirq == vector;
+}
+
+/* A task that can be followed woke it. */
+static bool by_task(const struct kp_blocked *b)
+{
+	return b->wake && !(b->wake->ctx & KP_CTX_IRQ) && b->wake->waker != 0 &&
+	       b->wake->waker != b->task;
+}
+
+bool kp_call_waits(const struct kp_call *call)
+{
+	switch (call->nr) {
+	case SYS_poll:
+	case SYS_ppoll:
+	case SYS_select:
+	case SYS_pselect6:
+	case SYS_epoll_wait:
+	case SYS_epoll_pwait:
+	case SYS_epoll_pwait2:
+	case SYS_futex:
+	case SYS_accept:
+	case SYS_accept4:
+	case SYS_connect:
+	case SYS_wait4:
+	case SYS_waitid:
+	case SYS_pause:
+	case SYS_rt_sigsuspend:
+	case SYS_rt_sigtimedwait:
+	case SYS_nanosleep:
+	case SYS_clock_nanosleep:
+	case SYS_restart_syscall:
+	case SYS_flock:
+	case SYS_semop:
+	case SYS_semtimedop:
+	case SYS_msgrcv:
+	case SYS_vfork:
+		return true;
+	default:
+		return call->obj == KP_OBJ_pipe || call->obj == KP_OBJ_anon || is_socket(call);
+	}
+}
+
+/* --- how time is given out --- */
+
+static struct kp_piece piece_of(const struct kp_rule *rule, const struct kp_blocked *b,
+				uint8_t kind)
+{
+	return (struct kp_piece){.t0_ns = b->lo,
+				 .t1_ns = b->hi,
+				 .obj = KP_NO_OBJ,
+				 .task = b->task,
+				 .cause = KP_NONE,
+				 .wait = b->wait,
+				 .kind = kind,
+				 .confidence = rule->confidence};
+}
+
+static uint32_t push_wait(struct kp_walk *walk, const struct kp_rule *rule,
+			  const struct kp_blocked *b, uint32_t waker, char confidence)
+{
+	return kp_walk_wait(walk, (struct kp_wait){.t0_ns = b->lo,
+						   .t1_ns = b->hi,
+						   .wake_ns = b->wake ? b->wake->t_ns : b->hi,
+						   .prev_wake_ns = b->prev_wake_ns,
+						   .rule = rule,
+						   .call = b->call,
+						   .wake_call = b->wake_call,
+						   .task = b->task,
+						   .waker = waker,
+						   .parent = b->wait,
+						   .confidence = confidence});
+}
+
+static void follow_waker(struct kp_walk *walk, const struct kp_rule *rule,
+			 const struct kp_blocked *b)
+{
+	uint32_t wait = push_wait(walk, rule, b, b->wake->waker, rule->confidence);
+
+	kp_walk_task(walk, b->wake->waker, b->lo, b->hi, wait);
+}
+
+static void explain_stopped(struct kp_walk *walk, const struct kp_rule *rule,
+			    const struct kp_blocked *b)
+{
+	const struct kp_model *m = walk->model;
+	struct kp_piece piece = piece_of(rule, b, KP_B_stopped);
+	const struct kp_signal *sig =
+		kp_model_stop_signal(m, m->tasks.at[b->task].pid, b->begin_ns);
+
+	if (b->rec->aux & KP_TASK_TRACED) {
+		piece.cause = by_task(b) ? b->wake->waker : KP_NONE;
+	} else if (sig) {
+		piece.obj = (uint64_t)(sig - m->signals.at);
+		piece.cause = sig->sender ? sig->sender : KP_NONE;
+	} else {
+		piece.confidence = 'B';
+	}
+	kp_walk_emit(walk, piece);
+}
+
+static void explain_timer(struct kp_walk *walk, const struct kp_rule *rule,
+			  const struct kp_blocked *b)
+{
+	struct kp_piece piece = piece_of(rule, b, KP_B_timer);
+	uint64_t due = b->wake->obj;
+
+	piece.cause = b->task;
+	if (!(b->wake->ctx & KP_CTX_TIMER) || !due)
+		piece.confidence = 'B'; /* the due time is not known: no lateness to tell */
+	else
+		piece.t1_ns = clamp64(due, b->lo, b->hi);
+	kp_walk_emit(walk, piece);
+	piece.t0_ns = piece.t1_ns;
+	piece.t1_ns = b->hi;
+	piece.detail = KP_D_late;
+	kp_walk_emit(walk, piece);
+}
+
+static void explain_dirty(struct kp_walk *walk, const struct kp_rule *rule,
+			  const struct kp_blocked *b)
+{
+	struct kp_piece piece = piece_of(rule, b, KP_B_disk);
+
+	piece.cause = b->task;
+	piece.detail = KP_D_dirty;
+	kp_walk_emit(walk, piece);
+}
+
+/* [piece.t0, piece.t1) of a request: what the device finished meanwhile, then the rest. */
+static void split_shared(struct kp_walk *walk, struct kp_piece piece, const struct kp_request *rq)
+{
+	const struct kp_model *m = walk->model;
+	const struct kp_completion *done = m->completions.at;
+	uint32_t lo = 0, hi = m->completions.cnt, mid;
+	const struct kp_request *other;
+	struct kp_piece part = piece;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (done[mid].t_ns <= piece.t0_ns)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; lo < m->completions.cnt && done[lo].t_ns < piece.t1_ns; lo++) {
+		walk->work++;
+		other = &m->requests.at[done[lo].request];
+		if (other == rq || other->dev != rq->dev || done[lo].t_ns <= part.t0_ns)
+			continue;
+		part.t1_ns = done[lo].t_ns;
+		part.cause = other->task ? other->task : KP_NONE;
+		part.obj = done[lo].request;
+		if (part.detail == KP_D_none)
+			part.detail = KP_D_shared;
+		if (part.confidence < 'B')
+			part.confidence = 'B';
+		kp_walk_emit(walk, part);
+		part = piece;
+		part.t0_ns = done[lo].t_ns;
+	}
+	part.t1_ns = piece.t1_ns;
+	kp_walk_emit(walk, part);
+}
+
+/* Waiting for a request: before it existed, in its queue, on the device, until it was noticed. */
+static void explain_request(struct kp_walk *walk, const struct kp_rule *rule,
+			    const struct kp_blocked *b, uint8_t kind)
+{
+	const struct kp_model *m = walk->model;
+	uint32_t i = (b->wake->ctx & KP_CTX_BLOCK)
+			     ? kp_model_request(m, b->wake->obj, b->wake->t_ns)
+			     : KP_NONE;
+	struct kp_piece piece = piece_of(rule, b, kind);
+	const struct kp_request *rq;
+	uint64_t begin, issue, done;
+	struct kp_blocked before = *b;
+	uint32_t wait;
+
+	if (i == KP_NONE) {
+		piece.confidence = 'C';
+		kp_walk_emit(walk, piece);
+		return;
+	}
+	rq = &m->requests.at[i];
+	piece.obj = i;
+	piece.cause = rq->task ? rq->task : KP_NONE;
+	begin = clamp64(rq->insert_ns ? rq->insert_ns : rq->issue_ns, b->lo, b->hi);
+	issue = clamp64(rq->issue_ns, begin, b->hi);
+	done = clamp64(rq->complete_ns ? rq->complete_ns : b->hi, issue, b->hi);
+	before.hi = begin;
+	if (begin > b->lo && rq->task && rq->task != b->task) {
+		wait = push_wait(walk, rule, &before, rq->task, 'B');
+		kp_walk_task(walk, rq->task, b->lo, begin, wait);
+	} else {
+		piece.t1_ns = begin;
+		piece.confidence = 'B';
+		kp_walk_emit(walk, piece);
+		piece.confidence = rule->confidence;
+	}
+	piece.t0_ns = begin;
+	piece.t1_ns = issue;
+	piece.detail = KP_D_queued;
+	split_shared(walk, piece, rq);
+	piece.t0_ns = issue;
+	piece.t1_ns = done;
+	piece.detail = KP_D_none;
+	split_shared(walk, piece, rq);
+	piece.t0_ns = done;
+	piece.t1_ns = b->hi;
+	kp_walk_emit(walk, piece);
+}
+
+static void explain_disk(struct kp_walk *walk, const struct kp_rule *rule,
+			 const struct kp_blocked *b)
+{
+	explain_request(walk, rule, b, KP_B_disk);
+}
+
+static void explain_fault(struct kp_walk *walk, const struct kp_rule *rule,
+			  const struct kp_blocked *b)
+{
+	struct kp_piece piece = piece_of(rule, b, KP_B_fault);
+
+	if (by_irq(b)) {
+		explain_request(walk, rule, b, KP_B_fault);
+		return;
+	}
+	piece.cause = b->task;
+	kp_walk_emit(walk, piece);
+}
+
+/* --- network --- */
+
+/* Who sent what woke the task, on this host: its send, or a made-up one of the process itself. */
+static bool find_sender(const struct kp_walk *walk, const struct kp_blocked *b,
+			struct kp_send *ret_send)
+{
+	const struct kp_model *m = walk->model;
+	const struct kp_wake *wake = b->wake;
+	const struct kp_send *send = kp_model_peer_send(m, wake->sock, wake->t_ns);
+	const struct kp_call *call;
+
+	if (send && send->exit_ns >= b->begin_ns) {
+		*ret_send = *send;
+		return send->task != b->task && send->task != 0;
+	}
+	/*
+	 * No send in this wait. Loopback delivers on the sender's CPU, within its call: accept the
+	 * bystander if it is in a call that sends, or if it is the process at the other end (whose
+	 * exit closes its sockets).
+	 */
+	call = wake->waker ? kp_task_call(&m->tasks.at[wake->waker], wake->t_ns) : NULL;
+	if (wake->waker == 0 || wake->waker == b->task)
+		return false;
+	if ((send && m->tasks.at[send->task].pid == m->tasks.at[wake->waker].pid) ||
+	    (wake->sock == KP_NONE && is_socket(call) && kp_call_sends(call->nr))) {
+		*ret_send = (struct kp_send){
+			.entry_ns = wake->t_ns, .exit_ns = wake->t_ns, .task = wake->waker};
+		return true;
+	}
+	return false;
+}
+
+/* Nobody computes: bytes are under way. A retransmission splits loss from transport. */
+static void emit_transport(struct kp_walk *walk, const struct kp_rule *rule,
+			   const struct kp_blocked *b, uint64_t lo, uint32_t wait)
+{
+	const struct kp_model *m = walk->model;
+	struct kp_piece piece = piece_of(rule, b, KP_B_network);
+	uint32_t sock = b->wake && b->wake->sock != KP_NONE ? b->wake->sock
+			: b->call                           ? b->call->sock
+							    : KP_NONE;
+	uint32_t r = sock != KP_NONE ? kp_model_retransmit(m, sock, lo, b->hi) : KP_NONE;
+
+	piece.t0_ns = lo;
+	piece.wait = wait;
+	if (sock != KP_NONE)
+		piece.obj = sock;
+	if (r != KP_NONE) {
+		piece.kind = KP_B_retransmit;
+		piece.t1_ns = clamp64(m->retransmits.at[r].t_ns, lo, b->hi);
+		kp_walk_emit(walk, piece);
+		piece.kind = KP_B_network;
+		piece.t0_ns = piece.t1_ns;
+		piece.t1_ns = b->hi;
+	}
+	kp_walk_emit(walk, piece);
+}
+
+static void explain_sender(struct kp_walk *walk, const struct kp_rule *rule,
+			   const struct kp_blocked *b)
+{
+	struct kp_send send = {0};
+	uint64_t sent;
+	uint32_t wait;
+
+	if (!find_sender(walk, b, &send)) /* match said yes */
+		return;
+	/* While the call that sent it goes on, its task is what we wait for. */
+	sent = send.exit_ns >= b->wake->t_ns ? b->hi : clamp64(send.exit_ns, b->lo, b->hi);
+	wait = push_wait(walk, rule, b, send.task,
+			 b->wake->sock == KP_NONE ? 'B' : rule->confidence);
+	kp_walk_task(walk, send.task, b->lo, sent, wait);
+	emit_transport(walk, rule, b, sent, wait);
+}
+
+static void explain_network(struct kp_walk *walk, const struct kp_rule *rule,
+			    const struct kp_blocked *b)
+{
+	emit_transport(walk, rule, b, b->lo, b->wait);
+}
+
+static void explain_lock(struct kp_walk *walk, const struct kp_rule *rule,
+			 const struct kp_blocked *b)
+{
+	struct kp_piece piece = piece_of(rule, b, KP_B_lock);
+
+	piece.obj = b->call->arg0;
+	piece.detail = KP_D_unended;
+	kp_walk_emit(walk, piece);
+}
+
+static void explain_blocked(struct kp_walk *walk, const struct kp_rule *rule,
+			    const struct kp_blocked *b)
+{
+	struct kp_piece piece = piece_of(rule, b, KP_B_blocked);
+
+	piece.detail = b->wake ? KP_D_none : KP_D_unended;
+	kp_walk_emit(walk, piece);
+}
+
+/* --- when a rule holds --- */
+
+static bool is_stopped(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return b->rec->aux & (KP_TASK_STOPPED | KP_TASK_TRACED);
+}
+
+static bool is_fault(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return (b->rec->flags & KP_RECF_MAJOR) && uninterruptible(b) && !b->call;
+}
+
+static bool is_dirty(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return by_irq(b) && (b->wake->ctx & KP_CTX_TIMER || by_softirq(b, SOFTIRQ_TIMER)) &&
+	       uninterruptible(b) && on_file(b->call);
+}
+
+static bool is_timer(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return by_irq(b) && !(b->wake->ctx & (KP_CTX_BLOCK | KP_CTX_NET)) &&
+	       ((b->wake->ctx & KP_CTX_TIMER) || by_softirq(b, SOFTIRQ_TIMER) ||
+		by_softirq(b, SOFTIRQ_HRTIMER));
+}
+
+static bool is_disk(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return by_irq(b) &&
+	       ((b->wake->ctx & KP_CTX_BLOCK) || by_softirq(b, SOFTIRQ_BLOCK) ||
+		(!(b->wake->ctx & KP_CTX_NET) && !by_softirq(b, SOFTIRQ_NET_RX) &&
+		 uninterruptible(b) && (on_file(b->call) || (b->rec->flags & KP_RECF_IOWAIT))));
+}
+
+static bool is_net(const struct kp_blocked *b)
+{
+	return by_irq(b) && ((b->wake->ctx & KP_CTX_NET) || by_softirq(b, SOFTIRQ_NET_RX));
+}
+
+static bool is_sender(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	struct kp_send send;
+
+	return is_net(b) && find_sender(walk, b, &send);
+}
+
+static bool is_network(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return is_net(b);
+}
+
+static bool is_signal(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	const struct kp_model *m = walk->model;
+	const struct kp_signal *sig;
+
+	if (!by_task(b))
+		return false;
+	sig = kp_model_signal(m, m->tasks.at[b->task].pid, b->wake->waker, b->wake->t_ns,
+			      SIGNAL_SLACK_NS);
+	/* SIGCHLD is how the end of a child is told, see is_child. */
+	return sig && sig->sig != 17;
+}
+
+static bool is_child(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return by_task(b) && b->call && (b->call->nr == SYS_wait4 || b->call->nr == SYS_waitid);
+}
+
+static bool is_vfork(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return by_task(b) && b->call &&
+	       (b->call->nr == SYS_vfork || b->call->nr == SYS_clone || b->call->nr == SYS_clone3);
+}
+
+static bool is_futex(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return by_task(b) && b->call && b->call->nr == SYS_futex;
+}
+
+/* The object of a hand-over: what the waiter reads from, or what the waker wrote to. */
+static bool hands_over(const struct kp_blocked *b, uint8_t obj)
+{
+	if (!by_task(b))
+		return false;
+	if (b->call && b->call->obj != KP_OBJ_none && b->call->obj != KP_OBJ_anon)
+		return b->call->obj == obj;
+	return is_obj(b->wake_call, obj);
+}
+
+static bool is_pipe(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return hands_over(b, KP_OBJ_pipe);
+}
+
+static bool is_local_socket(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return hands_over(b, KP_OBJ_unix) || hands_over(b, KP_OBJ_tcp) ||
+	       hands_over(b, KP_OBJ_udp) || hands_over(b, KP_OBJ_sock);
+}
+
+static bool waker_named(const struct kp_walk *walk, const struct kp_blocked *b, const char *prefix)
+{
+	const char *comm;
+
+	if (!by_task(b))
+		return false;
+	comm = kp_model_comm(walk->model, b->wake->waker, b->wake->t_ns);
+	return comm && strncmp(comm, prefix, strlen(prefix)) == 0;
+}
+
+static bool is_journal(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	return waker_named(walk, b, "jbd2/") || waker_named(walk, b, "xfsaild/");
+}
+
+static bool is_work(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	return waker_named(walk, b, "kworker/");
+}
+
+static bool is_event(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return by_task(b) && is_obj(b->wake_call, KP_OBJ_anon);
+}
+
+static bool is_kernel_lock(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return by_task(b) && uninterruptible(b);
+}
+
+static bool is_woke(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return by_task(b);
+}
+
+static bool is_open_lock(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return !b->wake && b->call && b->call->nr == SYS_futex;
+}
+
+static bool is_open_network(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return !b->wake && b->call && b->call->sock != KP_NONE;
+}
+
+static bool always(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	(void)b;
+	return true;
+}
+
+const struct kp_rule kp_rule_birth = {
+	"fork", "fork",       'A',
+	always, follow_waker, "a task that did not exist yet: the one that made it"};
+
+const struct kp_rule kp_rules[] = {
+	{"stopped", NULL, 'A', is_stopped, explain_stopped,
+	 "stopped by a signal or a debugger; the cause is who sent the signal"},
+	{"fault", "fault", 'A', is_fault, explain_fault,
+	 "a page that had to be read: blocked outside any system call, major faults grew"},
+	{"dirty", NULL, 'B', is_dirty, explain_dirty,
+	 "a writer that the kernel holds back until dirty pages are written"},
+	{"timer", NULL, 'A', is_timer, explain_timer,
+	 "a timer: the intended sleep until its due time, and its lateness apart"},
+	{"disk", "disk", 'A', is_disk, explain_disk,
+	 "a block request: queued, behind whose requests, on the device"},
+	{"socket", "socket", 'A', is_sender, explain_sender,
+	 "TCP on this host: the task whose send has the two ends swapped"},
+	{"network", NULL, 'B', is_network, explain_network,
+	 "bytes from another host; time up to a retransmission is loss"},
+	{"signal", "signal", 'A', is_signal, follow_waker, "a signal, sent by the waker"},
+	{"child", "child", 'A', is_child, follow_waker, "the end or stop of a child"},
+	{"vfork", "fork", 'A', is_vfork, follow_waker, "a child that borrows its parent's memory"},
+	{"futex", "lock", 'A', is_futex, follow_waker, "a futex that the waker released"},
+	{"pipe", "pipe", 'A', is_pipe, follow_waker, "the other end of a pipe"},
+	{"local", "socket", 'A', is_local_socket, follow_waker,
+	 "the other end of a socket, in the sender's own context"},
+	{"journal", "journal", 'A', is_journal, follow_waker, "the file system's journal thread"},
+	{"work", "work", 'B', is_work, follow_waker, "a kernel worker"},
+	{"event", "event", 'A', is_event, follow_waker, "an eventfd, epoll or the like"},
+	{"kernel", "lock", 'B', is_kernel_lock, follow_waker, "a lock inside the kernel"},
+	{"woke", "woke", 'B', is_woke, follow_waker, "another task, for a reason not seen"},
+	{"lock", NULL, 'C', is_open_lock, explain_lock, "a futex whose holder is not known"},
+	{"network", NULL, 'C', is_open_network, explain_network,
+	 "a socket, and nothing says what ended the wait"},
+	{"blocked", NULL, 'D', always, explain_blocked, "a wait that nothing explains"},
+	{NULL, NULL, 0, NULL, NULL, NULL},
+};

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How a wait is explained: a table of rules, the first that matches decides. kprobe-analyze(1)
+ * lists them.
+ */
+#ifndef KP_ANALYZE_RULES_H
+#define KP_ANALYZE_RULES_H
+
+#include "analyze/walk.h"
+
+/* A wait, or the part [lo, hi) of it that is asked for. */
+struct kp_blocked {
+	uint64_t lo;
+	uint64_t hi;
+	uint64_t begin_ns;
+	uint64_t prev_wake_ns;           /* see kp_wait */
+	const struct kp_rec *rec;        /* BLOCKED */
+	const struct kp_wake *wake;      /* that ended it, or NULL */
+	const struct kp_call *call;      /* in which it waits, or NULL */
+	const struct kp_call *wake_call; /* of the waker, in task context, or NULL */
+	uint32_t task;
+	uint32_t wait; /* that led here, or KP_NONE */
+};
+
+struct kp_rule {
+	const char *name; /* `edge` in reports */
+	const char *via;  /* entry of a bucket's `via` when the chain goes on, or NULL */
+	char confidence;
+	bool (*match)(const struct kp_walk *walk, const struct kp_blocked *b);
+	void (*explain)(struct kp_walk *walk, const struct kp_rule *rule,
+			const struct kp_blocked *b);
+	const char *doc;
+};
+
+/* Ended by name NULL; the last one matches always. */
+extern const struct kp_rule kp_rules[];
+
+/* The rule by which a task before its birth is explained by the one that made it. */
+extern const struct kp_rule kp_rule_birth;
+
+/* Whether the call waits for one thing only, so that a wake after which it waits on was false. */
+bool kp_call_waits(const struct kp_call *call);
+
+#endif

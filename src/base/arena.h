@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Memory that is given back all at once. Zero-initialised is empty.
+ */
+#ifndef KP_BASE_ARENA_H
+#define KP_BASE_ARENA_H
+
+#include <stddef.h>
+
+struct kp_arena_chunk;
+
+struct kp_arena {
+	struct kp_arena_chunk *newest;
+	size_t used; /* bytes taken from the newest chunk */
+	size_t cap;  /* bytes that it has */
+};
+
+/* len zeroed bytes, aligned to 16; NULL: out of memory. */
+void *kp_arena_alloc(struct kp_arena *arena, size_t len);
+
+/* A copy of len bytes with a NUL behind it; NULL: out of memory. */
+char *kp_arena_strndup(struct kp_arena *arena, const char *text, size_t len);
+
+void kp_arena_done(struct kp_arena *arena);
+
+#endif

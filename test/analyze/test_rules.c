@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT
+ * One small story per rule of the walk, with the nanoseconds that each bucket must get.
+ */
+#include <sys/syscall.h>
+
+#include "analyze/rules.h"
+#include "stream.h"
+
+#define S KP_TASK_INTERRUPTIBLE
+#define D KP_TASK_UNINTERRUPTIBLE
+#define A 100 /* the incident's thread */
+#define B 200
+#define C 300
+
+static const struct ends client = {0x0100007f, 0x0100007f, 40000, 80};
+
+static struct kp_model m;
+
+static void begin(void)
+{
+	cr_assert_eq(kp_model_init(&m), 0);
+	sw(&m, 0, 0, 0, 0, A); /* A runs on CPU 0 from 0 on */
+	sw(&m, 0, 1, 0, 0, 0);
+}
+
+static struct kp_walk finish(uint64_t t0, uint64_t t1)
+{
+	sw(&m, 100000, 0, A, 0, 0);
+	cr_assert_eq(kp_model_finish(&m), 0);
+	return walk_of(&m, A, t0, t1);
+}
+
+static void done(struct kp_walk *w)
+{
+	kp_walk_done(w);
+	kp_model_done(&m);
+}
+
+static const char *via(const struct kp_walk *w, const struct kp_piece *p)
+{
+	return p->wait == KP_NONE ? "" : w->waits.at[p->wait].rule->via;
+}
+
+static const struct kp_piece *find(const struct kp_walk *w, uint8_t kind)
+{
+	for (uint32_t i = 0; i < w->pieces.cnt; i++)
+		if (w->pieces.at[i].kind == kind)
+			return &w->pieces.at[i];
+	cr_assert_fail("no piece of kind %s", kp_bucket_name(kind));
+	return NULL;
+}
+
+Test(rules, queue_split_by_occupant_and_migration)
+{
+	begin();
+	sw(&m, 1000, 0, A, 0, B);
+	sw(&m, 3000, 0, B, 0, C);
+	sw(&m, 4000, 1, 0, 0, B);
+	FEED(&m, sched_migrate, 5000, 1, 0, .target_pid = A, .target_tid = A, .dest_cpu = 1);
+	sw(&m, 6000, 1, B, S, A);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, A), 5000 * US);
+	cr_expect_eq(spent(&w, KP_B_run_queue, B), 3000 * US);
+	cr_expect_eq(spent(&w, KP_B_run_queue, C), 2000 * US);
+	cr_expect_eq(find(&w, KP_B_run_queue)->confidence, 'A');
+	done(&w);
+}
+
+Test(rules, throttled)
+{
+	begin();
+	FEED(&m, sched_switch, 1000, 0, A, .flags = KP_SWITCH_THROTTLED);
+	sw(&m, 8000, 0, 0, 0, A);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_throttled, A), 7000 * US);
+	done(&w);
+}
+
+Test(rules, irq_taken_out)
+{
+	begin();
+	FEED(&m, softirq, 3000, 0, A, .entry_ns = 1000 * US, .vector = 3);
+	FEED(&m, irq, 2500, 0, A, .entry_ns = 2000 * US, .vector = 40);
+	struct kp_walk w = finish(2000, 10000);
+	cr_expect_eq(spent(&w, KP_B_irq, 0), 1000 * US);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, A), 7000 * US);
+	done(&w);
+}
+
+Test(rules, timer_and_its_lateness)
+{
+	begin();
+	sw(&m, 1000, 0, A, S, 0);
+	wake_irq(&m, 9000, 0, 0, A, KP_CTX_HARDIRQ | KP_CTX_TIMER, 8000 * US);
+	sw(&m, 9100, 0, 0, 0, A);
+	call(&m, 900, 9200, A, SYS_nanosleep, 0, 0);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_timer, A), 8000 * US);
+	cr_expect_eq(w.pieces.at[1].t1_ns, 8000 * US);
+	cr_expect_eq(w.pieces.at[2].detail, KP_D_late);
+	cr_expect_eq(spent(&w, KP_B_run_queue, 0), 100 * US);
+	done(&w);
+}
+
+Test(rules, stopped_names_the_sender)
+{
+	begin();
+	FEED(&m, signal_generate, 990, 1, B, .target_pid = A, .target_tid = A, .sig = 19);
+	sw(&m, 1000, 0, A, KP_TASK_STOPPED | 0x100, 0);
+	wake(&m, 9000, 1, C, A, 0);
+	sw(&m, 9000, 0, 0, 0, A);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_stopped, B), 8000 * US);
+	done(&w);
+}
+
+Test(rules, stop_before_the_log_from_the_snapshot)
+{
+	cr_assert_eq(kp_model_init(&m), 0);
+	sw(&m, 0, 1, 0, 0, 0);
+	FEED(&m, task, 10, KP_CPU_USER, A, .state = 'T', .comm = "sleeper");
+	struct kp_walk w = finish(1000, 5000);
+	cr_expect_eq(spent(&w, KP_B_stopped, 0), 4000 * US);
+	cr_expect_str_eq(kp_model_comm(&m, kp_model_task(&m, A, 0), 5000 * US), "sleeper");
+	done(&w);
+}
+
+Test(rules, disk_before_queued_shared_and_own)
+{
+	begin();
+	FEED(&m, block_insert, 900, 0, A, .rq = 7, .dev = 5, .sector = 8);
+	FEED(&m, block_insert, 500, 1, B, .rq = 8, .dev = 5);
+	FEED(&m, block_issue, 600, 1, B, .rq = 8, .dev = 5);
+	sw(&m, 1000, 0, A, D, 0);
+	FEED(&m, block_issue, 2000, 1, 0, .rq = 7, .dev = 5);
+	FEED(&m, block_complete, 5000, 1, 0, .rq = 8, .dev = 5);
+	FEED(&m, block_complete, 8000, 1, 0, .rq = 7, .dev = 5);
+	wake_irq(&m, 8500, 1, B, A, KP_CTX_SOFTIRQ | KP_CTX_BLOCK, 7);
+	sw(&m, 8500, 0, 0, 0, A);
+	call(&m, 800, 8600, A, SYS_fdatasync, KP_OBJ_file, 0);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_disk, B), 3000 * US, "shared with B until its request ended");
+	cr_expect_eq(spent(&w, KP_B_disk, A), 4500 * US);
+	cr_expect_eq(w.pieces.at[1].detail, KP_D_queued);
+	cr_expect_eq(w.pieces.at[2].detail, KP_D_shared);
+	cr_expect_eq(w.pieces.at[3].detail, KP_D_none);
+	done(&w);
+}
+
+Test(rules, major_fault_outside_a_call)
+{
+	begin();
+	FEED(&m, sched_switch, 500, 0, A, .prev_maj_flt = 4);
+	sw(&m, 500, 0, 0, 0, A);
+	FEED(&m, sched_switch, 1000, 0, A, .prev_state = D, .prev_maj_flt = 4);
+	FEED(&m, block_issue, 900, 0, A, .rq = 7, .dev = 5);
+	FEED(&m, block_complete, 3000, 1, 0, .rq = 7, .dev = 5);
+	wake_irq(&m, 3000, 0, 0, A, KP_CTX_SOFTIRQ | KP_CTX_BLOCK, 7);
+	sw(&m, 3000, 0, 0, 0, A);
+	FEED(&m, sched_switch, 4000, 0, A, .prev_maj_flt = 5);
+	sw(&m, 4000, 0, 0, 0, A);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_fault, A), 2000 * US);
+	done(&w);
+}
+
+Test(rules, reclaim_lies_over_running_and_waiting)
+{
+	begin();
+	sw(&m, 2000, 0, A, D, 0);
+	wake_irq(&m, 3000, 0, 0, A, KP_CTX_HARDIRQ | KP_CTX_TIMER, 3000 * US);
+	sw(&m, 3000, 0, 0, 0, A);
+	FEED(&m, reclaim, 4000, 0, A, .entry_ns = 1000 * US);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_reclaim, A), 3000 * US);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, A), 7000 * US);
+	done(&w);
+}
+
+/* A waits on a pipe for B, which waits for its timer and then computes. */
+Test(rules, pipe_to_a_sleeper_that_then_computes)
+{
+	begin();
+	sw(&m, 1000, 0, A, S, 0);
+	wake_irq(&m, 6000, 1, 0, B, KP_CTX_HARDIRQ | KP_CTX_TIMER, 6000 * US);
+	sw(&m, 6000, 1, 0, 0, B);
+	call(&m, 100, 6100, B, SYS_clock_nanosleep, 0, 0);
+	wake(&m, 8000, 1, B, A, 0);
+	call(&m, 7900, 8100, B, SYS_write, KP_OBJ_pipe, 1);
+	sw(&m, 8000, 0, 0, 0, A);
+	call(&m, 900, 8100, A, SYS_read, KP_OBJ_pipe, 1);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_timer, B), 5000 * US);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, B), 2000 * US);
+	cr_expect_str_eq(via(&w, find(&w, KP_B_timer)), "pipe");
+	cr_expect_eq(w.waits.at[0].waker, kp_model_task(&m, B, 0));
+	done(&w);
+}
+
+Test(rules, futex_holder)
+{
+	begin();
+	sw(&m, 0, 1, 0, 0, B);
+	sw(&m, 1000, 0, A, S, 0);
+	wake(&m, 8000, 1, B, A, 0);
+	sw(&m, 8000, 0, 0, 0, A);
+	call(&m, 900, 8100, A, SYS_futex, 0, 0);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, B), 7000 * US);
+	cr_expect_str_eq(via(&w, &w.pieces.at[1]), "lock");
+	done(&w);
+}
+
+Test(rules, futex_without_a_holder)
+{
+	begin();
+	sw(&m, 1000, 0, A, S, 0);
+	call(&m, 900, 99999, A, SYS_futex, 0, 0);
+	cr_assert_eq(kp_model_finish(&m), 0);
+	struct kp_walk w = walk_of(&m, A, 0, 10000);
+	cr_expect_eq(spent(&w, KP_B_lock, 0), 9000 * US);
+	done(&w);
+}
+
+/* The softirq ran over a bystander; the sender is found by the swapped ends. */
+Test(rules, loopback_sender_by_its_socket)
+{
+	begin();
+	sw(&m, 0, 1, 0, 0, B);
+	sw(&m, 1000, 0, A, S, 0);
+	call_tcp(&m, 7000, 7500, B, SYS_sendto, swapped(client));
+	wake_net(&m, 8000, 0, C, A, client);
+	sw(&m, 8000, 0, 0, 0, A);
+	call_tcp(&m, 900, 8100, A, SYS_recvfrom, client);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, B), 6500 * US);
+	cr_expect_eq(spent(&w, KP_B_network, 0), 500 * US, "from the send's end to the wake");
+	cr_expect_eq(spent(&w, KP_B_on_cpu, C), 0);
+	cr_expect_str_eq(via(&w, &w.pieces.at[1]), "socket");
+	done(&w);
+}
+
+Test(rules, remote_peer_and_retransmission)
+{
+	const struct ends remote = {0x0100000a, 0x0200000a, 40000, 443};
+
+	begin();
+	sw(&m, 1000, 0, A, S, 0);
+	FEED(&m, tcp_retransmit, 6000, 1, 0, .laddr = remote.laddr, .raddr = remote.raddr,
+	     .lport = remote.lport, .rport = remote.rport, .netns = 1);
+	wake_net(&m, 8000, 0, C, A, remote);
+	sw(&m, 8000, 0, 0, 0, A);
+	call_tcp(&m, 900, 8100, A, SYS_recvfrom, remote);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_retransmit, 0), 5000 * US);
+	cr_expect_eq(spent(&w, KP_B_network, 0), 2000 * US);
+	cr_expect_eq(m.socks.at[find(&w, KP_B_network)->obj].rport, 443);
+	done(&w);
+}
+
+Test(rules, false_wakes_are_one_wait)
+{
+	begin();
+	sw(&m, 0, 1, 0, 0, B);
+	sw(&m, 1000, 0, A, S, 0);
+	wake(&m, 3000, 1, C, A, 0);
+	sw(&m, 3000, 0, 0, 0, A);
+	sw(&m, 3100, 0, A, S, 0);
+	wake(&m, 8000, 1, B, A, 0);
+	sw(&m, 8000, 0, 0, 0, A);
+	call(&m, 900, 8100, A, SYS_poll, 0, 1);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, B), 6900 * US);
+	cr_expect_eq(spent(&w, KP_B_unknown, 0), 0);
+	cr_expect_eq(w.waits.at[0].prev_wake_ns, 3000 * US);
+	done(&w);
+}
+
+/* Stopped while it waits: the wait goes on when the call is begun again. */
+Test(rules, a_restarted_call_is_one_wait)
+{
+	begin();
+	sw(&m, 0, 1, 0, 0, B);
+	sw(&m, 1000, 0, A, S, 0);
+	wake(&m, 3000, 1, C, A, 0);
+	FEED(&m, signal_generate, 3001, 1, C, .target_pid = A, .target_tid = A, .sig = 19);
+	sw(&m, 3010, 0, 0, 0, A);
+	call(&m, 900, 3020, A, SYS_read, KP_OBJ_pipe, -512);
+	sw(&m, 3100, 0, A, KP_TASK_STOPPED, 0);
+	wake(&m, 5000, 1, C, A, 0);
+	sw(&m, 5000, 0, 0, 0, A);
+	sw(&m, 5200, 0, A, S, 0);
+	wake(&m, 8000, 1, B, A, 0);
+	sw(&m, 8000, 0, 0, 0, A);
+	call(&m, 5100, 8100, A, SYS_read, KP_OBJ_pipe, 1);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, B), 4800 * US);
+	cr_expect_eq(spent(&w, KP_B_stopped, C), 1900 * US);
+	done(&w);
+}
+
+Test(rules, signal_that_ends_a_wait)
+{
+	begin();
+	sw(&m, 0, 1, 0, 0, B);
+	sw(&m, 1000, 0, A, S, 0);
+	wake(&m, 8000, 1, B, A, 0);
+	FEED(&m, signal_generate, 8001, 1, B, .target_pid = A, .target_tid = A, .sig = 10);
+	sw(&m, 8010, 0, 0, 0, A);
+	call(&m, 900, 8100, A, SYS_pause, 0, -514);
+	call(&m, 8200, 8300, A, SYS_pause, 0, -4);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_str_eq(via(&w, &w.pieces.at[1]), "signal");
+	cr_expect_eq(spent(&w, KP_B_on_cpu, B), 7000 * US);
+	done(&w);
+}
+
+Test(rules, child_from_its_birth)
+{
+	begin();
+	FEED(&m, task_fork, 2000, 1, C, .child_pid = B, .child_tid = B, .comm = "child");
+	FEED(&m, sched_wakeup_new, 2000, 1, C, .target_pid = B, .target_tid = B, .target_cpu = 1);
+	sw(&m, 1, 1, 0, 0, C);
+	sw(&m, 1000, 0, A, S, 0);
+	sw(&m, 2500, 1, C, S, B);
+	wake(&m, 8000, 1, B, A, 0);
+	FEED(&m, task_exit, 7900, 1, B, .exit_code = 0);
+	sw(&m, 8000, 0, 0, 0, A);
+	call(&m, 900, 8100, A, SYS_wait4, 0, B);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, C), 1000 * US, "before the birth: the parent");
+	cr_expect_eq(spent(&w, KP_B_run_queue, C), 500 * US);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, B), 5500 * US);
+	done(&w);
+}
+
+Test(rules, wake_before_the_switch_out)
+{
+	begin();
+	sw(&m, 0, 1, 0, 0, B);
+	wake(&m, 999, 1, B, A, 0);
+	sw(&m, 1000, 0, A, S, C);
+	sw(&m, 4000, 0, C, S, A);
+	call(&m, 900, 4100, A, SYS_futex, 0, 0);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_run_queue, C), 3000 * US);
+	done(&w);
+}
+
+Test(rules, lost_events_are_never_bridged)
+{
+	begin();
+	sw(&m, 0, 1, 0, 0, B);
+	sw(&m, 1000, 0, A, S, 0);
+	FEED(&m, lost, 5000, KP_CPU_USER, 0, .from_ns = 3000 * US, .to_ns = 5000 * US, .count = 9,
+	     .lost_group = KP_GROUP_sched, .lost_cpu = 1);
+	wake(&m, 8000, 1, B, A, 0);
+	sw(&m, 8000, 0, 0, 0, A);
+	call(&m, 900, 8100, A, SYS_read, KP_OBJ_pipe, 1);
+	sw(&m, 9000, 1, B, 0, B);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_unknown, 0), 2000 * US);
+	cr_expect_eq(spent(&w, KP_B_blocked, 0), 2000 * US, "what ended it before the hole?");
+	cr_expect_eq(spent(&w, KP_B_on_cpu, B), 3000 * US, "state at the hole's end is certain");
+	done(&w);
+}
+
+Test(rules, running_on_a_cpu_that_lost_nothing)
+{
+	begin();
+	FEED(&m, lost, 5000, KP_CPU_USER, 0, .from_ns = 3000 * US, .to_ns = 5000 * US, .count = 9,
+	     .lost_group = KP_GROUP_sched, .lost_cpu = 1);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, A), 10000 * US);
+	done(&w);
+}
+
+Test(rules, outside_the_log)
+{
+	begin();
+	struct kp_walk w = finish(90000, 110000);
+	cr_expect_eq(spent(&w, KP_B_unknown, 0), 10000 * US);
+	done(&w);
+}
+
+Test(rules, every_row_is_documented)
+{
+	int n = 0;
+
+	for (const struct kp_rule *r = kp_rules; r->name; r++, n++) {
+		cr_expect(r->doc && r->match && r->explain);
+		cr_expect(r->confidence >= 'A' && r->confidence <= 'D');
+	}
+	cr_expect_gt(n, 15);
+}
