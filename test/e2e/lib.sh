@@ -67,3 +67,10 @@ replay() {
 	timeout -k 5 "${REPLAY_TIMEOUT:-120}" "$KPROBE" replay "$@" "$log" >"$out" 2>"$out.err" \
 		</dev/null
 }
+
+# dump LOG [OPTION…]: the events as JSON lines.
+dump() {
+	local log=$1
+	shift
+	"$KPROBE" dump -i "$log" --format jsonl "$@"
+}
