@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From events to the log: gathers the events of each stream into blocks and hands full ones to a
+ * thread that encodes and writes them; another thread brings them to disk. Whoever fills a stream
+ * from a ring never waits for the disk: when the queue is full, events are counted as lost.
+ */
+#ifndef KP_RECORD_PIPELINE_H
+#define KP_RECORD_PIPELINE_H
+
+#include "base/err.h"
+#include "log/writer.h"
+#include "record/sink.h"
+
+struct kp_pipeline;
+
+/* Stream of a CPU's payload ring; that of its event ring is the CPU's number. */
+#define KP_STREAM_PAYLOAD(cpu) ((uint32_t)(cpu) | 0x4000u)
+/* Stream of the snapshots, which the writing thread itself makes. */
+#define KP_STREAM_SNAPSHOT 0xfffeu
+
+struct kp_pipeline_options {
+	const char *dir;           /* as for kp_log_create … */
+	struct kp_log_options log; /* … whose on_segment is the pipeline's own: the snapshot */
+	uint64_t queue_len;        /* most bytes of events in memory; 0: 256 MiB */
+	uint64_t sync_ns;          /* between two syncs; 0: never but at the end */
+};
+
+/* Per stream: events in blocks handed to the log, and those dropped since the queue was full or the
+ * log could not be written. A block that is still in the queue counts as stored. */
+struct kp_accounts {
+	uint64_t stored[KP_GROUP_CNT];
+	uint64_t dropped[KP_GROUP_CNT];
+};
+
+/* Creates the log and starts the threads. 0 or a negative errno. */
+int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipeline **ret_pipeline,
+		      struct kp_err *err);
+
+/*
+ * Adds one event to a stream. All streams but the sink's belong to the one thread that calls this
+ * and the two functions below.
+ */
+void kp_pipeline_put(struct kp_pipeline *pipeline, uint32_t stream, const struct kp_hdr *event);
+
+/* Sets what the probes lost on a stream so far, for the headers of its next blocks. */
+void kp_pipeline_set_lost(struct kp_pipeline *pipeline, uint32_t stream,
+			  const uint64_t lost[KP_GROUP_CNT]);
+
+/* Hands on every block whose first event was put more than max_age_ns ago. */
+void kp_pipeline_flush(struct kp_pipeline *pipeline, uint64_t max_age_ns);
+
+/* The sink of the recorder's own events (stream KP_CPU_USER), for any thread; waits for room. */
+const struct kp_sink *kp_pipeline_sink(struct kp_pipeline *pipeline);
+
+/* Accounts of a stream; zeros for one that had no event. */
+void kp_pipeline_accounts(struct kp_pipeline *pipeline, uint32_t stream,
+			  struct kp_accounts *ret_accounts);
+
+/* Waits until all that was put is written. */
+void kp_pipeline_drain(struct kp_pipeline *pipeline);
+
+/* Bytes of the log so far. */
+uint64_t kp_pipeline_written(struct kp_pipeline *pipeline);
+
+/* The last error of writing or syncing, and clears it; 0 if there was none. */
+int kp_pipeline_error(struct kp_pipeline *pipeline, struct kp_err *ret_err);
+
+/* Writes what is left, closes the log and frees; 0 or the error of closing. NULL is fine. */
+int kp_pipeline_stop(struct kp_pipeline *pipeline, struct kp_err *err);
+
+#endif
