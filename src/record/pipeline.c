@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Streams, blocks, and the two threads behind them; see pipeline.h.
+ *
+ * Locks: `user_lock` over the sink's stream; `lock` over the queue, the free list, the accounts
+ * that both sides change, and the last error. A stream's current block belongs to its filling side
+ * alone.
+ */
+#include "record/pipeline.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "event/event.h"
+#include "record/snapshot.h"
+
+#define DEFAULT_QUEUE_LEN (256ull << 20)
+#define STREAM_CNT 0x10000
+
+struct stream;
+
+struct block {
+	struct block *next;
+	struct stream *stream;
+	uint64_t opened_ns;
+	uint32_t len;
+	uint32_t cnt[KP_GROUP_CNT];
+	uint64_t lost[KP_GROUP_CNT]; /* of the stream when the block was sealed */
+	_Alignas(8) unsigned char data[KP_BLOCK_RAW_MAX];
+};
+
+struct stream {
+	uint32_t number;
+	struct block *current;
+	uint64_t probe_lost[KP_GROUP_CNT];
+	uint64_t put[KP_GROUP_CNT];     /* in blocks */
+	uint64_t dropped[KP_GROUP_CNT]; /* no block could be had */
+	uint64_t failed[KP_GROUP_CNT];  /* in blocks that could not be written */
+};
+
+struct kp_pipeline {
+	struct kp_log_writer *writer;
+	struct kp_sink sink;
+	struct stream *streams[STREAM_CNT];
+	uint64_t sync_ns;
+	size_t block_max;
+
+	pthread_mutex_t user_lock;
+	pthread_mutex_t lock;
+	pthread_cond_t work;  /* the queue has a block, or stopping */
+	pthread_cond_t space; /* a block came back, or the queue ran empty */
+	struct block *head, *tail, *free_list;
+	size_t block_cnt; /* allocated */
+	size_t in_flight; /* queued or being written */
+	bool stopping;
+	int error;
+	struct kp_err error_text;
+
+	pthread_cond_t tick; /* stopping, for the syncing thread */
+	pthread_t write_thread, sync_thread;
+};
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* --- blocks --- */
+
+/* A block for filling. Without one: waits if wait is set, else NULL. */
+static struct block *take_block(struct kp_pipeline *p, bool wait)
+{
+	struct block *block = NULL;
+
+	pthread_mutex_lock(&p->lock);
+	for (;;) {
+		block = p->free_list;
+		if (block) {
+			p->free_list = block->next;
+			break;
+		}
+		if (p->block_cnt < p->block_max && (block = malloc(sizeof(*block)))) {
+			p->block_cnt++;
+			break;
+		}
+		if (!wait)
+			break;
+		pthread_cond_wait(&p->space, &p->lock);
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (block) {
+		block->next = NULL;
+		block->len = 0;
+		memset(block->cnt, 0, sizeof(block->cnt));
+	}
+	return block;
+}
+
+/* Hands the current block of a stream to the writing thread. */
+static void seal(struct kp_pipeline *p, struct stream *stream)
+{
+	struct block *block = stream->current;
+
+	if (!block)
+		return;
+	stream->current = NULL;
+	block->stream = stream;
+	pthread_mutex_lock(&p->lock);
+	for (int g = 0; g < KP_GROUP_CNT; g++)
+		block->lost[g] = stream->probe_lost[g] + stream->dropped[g] + stream->failed[g];
+	if (p->tail)
+		p->tail->next = block;
+	else
+		p->head = block;
+	p->tail = block;
+	p->in_flight++;
+	pthread_cond_signal(&p->work);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static struct stream *get_stream(struct kp_pipeline *p, uint32_t number)
+{
+	struct stream *stream = p->streams[number & (STREAM_CNT - 1)];
+
+	if (!stream) {
+		stream = calloc(1, sizeof(*stream));
+		if (stream) {
+			stream->number = number;
+			p->streams[number & (STREAM_CNT - 1)] = stream;
+		}
+	}
+	return stream;
+}
+
+static void put(struct kp_pipeline *p, uint32_t number, const struct kp_hdr *event, bool wait)
+{
+	struct stream *stream = get_stream(p, number);
+	unsigned group = kp_event_get(event->kind)->group;
+
+	if (!stream)
+		abort(); /* a handful of allocations in the recorder's first moments */
+	if (stream->current && event->size > KP_BLOCK_RAW_MAX - stream->current->len)
+		seal(p, stream);
+	if (!stream->current) {
+		stream->current = take_block(p, wait);
+		if (stream->current)
+			stream->current->opened_ns = monotonic_ns();
+	}
+	if (!stream->current) {
+		stream->dropped[group]++;
+		return;
+	}
+	memcpy(stream->current->data + stream->current->len, event, event->size);
+	stream->current->len += event->size;
+	stream->current->cnt[group]++;
+	stream->put[group]++;
+}
+
+/* --- writing --- */
+
+static void set_error(struct kp_pipeline *p, int error, const struct kp_err *text)
+{
+	p->error = error;
+	p->error_text = *text;
+}
+
+/* Writes one block; what cannot be written is lost and said to be. */
+static void write_block(struct kp_pipeline *p, struct block *block)
+{
+	struct kp_err err = {""};
+	int r = kp_log_append(p->writer, block->stream->number, block->data, block->len,
+			      block->lost, &err);
+
+	pthread_mutex_lock(&p->lock);
+	if (r < 0) {
+		for (int g = 0; g < KP_GROUP_CNT; g++)
+			block->stream->failed[g] += block->cnt[g];
+		set_error(p, r, &err);
+	}
+	block->next = p->free_list;
+	p->free_list = block;
+	p->in_flight--;
+	pthread_cond_broadcast(&p->space);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void *write_loop(void *arg)
+{
+	struct kp_pipeline *p = arg;
+	struct block *block;
+
+	for (;;) {
+		pthread_mutex_lock(&p->lock);
+		while (!p->head && !p->stopping)
+			pthread_cond_wait(&p->work, &p->lock);
+		block = p->head;
+		if (block) {
+			p->head = block->next;
+			if (!p->head)
+				p->tail = NULL;
+		}
+		pthread_mutex_unlock(&p->lock);
+		if (!block)
+			return NULL;
+		write_block(p, block);
+	}
+}
+
+static void *sync_loop(void *arg)
+{
+	struct kp_pipeline *p = arg;
+	struct timespec until;
+	struct kp_err err = {""};
+	uint64_t at;
+	int r;
+
+	pthread_mutex_lock(&p->lock);
+	while (!p->stopping) {
+		at = monotonic_ns() + p->sync_ns;
+		until = (struct timespec){(time_t)(at / 1000000000), (long)(at % 1000000000)};
+		pthread_cond_timedwait(&p->tick, &p->lock, &until);
+		if (p->stopping)
+			break;
+		pthread_mutex_unlock(&p->lock);
+		r = kp_log_sync(p->writer, &err);
+		pthread_mutex_lock(&p->lock);
+		if (r < 0)
+			set_error(p, r, &err);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+/* --- the snapshot at the begin of a segment, within kp_log_append or kp_log_create --- */
+
+struct snapshot {
+	struct kp_log_writer *writer;
+	uint32_t len;
+	unsigned char *data; /* KP_BLOCK_RAW_MAX */
+};
+
+static void snapshot_write(struct snapshot *snapshot)
+{
+	static const uint64_t lost[KP_GROUP_CNT];
+
+	/* An error here shows again, and is reported, at the append that follows. */
+	if (snapshot->len)
+		kp_log_append(snapshot->writer, KP_STREAM_SNAPSHOT, snapshot->data, snapshot->len,
+			      lost, NULL);
+	snapshot->len = 0;
+}
+
+static void snapshot_put(void *arg, const struct kp_hdr *event)
+{
+	struct snapshot *snapshot = arg;
+
+	if (event->size > KP_BLOCK_RAW_MAX - snapshot->len)
+		snapshot_write(snapshot);
+	memcpy(snapshot->data + snapshot->len, event, event->size);
+	snapshot->len += event->size;
+}
+
+static void on_segment(struct kp_log_writer *writer, void *arg)
+{
+	struct snapshot snapshot = {.writer = writer, .data = malloc(KP_BLOCK_RAW_MAX)};
+	struct kp_sink sink = {snapshot_put, &snapshot};
+
+	(void)arg;
+	if (!snapshot.data)
+		return;
+	kp_snapshot_write(&sink);
+	snapshot_write(&snapshot);
+	free(snapshot.data);
+}
+
+/* --- the interface --- */
+
+static void user_put(void *arg, const struct kp_hdr *event)
+{
+	struct kp_pipeline *p = arg;
+
+	pthread_mutex_lock(&p->user_lock);
+	put(p, KP_CPU_USER, event, true);
+	pthread_mutex_unlock(&p->user_lock);
+}
+
+void kp_pipeline_put(struct kp_pipeline *pipeline, uint32_t stream, const struct kp_hdr *event)
+{
+	put(pipeline, stream, event, false);
+}
+
+void kp_pipeline_set_lost(struct kp_pipeline *pipeline, uint32_t stream,
+			  const uint64_t lost[KP_GROUP_CNT])
+{
+	struct stream *s = get_stream(pipeline, stream);
+
+	if (s)
+		memcpy(s->probe_lost, lost, sizeof(s->probe_lost));
+}
+
+void kp_pipeline_flush(struct kp_pipeline *pipeline, uint64_t max_age_ns)
+{
+	uint64_t now = monotonic_ns();
+	struct stream *stream;
+
+	for (uint32_t i = 0; i < KP_CPU_USER; i++) {
+		stream = pipeline->streams[i];
+		if (stream && stream->current && now - stream->current->opened_ns >= max_age_ns)
+			seal(pipeline, stream);
+	}
+	pthread_mutex_lock(&pipeline->user_lock);
+	stream = pipeline->streams[KP_CPU_USER];
+	if (stream && stream->current && now - stream->current->opened_ns >= max_age_ns)
+		seal(pipeline, stream);
+	pthread_mutex_unlock(&pipeline->user_lock);
+}
+
+const struct kp_sink *kp_pipeline_sink(struct kp_pipeline *pipeline)
+{
+	return &pipeline->sink;
+}
+
+void kp_pipeline_accounts(struct kp_pipeline *pipeline, uint32_t stream,
+			  struct kp_accounts *ret_accounts)
+{
+	const struct stream *s = pipeline->streams[stream & (STREAM_CNT - 1)];
+
+	memset(ret_accounts, 0, sizeof(*ret_accounts));
+	if (!s)
+		return;
+	pthread_mutex_lock(&pipeline->user_lock);
+	pthread_mutex_lock(&pipeline->lock);
+	for (int g = 0; g < KP_GROUP_CNT; g++) {
+		ret_accounts->stored[g] = s->put[g] - s->failed[g];
+		ret_accounts->dropped[g] = s->dropped[g] + s->failed[g];
+	}
+	pthread_mutex_unlock(&pipeline->lock);
+	pthread_mutex_unlock(&pipeline->user_lock);
+}
+
+void kp_pipeline_drain(struct kp_pipeline *pipeline)
+{
+	kp_pipeline_flush(pipeline, 0);
+	pthread_mutex_lock(&pipeline->lock);
+	while (pipeline->in_flight)
+		pthread_cond_wait(&pipeline->space, &pipeline->lock);
+	pthread_mutex_unlock(&pipeline->lock);
+}
+
+uint64_t kp_pipeline_written(struct kp_pipeline *pipeline)
+{
+	return kp_log_written(pipeline->writer);
+}
+
+int kp_pipeline_error(struct kp_pipeline *pipeline, struct kp_err *ret_err)
+{
+	int error;
+
+	pthread_mutex_lock(&pipeline->lock);
+	error = pipeline->error;
+	*ret_err = pipeline->error_text;
+	pipeline->error = 0;
+	pthread_mutex_unlock(&pipeline->lock);
+	return error;
+}
+
+static void free_pipeline(struct kp_pipeline *p)
+{
+	struct block *next;
+
+	for (struct block *block = p->free_list; block; block = next) {
+		next = block->next;
+		free(block);
+	}
+	for (size_t i = 0; i < STREAM_CNT; i++)
+		free(p->streams[i]);
+	pthread_cond_destroy(&p->work);
+	pthread_cond_destroy(&p->space);
+	pthread_cond_destroy(&p->tick);
+	pthread_mutex_destroy(&p->lock);
+	pthread_mutex_destroy(&p->user_lock);
+	free(p);
+}
+
+static void init_sync(struct kp_pipeline *p)
+{
+	pthread_condattr_t monotonic;
+
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_mutex_init(&p->user_lock, NULL);
+	pthread_cond_init(&p->work, NULL);
+	pthread_cond_init(&p->space, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&p->tick, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
+static int start_threads(struct kp_pipeline *p)
+{
+	int r = pthread_create(&p->write_thread, NULL, write_loop, p);
+
+	if (r)
+		return -r;
+	r = p->sync_ns ? pthread_create(&p->sync_thread, NULL, sync_loop, p) : 0;
+	if (r) {
+		pthread_mutex_lock(&p->lock);
+		p->stopping = true;
+		pthread_cond_signal(&p->work);
+		pthread_mutex_unlock(&p->lock);
+		pthread_join(p->write_thread, NULL);
+	}
+	return -r;
+}
+
+int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipeline **ret_pipeline,
+		      struct kp_err *err)
+{
+	struct kp_log_options log = options->log;
+	struct kp_pipeline *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return kp_err_sys(err, -ENOMEM, "cannot start the recorder");
+	init_sync(p);
+	p->sink = (struct kp_sink){user_put, p};
+	p->sync_ns = options->sync_ns;
+	p->block_max =
+		(options->queue_len ? options->queue_len : DEFAULT_QUEUE_LEN) / KP_BLOCK_RAW_MAX;
+	log.on_segment = on_segment;
+	log.on_segment_arg = NULL;
+	r = kp_log_create(options->dir, &log, &p->writer, err);
+	if (r >= 0) {
+		r = start_threads(p);
+		if (r < 0) {
+			kp_log_close(p->writer, NULL);
+			kp_err_sys(err, r, "cannot start the recorder's threads");
+		}
+	}
+	if (r < 0)
+		free_pipeline(p);
+	else
+		*ret_pipeline = p;
+	return r;
+}
+
+int kp_pipeline_stop(struct kp_pipeline *pipeline, struct kp_err *err)
+{
+	int r;
+
+	if (!pipeline)
+		return 0;
+	kp_pipeline_flush(pipeline, 0);
+	pthread_mutex_lock(&pipeline->lock);
+	pipeline->stopping = true;
+	pthread_cond_signal(&pipeline->work);
+	pthread_cond_signal(&pipeline->tick);
+	pthread_mutex_unlock(&pipeline->lock);
+	pthread_join(pipeline->write_thread, NULL);
+	if (pipeline->sync_ns)
+		pthread_join(pipeline->sync_thread, NULL);
+	r = kp_log_close(pipeline->writer, err);
+	free_pipeline(pipeline);
+	return r;
+}
