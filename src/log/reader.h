@@ -28,8 +28,9 @@ struct kp_log_gap {
 	char *file;       /* path of the segment */
 	uint64_t offset;  /* first byte that is not part of a good block */
 	uint64_t len;     /* bytes skipped */
-	uint64_t from_ns; /* events between these times may be missing: last time before the gap in
-			     the segment, and first after it; 0: unknown */
+	uint64_t from_ns; /* events between these times may be missing: those of the block itself if
+			     its header is whole, else the first time of the good block before
+			     the gap in the segment and the last of the one behind; 0: unknown */
 	uint64_t to_ns;
 	bool torn;       /* at the end of its segment: an interrupted write rather than damage */
 	const char *why; /* static text */
@@ -49,6 +50,7 @@ struct kp_log_info {
 	uint64_t event_cnt;          /* by the block headers */
 	uint64_t lost[KP_GROUP_CNT]; /* by the block headers: the sum over streams and recorder runs
 				      */
+	uint64_t unknown_cnt;        /* events read so far whose kinds this program does not know */
 	const struct kp_log_gap *gaps; /* damage found so far; complete once all was read */
 	size_t gap_cnt;
 };

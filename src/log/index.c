@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Builds the index: first all segment headers, since whether a segment's end may be torn depends on
+ * the segment behind it; then the block headers.
+ */
+#include "log/index.h"
+
+#include <cJSON.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log/recover.h"
+#include "log/segment.h"
+
+int kp_index_open_segment(struct kp_index_segment *segment)
+{
+	if (segment->fd < 0)
+		segment->fd = open(segment->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return segment->fd < 0 ? -errno : segment->fd;
+}
+
+static void close_segment(struct kp_index_segment *segment)
+{
+	if (segment->fd >= 0)
+		close(segment->fd);
+	segment->fd = -1;
+}
+
+int kp_index_add_gap(struct kp_index *index, const struct kp_index_segment *segment,
+		     const struct kp_log_gap *gap)
+{
+	struct kp_log_gap *gaps = realloc(index->gaps, (index->gap_cnt + 1) * sizeof(*index->gaps));
+	char *file = strdup(segment->path);
+
+	if (gaps) {
+		index->gaps = gaps;
+		index->info.gaps = gaps;
+	}
+	if (!gaps || !file) {
+		free(file);
+		return -ENOMEM;
+	}
+	gaps[index->gap_cnt] = *gap;
+	gaps[index->gap_cnt++].file = file;
+	index->info.gap_cnt = index->gap_cnt;
+	return 0;
+}
+
+int kp_index_mark_bad(struct kp_index *index, uint32_t number, const char *why)
+{
+	struct kp_index_block *block = &index->blocks[number];
+	const struct kp_index_segment *segment = &index->segments[block->segment];
+	struct kp_log_gap gap = {
+		.offset = block->offset,
+		.len = sizeof(struct kp_block_hdr) + block->stored_len,
+		.from_ns = block->first_ns,
+		.to_ns = block->last_ns,
+		.torn = segment->is_run_end && segment->last_block == number &&
+			block->offset + sizeof(struct kp_block_hdr) + block->stored_len ==
+				segment->file_len,
+		.why = why,
+	};
+
+	block->is_bad = true;
+	return kp_index_add_gap(index, segment, &gap);
+}
+
+static int add_segment(struct kp_index *index, char *path, uint64_t number)
+{
+	struct kp_index_segment *segments;
+
+	if (!path)
+		return -ENOMEM;
+	segments = realloc(index->segments, (index->segment_cnt + 1) * sizeof(*segments));
+	if (!segments) {
+		free(path);
+		return -ENOMEM;
+	}
+	index->segments = segments;
+	segments[index->segment_cnt++] = (struct kp_index_segment){
+		.path = path,
+		.fd = -1,
+		.number = number,
+		.previous_blocks = -1,
+		.last_block = KP_INDEX_NONE,
+	};
+	return 0;
+}
+
+static int compare_segments(const void *a, const void *b)
+{
+	const struct kp_index_segment *x = a, *y = b;
+
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* The segments of the boot's folder index->dir. */
+static int list_segments(struct kp_index *index)
+{
+	DIR *dir = opendir(index->dir);
+	struct dirent *entry;
+	uint64_t number;
+	char *path;
+	int r = 0;
+
+	if (!dir)
+		return -errno;
+	while (r >= 0 && (entry = readdir(dir))) {
+		if (!kp_seg_parse_name(entry->d_name, &number))
+			continue;
+		if (asprintf(&path, "%s/%s", index->dir, entry->d_name) < 0)
+			path = NULL;
+		r = add_segment(index, path, number);
+	}
+	closedir(dir);
+	if (index->segment_cnt)
+		qsort(index->segments, index->segment_cnt, sizeof(*index->segments),
+		      compare_segments);
+	return r;
+}
+
+/* Resolves path: a log's directory, a boot's folder, or a segment. */
+static int find_segments(struct kp_index *index, const char *path)
+{
+	char boot[256], *copy;
+	uint64_t last = 0;
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
+
+	if (fd < 0)
+		return -errno;
+	r = fstat(fd, &st) < 0 ? -errno : 0;
+	if (r >= 0 && !S_ISDIR(st.st_mode)) {
+		close(fd);
+		copy = strdup(path);
+		index->dir = copy ? strdup(dirname(copy)) : NULL;
+		free(copy);
+		return index->dir ? add_segment(index, strdup(path), 0) : -ENOMEM;
+	}
+	if (r >= 0)
+		r = kp_seg_find_last(fd, &last);
+	if (r >= 0 && last) {
+		index->dir = strdup(path);
+	} else if (r >= 0) {
+		r = kp_log_find_newest(fd, boot, &last);
+		if (r >= 0 && asprintf(&index->dir, "%s/%s", path, boot) < 0)
+			index->dir = NULL;
+	}
+	close(fd);
+	if (r < 0)
+		return r;
+	return index->dir ? list_segments(index) : -ENOMEM;
+}
+
+static char *copy_string(const cJSON *root, const char *name)
+{
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, name));
+
+	return strdup(text ? text : "");
+}
+
+/* What the header's text says beside the schema. */
+static int read_text(struct kp_index *index, struct kp_index_segment *segment, const char *text)
+{
+	cJSON *root = cJSON_Parse(text);
+	const cJSON *options = cJSON_GetObjectItemCaseSensitive(root, "options");
+	const cJSON *previous = cJSON_GetObjectItemCaseSensitive(
+		cJSON_GetObjectItemCaseSensitive(root, "previous"), "blocks");
+	const char *run = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "run"));
+	int r = 0;
+
+	snprintf(segment->run, sizeof(segment->run), "%s", run ? run : "");
+	if (cJSON_IsNumber(previous) && previous->valuedouble >= 0 &&
+	    previous->valuedouble < 4294967296.0)
+		segment->previous_blocks = (int64_t)previous->valuedouble;
+	if (!index->node) {
+		index->node = copy_string(root, "node");
+		index->boot_id = copy_string(root, "boot_id");
+		index->options_json = options ? cJSON_PrintUnformatted(options) : strdup("{}");
+		index->info.start_realtime_ns = segment->hdr.realtime_ns;
+		index->info.start_time_ns = segment->hdr.time_ns;
+		if (!index->node || !index->boot_id || !index->options_json)
+			r = -ENOMEM;
+	}
+	cJSON_Delete(root);
+	return r;
+}
+
+/* Reads the header of a segment; one that is damaged becomes a gap, one that is gone nothing. */
+static int read_header(struct kp_index *index, struct kp_index_segment *segment)
+{
+	int fd = kp_index_open_segment(segment), r;
+	struct kp_log_gap gap = {0};
+	char *text = NULL;
+	struct stat st;
+
+	if (fd == -ENOENT)
+		return 0; /* retention took it */
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	segment->file_len = (uint64_t)st.st_size;
+	r = kp_seg_read_hdr(fd, &segment->hdr, &text, &gap.why);
+	if (r >= 0) {
+		r = kp_schema_parse(text, segment->hdr.text_len, &segment->schema, NULL);
+		gap.why = "the header's text holds no usable schema";
+	}
+	if (r >= 0)
+		r = read_text(index, segment, text);
+	if (r == -EBADMSG) {
+		gap.len = segment->file_len;
+		gap.torn = kp_seg_is_hdr_torn(fd, segment->file_len);
+		r = kp_index_add_gap(index, segment, &gap);
+	}
+	free(text);
+	close_segment(segment);
+	return r;
+}
+
+static int read_headers(struct kp_index *index)
+{
+	struct kp_index_segment *s, *next;
+	int r;
+
+	for (size_t i = 0; i < index->segment_cnt; i++) {
+		r = read_header(index, &index->segments[i]);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < index->segment_cnt; i++) {
+		s = &index->segments[i];
+		next = i + 1 < index->segment_cnt ? s + 1 : NULL;
+		s->is_run_end = !next || !next->schema || strcmp(s->run, next->run);
+		index->info.segment_cnt += s->schema != NULL;
+	}
+	return index->info.segment_cnt ? 0 : -EBADMSG;
+}
+
+/* The stream of a block, made when it is new; NULL: out of memory or out of bounds. */
+static struct kp_index_stream *get_stream(struct kp_index *index, uint32_t id, uint32_t segment)
+{
+	uint64_t *place = kp_map_upsert(&index->stream_map, id, index->stream_cnt);
+	struct kp_index_stream *streams;
+
+	if (!place)
+		return NULL;
+	if (*place < index->stream_cnt)
+		return &index->streams[*place];
+	streams = realloc(index->streams, (index->stream_cnt + 1) * sizeof(*streams));
+	if (!streams)
+		return NULL;
+	index->streams = streams;
+	streams[index->stream_cnt] = (struct kp_index_stream){
+		.id = id,
+		.first_block = KP_INDEX_NONE,
+		.last_block = KP_INDEX_NONE,
+		.segment = segment,
+	};
+	return &streams[index->stream_cnt++];
+}
+
+/* Lost counts grow within a run and begin again with the next. */
+static void count_lost(struct kp_index *index, struct kp_index_stream *stream, uint32_t segment,
+		       const struct kp_block_hdr *hdr)
+{
+	bool same_run = !strcmp(index->segments[stream->segment].run, index->segments[segment].run);
+
+	for (int i = 0; i < KP_GROUP_CNT; i++) {
+		uint64_t before = same_run ? stream->lost[i] : 0;
+
+		if (!same_run)
+			stream->lost[i] = hdr->lost[i];
+		if (hdr->lost[i] > before) {
+			index->info.lost[i] += hdr->lost[i] - before;
+			stream->lost[i] = hdr->lost[i];
+		}
+	}
+	stream->segment = segment;
+}
+
+static int add_block(struct kp_index *index, uint32_t segment, const struct kp_seg_item *item)
+{
+	const struct kp_block_hdr *hdr = &item->hdr;
+	uint32_t number = (uint32_t)index->block_cnt;
+	size_t cap = index->block_cap ? index->block_cap * 2 : 256;
+	struct kp_index_stream *stream;
+	struct kp_index_block *blocks;
+
+	if (index->stream_cnt == KP_STREAM_MAX && !kp_map_get(&index->stream_map, hdr->stream))
+		return -EBADMSG;
+	stream = get_stream(index, hdr->stream, segment);
+	if (index->block_cnt == index->block_cap && stream) {
+		blocks = realloc(index->blocks, cap * sizeof(*blocks));
+		if (!blocks)
+			return -ENOMEM;
+		index->blocks = blocks;
+		index->block_cap = cap;
+	}
+	if (!stream || index->block_cnt == KP_INDEX_NONE)
+		return -ENOMEM;
+	index->blocks[index->block_cnt++] = (struct kp_index_block){
+		.offset = item->offset,
+		.first_ns = hdr->first_ns,
+		.last_ns = hdr->last_ns,
+		.segment = segment,
+		.next = KP_INDEX_NONE,
+		.event_cnt = hdr->event_cnt,
+		.raw_len = hdr->raw_len,
+		.stored_len = hdr->stored_len,
+		.payload_crc = hdr->payload_crc,
+		.codec = hdr->codec,
+	};
+	if (stream->last_block == KP_INDEX_NONE)
+		stream->first_block = number;
+	else
+		index->blocks[stream->last_block].next = number;
+	stream->last_block = number;
+	index->segments[segment].last_block = number;
+	count_lost(index, stream, segment, hdr);
+	index->info.block_cnt++;
+	index->info.event_cnt += hdr->event_cnt;
+	if (index->info.block_cnt == 1 || hdr->first_ns < index->info.first_ns)
+		index->info.first_ns = hdr->first_ns;
+	if (hdr->last_ns > index->info.last_ns)
+		index->info.last_ns = hdr->last_ns;
+	return 0;
+}
+
+static int add_scan_gap(struct kp_index *index, const struct kp_index_segment *segment,
+			const struct kp_seg_item *item, const struct kp_seg_scan *scan)
+{
+	struct kp_log_gap gap = {
+		.offset = item->offset,
+		.len = item->len,
+		.torn = segment->is_run_end && !scan->has_pending,
+		.why = item->why,
+	};
+
+	if (segment->last_block != KP_INDEX_NONE)
+		gap.from_ns = index->blocks[segment->last_block].first_ns;
+	if (scan->has_pending)
+		gap.to_ns = scan->pending.last_ns;
+	return kp_index_add_gap(index, segment, &gap);
+}
+
+/* What only the next segment of the same run can tell: that this one's end, or one between, is
+ * gone. */
+static int check_successor(struct kp_index *index, const struct kp_index_segment *segment,
+			   const struct kp_seg_scan *scan)
+{
+	const struct kp_index_segment *next = segment + 1;
+	struct kp_log_gap gap = {.offset = scan->end};
+
+	if (segment->is_run_end)
+		return 0;
+	if (segment->last_block != KP_INDEX_NONE)
+		gap.from_ns = index->blocks[segment->last_block].first_ns;
+	if (next->number != segment->number + 1)
+		gap.why = "the segments behind this one are missing";
+	else if (next->previous_blocks > (int64_t)scan->next_sequence && scan->pos == scan->end)
+		gap.why = "blocks are missing at its end";
+	return gap.why ? kp_index_add_gap(index, segment, &gap) : 0;
+}
+
+static int scan_segment(struct kp_index *index, uint32_t number)
+{
+	struct kp_index_segment *segment = &index->segments[number];
+	bool has_end_gap = false;
+	struct kp_seg_scan scan;
+	struct kp_seg_item item;
+	int fd, r;
+
+	if (!segment->schema)
+		return 0;
+	fd = kp_index_open_segment(segment);
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0)
+		return fd;
+	kp_seg_scan_init(&scan, fd, &segment->hdr, segment->file_len);
+	while ((r = kp_seg_scan_next(&scan, &item)) > 0) {
+		has_end_gap = item.is_gap && !scan.has_pending;
+		r = item.is_gap ? add_scan_gap(index, segment, &item, &scan)
+				: add_block(index, number, &item);
+		if (r < 0)
+			break;
+	}
+	close_segment(segment);
+	if (r >= 0 && !has_end_gap)
+		r = check_successor(index, segment, &scan);
+	return r;
+}
+
+static int build(struct kp_index *index, const char *path)
+{
+	int r = find_segments(index, path);
+
+	if (r >= 0 && !index->segment_cnt)
+		r = -ENOENT;
+	if (r >= 0)
+		r = read_headers(index);
+	for (uint32_t i = 0; r >= 0 && i < index->segment_cnt; i++)
+		r = scan_segment(index, i);
+	return r;
+}
+
+int kp_index_open(const char *path, struct kp_index **ret_index, struct kp_err *err)
+{
+	struct kp_index *index = calloc(1, sizeof(*index));
+	int r = index ? build(index, path) : -ENOMEM;
+
+	if (r == -ENOENT)
+		kp_err_set(err, r, "there is no log at %s; kprobe record -o %s writes one", path,
+			   path);
+	else if (r == -EBADMSG)
+		kp_err_set(err, r, "%s: %s", path,
+			   index->gap_cnt ? index->gaps[index->gap_cnt - 1].why
+					  : "more streams than a machine can have");
+	else if (r < 0)
+		kp_err_sys(err, r, "cannot read the log %s", path);
+	if (r < 0) {
+		kp_index_free(index);
+		return r;
+	}
+	index->info.dir = index->dir;
+	index->info.node = index->node;
+	index->info.boot_id = index->boot_id;
+	index->info.options_json = index->options_json;
+	*ret_index = index;
+	return 0;
+}
+
+void kp_index_free(struct kp_index *index)
+{
+	if (!index)
+		return;
+	for (size_t i = 0; i < index->segment_cnt; i++) {
+		close_segment(&index->segments[i]);
+		kp_schema_free(index->segments[i].schema);
+		free(index->segments[i].path);
+	}
+	for (size_t i = 0; i < index->gap_cnt; i++)
+		free(index->gaps[i].file);
+	kp_map_done(&index->stream_map);
+	free(index->segments);
+	free(index->blocks);
+	free(index->streams);
+	free(index->gaps);
+	free(index->dir);
+	free(index->node);
+	free(index->boot_id);
+	free(index->options_json);
+	free(index);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Where the blocks of a log are: the result of reading all headers and no payload. The reader walks
+ * it stream by stream.
+ */
+#ifndef KP_LOG_INDEX_H
+#define KP_LOG_INDEX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/map.h"
+#include "log/reader.h"
+#include "log/schema.h"
+
+#define KP_INDEX_NONE UINT32_MAX
+/* Streams are CPUs; more than any machine has are a hostile file's. */
+#define KP_STREAM_MAX 16384u
+
+struct kp_index_segment {
+	char *path;
+	int fd; /* -1 while closed */
+	uint64_t number;
+	uint64_t file_len;
+	struct kp_seg_hdr hdr;
+	struct kp_schema *schema; /* NULL: the header is not readable */
+	char run[32];
+	int64_t previous_blocks; /* -1: unknown */
+	bool is_run_end;         /* no segment of the same run follows */
+	uint32_t last_block;     /* KP_INDEX_NONE: it has none */
+	uint32_t unread_cnt;     /* blocks that the reader has not loaded in this pass */
+};
+
+struct kp_index_block {
+	uint64_t offset;
+	uint64_t first_ns;
+	uint64_t last_ns;
+	uint32_t segment;
+	uint32_t next; /* block of the same stream, or KP_INDEX_NONE */
+	uint32_t event_cnt;
+	uint32_t raw_len;
+	uint32_t stored_len;
+	uint32_t payload_crc;
+	uint8_t codec;
+	bool is_bad; /* its gap is listed */
+};
+
+struct kp_index_stream {
+	uint32_t id;
+	uint32_t first_block;
+	uint32_t last_block;
+	uint32_t segment;            /* of the lost counts … */
+	uint64_t lost[KP_GROUP_CNT]; /* … which are those of the run so far */
+};
+
+struct kp_index {
+	char *dir;
+	char *node;
+	char *boot_id;
+	char *options_json;
+	struct kp_index_segment *segments;
+	size_t segment_cnt;
+	struct kp_index_block *blocks;
+	size_t block_cnt, block_cap;
+	struct kp_index_stream *streams;
+	size_t stream_cnt;
+	struct kp_map stream_map; /* id → index */
+	struct kp_log_gap *gaps;
+	size_t gap_cnt;
+	struct kp_log_info info;
+};
+
+/* Builds the index of what path names (as kp_log_open); errors as there. */
+int kp_index_open(const char *path, struct kp_index **ret_index, struct kp_err *err);
+void kp_index_free(struct kp_index *index);
+
+/* Lists a gap in a segment; 0 or -ENOMEM. */
+int kp_index_add_gap(struct kp_index *index, const struct kp_index_segment *segment,
+		     const struct kp_log_gap *gap);
+
+/* Lists the payload of a block as a gap, and marks the block. */
+int kp_index_mark_bad(struct kp_index *index, uint32_t block, const char *why);
+
+/* The segment's file, opened when it is closed; -errno. */
+int kp_index_open_segment(struct kp_index_segment *segment);
+
+#endif

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The reader: a merge of the index's streams by a heap. A stream's key is the largest time that it
+ * has shown so far, so that its own order is never changed. A stream whose next block is not
+ * decoded yet stands in the heap with the least key that the block can give; it is decoded only
+ * when it comes to the top. So at most one block of each stream is in memory.
+ */
+#include "log/reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "log/codec.h"
+#include "log/index.h"
+#include "log/segment.h"
+
+struct stream {
+	uint32_t block;       /* the current block, KP_INDEX_NONE at the end */
+	bool is_loaded;       /* it is decoded, and the event at pos is the stream's next */
+	struct kp_buf events; /* the decoded block */
+	size_t pos;
+	uint64_t key;
+	uint64_t max_ns; /* largest time up to pos, or before the block */
+};
+
+struct kp_log_reader {
+	struct kp_index *index;
+	struct kp_log_filter filter;
+	struct kp_decoder *decoder;
+	void *stored;
+	struct stream *streams; /* as index->streams */
+	uint32_t *heap;         /* numbers of streams, the least key first */
+	size_t heap_cnt;
+	bool has_delivered; /* the top's event is with the caller */
+};
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static bool is_before(const struct kp_log_reader *rd, uint32_t a, uint32_t b)
+{
+	uint64_t x = rd->streams[a].key, y = rd->streams[b].key;
+
+	return x < y || (x == y && rd->index->streams[a].id < rd->index->streams[b].id);
+}
+
+static void sift_down(struct kp_log_reader *rd, size_t i)
+{
+	uint32_t moved = rd->heap[i];
+	size_t child;
+
+	for (; (child = 2 * i + 1) < rd->heap_cnt; i = child) {
+		if (child + 1 < rd->heap_cnt && is_before(rd, rd->heap[child + 1], rd->heap[child]))
+			child++;
+		if (!is_before(rd, rd->heap[child], moved))
+			break;
+		rd->heap[i] = rd->heap[child];
+	}
+	rd->heap[i] = moved;
+}
+
+/* Closes a segment's file with its last block. */
+static void drop_block(struct kp_log_reader *rd, const struct kp_index_block *block)
+{
+	struct kp_index_segment *segment = &rd->index->segments[block->segment];
+
+	if (--segment->unread_cnt == 0 && segment->fd >= 0) {
+		close(segment->fd);
+		segment->fd = -1;
+	}
+}
+
+static bool is_wanted_block(const struct kp_log_filter *f, const struct kp_index_block *block)
+{
+	return !block->is_bad && block->last_ns >= f->from_ns &&
+	       (!f->to_ns || block->first_ns <= f->to_ns);
+}
+
+/* Makes `number`, or the first wanted block behind it, the stream's current one. */
+static void enter_block(struct kp_log_reader *rd, struct stream *s, uint32_t number)
+{
+	const struct kp_index_block *block;
+
+	s->is_loaded = false;
+	for (; number != KP_INDEX_NONE; number = block->next) {
+		block = &rd->index->blocks[number];
+		if (is_wanted_block(&rd->filter, block)) {
+			s->key = max_u64(s->max_ns, block->first_ns);
+			break;
+		}
+		s->max_ns = max_u64(s->max_ns, block->last_ns);
+		drop_block(rd, block);
+	}
+	s->block = number;
+	if (number == KP_INDEX_NONE)
+		kp_buf_done(&s->events);
+}
+
+static void leave_block(struct kp_log_reader *rd, struct stream *s)
+{
+	const struct kp_index_block *block = &rd->index->blocks[s->block];
+
+	s->max_ns = max_u64(s->max_ns, block->last_ns);
+	drop_block(rd, block);
+	enter_block(rd, s, block->next);
+}
+
+static bool is_wanted(const struct kp_log_filter *f, const struct kp_hdr *event)
+{
+	return event->time_ns >= f->from_ns && (!f->to_ns || event->time_ns <= f->to_ns) &&
+	       (!f->kinds || f->kinds >> event->kind & 1);
+}
+
+/* Moves from s->pos to the first wanted event, or behind the block. */
+static void find_wanted(struct kp_log_reader *rd, struct stream *s)
+{
+	const struct kp_hdr *event;
+
+	for (; s->pos < s->events.len; s->pos += event->size) {
+		event = (const struct kp_hdr *)(s->events.data + s->pos);
+		s->max_ns = max_u64(s->max_ns, event->time_ns);
+		if (is_wanted(&rd->filter, event)) {
+			s->key = s->max_ns;
+			return;
+		}
+	}
+	leave_block(rd, s);
+}
+
+static int read_block(struct kp_log_reader *rd, const struct kp_index_block *block,
+		      struct kp_buf *out, const char **ret_why)
+{
+	struct kp_index_segment *segment = &rd->index->segments[block->segment];
+	struct kp_block_hdr hdr = {
+		.stored_len = block->stored_len,
+		.payload_crc = block->payload_crc,
+	};
+	struct kp_decode decode = {
+		.codec = block->codec,
+		.raw_len = block->raw_len,
+		.event_cnt = block->event_cnt,
+		.first_ns = block->first_ns,
+		.last_ns = block->last_ns,
+	};
+	int fd = kp_index_open_segment(segment), r;
+
+	*ret_why = "the segment was removed while it was read";
+	if (fd < 0)
+		return fd == -ENOENT ? -EBADMSG : fd;
+	*ret_why = "the block's payload is damaged";
+	r = kp_seg_read_payload(fd, block->offset, &hdr, rd->stored);
+	if (r == -EIO) {
+		*ret_why = "the disk cannot read it";
+		return -EBADMSG;
+	}
+	if (r < 0)
+		return r;
+	*ret_why = "the block's payload does not decode";
+	r = kp_decode(rd->decoder, segment->schema, &decode, rd->stored, block->stored_len, out,
+		      NULL);
+	if (r >= 0)
+		rd->index->info.unknown_cnt += decode.unknown_cnt;
+	return r;
+}
+
+/* Decodes the stream's current block and finds its first event, or goes on to the next block. */
+static int load_block(struct kp_log_reader *rd, struct stream *s, struct kp_err *err)
+{
+	const struct kp_index_block *block = &rd->index->blocks[s->block];
+	const char *why;
+	int r = read_block(rd, block, &s->events, &why);
+
+	if (r == -EBADMSG) {
+		r = kp_index_mark_bad(rd->index, s->block, why);
+		leave_block(rd, s);
+	} else if (r >= 0) {
+		s->is_loaded = true;
+		s->pos = 0;
+		find_wanted(rd, s);
+	}
+	if (r < 0)
+		return kp_err_sys(err, r, "cannot read %s",
+				  rd->index->segments[block->segment].path);
+	return 0;
+}
+
+int kp_log_next(struct kp_log_reader *rd, const struct kp_hdr **ret_event, struct kp_err *err)
+{
+	struct stream *s;
+	int r;
+
+	if (rd->has_delivered) {
+		rd->has_delivered = false;
+		s = &rd->streams[rd->heap[0]];
+		s->pos += ((const struct kp_hdr *)(s->events.data + s->pos))->size;
+		find_wanted(rd, s);
+	}
+	while (rd->heap_cnt) {
+		s = &rd->streams[rd->heap[0]];
+		if (s->block == KP_INDEX_NONE)
+			rd->heap[0] = rd->heap[--rd->heap_cnt];
+		sift_down(rd, 0);
+		if (!rd->heap_cnt)
+			break;
+		s = &rd->streams[rd->heap[0]];
+		if (s->block == KP_INDEX_NONE)
+			continue;
+		if (s->is_loaded) {
+			*ret_event = (const struct kp_hdr *)(s->events.data + s->pos);
+			rd->has_delivered = true;
+			return 1;
+		}
+		r = load_block(rd, s, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void rewind_streams(struct kp_log_reader *rd)
+{
+	struct kp_index *index = rd->index;
+	struct stream *s;
+
+	for (size_t i = 0; i < index->segment_cnt; i++)
+		index->segments[i].unread_cnt = 0;
+	for (size_t i = 0; i < index->block_cnt; i++)
+		index->segments[index->blocks[i].segment].unread_cnt++;
+	index->info.unknown_cnt = 0;
+	rd->has_delivered = false;
+	rd->heap_cnt = 0;
+	for (uint32_t i = 0; i < index->stream_cnt; i++) {
+		s = &rd->streams[i];
+		s->max_ns = 0;
+		enter_block(rd, s, index->streams[i].first_block);
+		if (s->block != KP_INDEX_NONE)
+			rd->heap[rd->heap_cnt++] = i;
+	}
+	for (size_t i = rd->heap_cnt / 2; i-- > 0;)
+		sift_down(rd, i);
+}
+
+int kp_log_rewind(struct kp_log_reader *rd, struct kp_err *err)
+{
+	(void)err; /* nothing is read before the next event is wanted */
+	rewind_streams(rd);
+	return 0;
+}
+
+int kp_log_open(const char *path, const struct kp_log_filter *filter,
+		struct kp_log_reader **ret_reader, struct kp_err *err)
+{
+	struct kp_log_reader *rd = calloc(1, sizeof(*rd));
+	int r = -ENOMEM;
+
+	if (!rd)
+		return kp_err_set(err, r, "out of memory");
+	r = kp_index_open(path, &rd->index, err);
+	if (r >= 0)
+		r = kp_decoder_new(&rd->decoder, err);
+	if (r < 0)
+		goto fail;
+	if (filter)
+		rd->filter = *filter;
+	rd->stored = malloc(KP_STORED_MAX);
+	rd->streams = calloc(rd->index->stream_cnt + 1, sizeof(*rd->streams));
+	rd->heap = calloc(rd->index->stream_cnt + 1, sizeof(*rd->heap));
+	if (!rd->stored || !rd->streams || !rd->heap) {
+		r = kp_err_set(err, -ENOMEM, "out of memory");
+		goto fail;
+	}
+	rewind_streams(rd);
+	*ret_reader = rd;
+	return 0;
+fail:
+	kp_log_reader_free(rd);
+	return r;
+}
+
+const struct kp_log_info *kp_log_get_info(struct kp_log_reader *rd)
+{
+	return &rd->index->info;
+}
+
+void kp_log_reader_free(struct kp_log_reader *rd)
+{
+	if (!rd)
+		return;
+	for (size_t i = 0; rd->streams && i < rd->index->stream_cnt; i++)
+		kp_buf_done(&rd->streams[i].events);
+	kp_decoder_free(rd->decoder);
+	kp_index_free(rd->index);
+	free(rd->streams);
+	free(rd->heap);
+	free(rd->stored);
+	free(rd);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ * What a new writer does about the torn end that an earlier one left.
+ */
+#ifndef KP_LOG_RECOVER_H
+#define KP_LOG_RECOVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct kp_recovery {
+	bool was_torn;
+	char name[320]; /* BOOT-ID/SEGMENT */
+	uint64_t kept_len;
+	uint64_t cut_len;
+};
+
+/*
+ * Looks at the newest segment below the log's directory, the only one that can be torn since each
+ * writer did this before it began, and cuts off what stands behind its last whole block; removes it
+ * if not even its header was written whole. A segment whose header is damaged rather than cut is
+ * left alone. 0 or -errno.
+ */
+int kp_log_recover(int dir_fd, struct kp_recovery *ret_recovery, struct kp_err *err);
+
+/*
+ * Finds the boot's folder in the log's directory dir_fd whose newest segment is the newest of all.
+ * 0; -ENOENT when there is none.
+ */
+int kp_log_find_newest(int dir_fd, char name[256], uint64_t *ret_sequence);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How the events of a log lie in its decoded blocks, and where each field goes in this program's
+ * structs. For a log of the same events.def the two agree; an older or newer one is mapped by the
+ * names of kinds and fields.
+ */
+#ifndef KP_LOG_SCHEMA_H
+#define KP_LOG_SCHEMA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define KP_SCHEMA_KINDS 256    /* kinds of a log are below this */
+#define KP_SCHEMA_FIELDS 60    /* most fields of one kind */
+#define KP_SCHEMA_SLOTS 4096   /* most fields of all kinds together; a comm counts as two */
+#define KP_NO_PLACE UINT16_MAX /* kp_schema_field.to_offset: this program has no such field */
+
+struct kp_schema_field {
+	uint8_t type;       /* enum kp_type in the log */
+	uint8_t to_type;    /* and in this program's struct */
+	bool is_time;       /* coded as distance from the event's own time */
+	uint16_t offset;    /* in the log's struct */
+	uint16_t to_offset; /* in this program's, or KP_NO_PLACE */
+};
+
+struct kp_schema_kind {
+	bool known;    /* the log has it */
+	bool has_tail; /* its last field is data_len */
+	uint8_t field_cnt;
+	uint16_t struct_len; /* in the log */
+	uint16_t to_kind;    /* in this program; 0: it has none */
+	uint16_t to_struct_len;
+	uint16_t first_field; /* in kp_schema.fields */
+	uint16_t first_slot;  /* place of its fields' previous values */
+};
+
+struct kp_schema {
+	struct kp_schema_kind kinds[KP_SCHEMA_KINDS];
+	struct kp_schema_field *fields;
+	uint16_t slot_cnt;
+	uint16_t growth_max; /* most bytes by which an event grows when mapped */
+	bool is_own;         /* the log's structs are this program's, byte for byte */
+};
+
+/*
+ * Builds the mapping from the header text of a segment (JSON, not trusted; need not end with NUL).
+ * 0, -EBADMSG when the text is not a usable schema, -ENOMEM.
+ */
+int kp_schema_parse(const char *text, size_t len, struct kp_schema **ret_schema,
+		    struct kp_err *err);
+
+/* The mapping of this program to itself. */
+int kp_schema_own(struct kp_schema **ret_schema, struct kp_err *err);
+
+void kp_schema_free(struct kp_schema *schema);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One segment file: its name, its headers, its blocks in the order of the file. What the writer,
+ * the recovery and the reader share; segment.c describes the bytes.
+ */
+#ifndef KP_LOG_SEGMENT_H
+#define KP_LOG_SEGMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/err.h"
+#include "kprobe/log_format.h"
+
+#define KP_SEG_NAME_MAX 32
+
+/* Name of the segment with this number, and the number of a name; false: no segment's name. */
+void kp_seg_name(uint64_t sequence, char name[KP_SEG_NAME_MAX]);
+bool kp_seg_parse_name(const char *name, uint64_t *ret_sequence);
+
+/* Largest number of a segment in the folder fd; 0: it has none. -errno. */
+int kp_seg_find_last(int dir_fd, uint64_t *ret_sequence);
+
+/* All of iov at offset, whatever the kernel takes at once; changes iov. 0 or -errno. */
+int kp_seg_write(int fd, struct iovec *iov, int iov_cnt, uint64_t offset);
+
+/* Up to len bytes at offset, less only at the end of the file. Number of bytes or -errno. */
+int64_t kp_seg_read(int fd, void *data, size_t len, uint64_t offset);
+
+/* Fill in the checksums. */
+void kp_seg_hdr_seal(struct kp_seg_hdr *hdr);
+void kp_block_hdr_seal(struct kp_block_hdr *hdr);
+
+/*
+ * Reads a segment's header and its text (NUL behind it; freed by the caller). 0; -EBADMSG with
+ * *ret_why (static text) when they are not whole, -errno.
+ */
+int kp_seg_read_hdr(int fd, struct kp_seg_hdr *ret_hdr, char **ret_text, const char **ret_why);
+
+/* Whether a header that cannot be read was never written whole: cut, or still zero. */
+bool kp_seg_is_hdr_torn(int fd, uint64_t file_len);
+
+/* A walk over the block headers of a segment. */
+struct kp_seg_scan {
+	int fd;
+	uint64_t salt;
+	uint64_t pos;
+	uint64_t end; /* length of the file */
+	uint64_t next_sequence;
+	uint32_t prev_crc;
+	struct kp_block_hdr pending; /* found behind a gap; has_pending */
+	bool has_pending;
+};
+
+/* What the walk comes upon: a block, or a gap of len bytes (0: only the chain is broken). */
+struct kp_seg_item {
+	bool is_gap;
+	uint64_t offset; /* of the block's header, or of the gap */
+	uint64_t len;    /* of header and payload, or of the gap */
+	const char *why; /* gap: static text */
+	struct kp_block_hdr hdr;
+};
+
+void kp_seg_scan_init(struct kp_seg_scan *scan, int fd, const struct kp_seg_hdr *hdr,
+		      uint64_t file_len);
+
+/* The next item: 1, 0 at the end, or -errno. Payloads are neither read nor verified. */
+int kp_seg_scan_next(struct kp_seg_scan *scan, struct kp_seg_item *ret_item);
+
+/*
+ * Reads the payload of a block at offset and verifies its checksum; data has room for
+ * hdr->stored_len bytes. 0; -EBADMSG when it is not what was written; -errno.
+ */
+int kp_seg_read_payload(int fd, uint64_t offset, const struct kp_block_hdr *hdr, void *data);
+
+/* Most bytes that a payload can have. */
+#define KP_STORED_MAX KP_BLOCK_RAW_MAX
+
+#endif

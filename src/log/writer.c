@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The writer; see writer.h. One thread appends; another may sync beside it. The append side owns
+ * everything but what `mutex` guards: the descriptors that a sync has to reach. Syncing never holds
+ * the mutex, so that an append never waits for the disk's cache.
+ */
+#include "log/writer.h"
+
+#include <cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/crc32c.h"
+#include "event/event.h"
+#include "log/codec.h"
+#include "log/recover.h"
+#include "log/segment.h"
+
+#define DEFAULT_SEGMENT_LEN (64u * 1024u * 1024u)
+#define SEALED_MAX 8
+
+struct kp_log_writer {
+	char *dir;
+	char boot_id[64];
+	char node[256];
+	char *options_json;
+	uint64_t run; /* random number of this run */
+	int dir_fd;   /* carries the lock */
+	int boot_fd;
+	uint64_t segment_len;
+	void (*on_segment)(struct kp_log_writer *writer, void *arg);
+	void *on_segment_arg;
+	bool in_callback;
+	struct kp_encoder *encoder;
+
+	/* the open segment */
+	struct kp_seg_hdr hdr;
+	uint64_t offset;    /* its length */
+	uint64_t full_from; /* rolled over only beyond this: header and snapshot */
+	uint64_t block_cnt;
+	uint32_t prev_crc;
+	uint64_t written; /* all segments */
+
+	pthread_mutex_t mutex;
+	int fd;                 /* the open segment, -1: none; changed under the mutex */
+	int sealed[SEALED_MAX]; /* older segments not synced yet */
+	unsigned sealed_cnt;
+	bool is_dir_dirty; /* a new file's name is not synced yet */
+};
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static int random_u64(uint64_t *ret_value)
+{
+	ssize_t n;
+
+	do
+		n = getrandom(ret_value, sizeof(*ret_value), 0);
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)sizeof(*ret_value) ? 0 : -EIO;
+}
+
+static int read_boot_id(char *id, size_t len)
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	int64_t n = fd < 0 ? -errno : kp_seg_read(fd, id, len - 1, 0);
+
+	if (fd >= 0)
+		close(fd);
+	if (n < 0)
+		return (int)n;
+	id[n] = '\0';
+	id[strcspn(id, "\n")] = '\0';
+	return *id ? 0 : -EIO;
+}
+
+/* Makes (0700) and opens a folder. */
+static int open_dir(int at_fd, const char *path, int *ret_fd)
+{
+	int fd;
+
+	if (mkdirat(at_fd, path, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = openat(at_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	*ret_fd = fd;
+	return 0;
+}
+
+/* The header's text; segment.c lists its members. */
+static int build_text(const struct kp_log_writer *w, struct kp_buf *out)
+{
+	struct utsname uts;
+
+	uname(&uts);
+	kp_buf_puts(out, "{\"node\":");
+	kp_buf_json(out, w->node, strlen(w->node));
+	kp_buf_puts(out, ",\"boot_id\":");
+	kp_buf_json(out, w->boot_id, strlen(w->boot_id));
+	kp_buf_puts(out, ",\"kernel\":");
+	kp_buf_json(out, uts.release, strlen(uts.release));
+	kp_buf_printf(out, ",\"run\":\"%016" PRIx64 "\"", w->run);
+	if (w->fd >= 0)
+		kp_buf_printf(out, ",\"previous\":{\"blocks\":%" PRIu64 "}", w->block_cnt);
+	kp_buf_printf(out, ",\"options\":%s,\"schema\":", w->options_json);
+	kp_event_print_schema(out);
+	kp_buf_puts(out, "}\n");
+	return out->failed ? -ENOMEM : out->len > KP_SEG_TEXT_MAX ? -E2BIG : 0;
+}
+
+static int write_hdr(int fd, const struct kp_buf *text, uint64_t sequence,
+		     struct kp_seg_hdr *ret_hdr)
+{
+	struct kp_seg_hdr hdr = {
+		.magic = KP_SEG_MAGIC,
+		.version = KP_LOG_VERSION,
+		.text_len = (uint32_t)text->len,
+		.sequence = sequence,
+		.realtime_ns = now_ns(CLOCK_REALTIME),
+		.time_ns = now_ns(CLOCK_MONOTONIC),
+		.text_crc = kp_crc32c(0, text->data, text->len),
+	};
+	struct iovec iov[] = {{&hdr, sizeof(hdr)}, {text->data, text->len}};
+	int r = random_u64(&hdr.salt);
+
+	if (r < 0)
+		return r;
+	kp_seg_hdr_seal(&hdr);
+	*ret_hdr = hdr;
+	return kp_seg_write(fd, iov, 2, 0);
+}
+
+/* Hands the open segment over to the next sync, and makes fd the open one. */
+static void swap_segment(struct kp_log_writer *w, int fd)
+{
+	int oldest = -1;
+
+	pthread_mutex_lock(&w->mutex);
+	if (w->fd >= 0) {
+		if (w->sealed_cnt == SEALED_MAX) {
+			oldest = w->sealed[0];
+			memmove(w->sealed, w->sealed + 1, sizeof(w->sealed) - sizeof(w->sealed[0]));
+			w->sealed_cnt--;
+		}
+		w->sealed[w->sealed_cnt++] = w->fd;
+	}
+	w->fd = fd;
+	w->is_dir_dirty = true;
+	pthread_mutex_unlock(&w->mutex);
+	if (oldest >= 0) { /* nobody syncs, or far too slowly */
+		fdatasync(oldest);
+		close(oldest);
+	}
+}
+
+/* Begins the segment behind the newest one in the boot's folder. */
+static int begin_segment(struct kp_log_writer *w, struct kp_err *err)
+{
+	char name[KP_SEG_NAME_MAX];
+	struct kp_buf text = {0};
+	struct kp_seg_hdr hdr;
+	uint64_t sequence = w->hdr.sequence;
+	int fd = -1, r;
+
+	r = sequence ? 0 : kp_seg_find_last(w->boot_fd, &sequence);
+	if (r < 0)
+		return kp_err_sys(err, r, "cannot list %s/%s", w->dir, w->boot_id);
+	kp_seg_name(++sequence, name);
+	r = build_text(w, &text);
+	if (r >= 0) {
+		fd = openat(w->boot_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		r = fd < 0 ? -errno : write_hdr(fd, &text, sequence, &hdr);
+		if (fd >= 0 && r < 0) {
+			unlinkat(w->boot_fd, name, 0);
+			close(fd);
+		}
+	}
+	kp_buf_done(&text);
+	if (r < 0)
+		return kp_err_sys(err, r, "cannot begin the segment %s/%s/%s", w->dir, w->boot_id,
+				  name);
+	swap_segment(w, fd);
+	w->hdr = hdr;
+	w->offset = w->full_from = sizeof(hdr) + hdr.text_len;
+	w->written += w->offset;
+	w->block_cnt = 0;
+	w->prev_crc = hdr.text_crc;
+	return 0;
+}
+
+static void call_on_segment(struct kp_log_writer *w)
+{
+	if (!w->on_segment)
+		return;
+	w->in_callback = true;
+	w->on_segment(w, w->on_segment_arg);
+	w->in_callback = false;
+	w->full_from = w->offset;
+}
+
+static int append_block(struct kp_log_writer *w, uint32_t stream, const void *events, uint32_t len,
+			const uint64_t *lost, struct kp_err *err)
+{
+	struct kp_encoded enc;
+	struct kp_block_hdr hdr;
+	struct iovec iov[2];
+	int r = kp_encode(w->encoder, events, len, &enc, err);
+
+	if (r < 0)
+		return r;
+	hdr = (struct kp_block_hdr){
+		.magic = KP_BLOCK_MAGIC,
+		.version = KP_LOG_VERSION,
+		.codec = (kp_u8)enc.codec,
+		.salt = w->hdr.salt,
+		.sequence = w->block_cnt,
+		.first_ns = enc.first_ns,
+		.last_ns = enc.last_ns,
+		.event_cnt = enc.event_cnt,
+		.raw_len = len,
+		.stored_len = enc.len,
+		.stream = stream,
+		.prev_crc = w->prev_crc,
+		.payload_crc = kp_crc32c(0, enc.data, enc.len),
+	};
+	memcpy(hdr.lost, lost, sizeof(hdr.lost));
+	kp_block_hdr_seal(&hdr);
+	iov[0] = (struct iovec){&hdr, sizeof(hdr)};
+	iov[1] = (struct iovec){(void *)enc.data, enc.len};
+	r = kp_seg_write(w->fd, iov, 2, w->offset);
+	if (r < 0) {
+		/* Were this to fail as well, the next block would overwrite the rest. */
+		if (ftruncate(w->fd, (off_t)w->offset) < 0)
+			return kp_err_sys(err, r, "cannot write to %s, nor cut the rest off",
+					  w->dir);
+		return kp_err_sys(err, r, "cannot write to %s", w->dir);
+	}
+	w->offset += sizeof(hdr) + enc.len;
+	w->written += sizeof(hdr) + enc.len;
+	w->block_cnt++;
+	w->prev_crc = hdr.payload_crc;
+	return 0;
+}
+
+int kp_log_append(struct kp_log_writer *w, uint32_t stream, const void *events, uint32_t len,
+		  const uint64_t lost[KP_GROUP_CNT], struct kp_err *err)
+{
+	int r;
+
+	if (!w->in_callback && w->offset >= w->segment_len && w->offset > w->full_from) {
+		r = begin_segment(w, err);
+		if (r < 0)
+			return r;
+		call_on_segment(w);
+	}
+	return append_block(w, stream, events, len, lost, err);
+}
+
+static int append_recovery(struct kp_log_writer *w, const struct kp_recovery *recovery,
+			   struct kp_err *err)
+{
+	static const uint64_t lost[KP_GROUP_CNT];
+	union {
+		struct kp_ev_recovery event;
+		char bytes[sizeof(struct kp_ev_recovery) + KP_ALIGN8(sizeof(recovery->name))];
+	} u;
+	uint32_t len = (uint32_t)strlen(recovery->name);
+
+	memset(&u, 0, sizeof(u));
+	u.event = (struct kp_ev_recovery){
+		.hdr = {.time_ns = now_ns(CLOCK_MONOTONIC),
+			.size = KP_ALIGN8((uint32_t)sizeof(u.event) + len),
+			.kind = KP_EV_recovery,
+			.cpu = KP_CPU_USER,
+			.pid = (kp_u32)getpid(),
+			.tid = (kp_u32)gettid()},
+		.kept_len = recovery->kept_len,
+		.cut_len = recovery->cut_len,
+		.data_len = len,
+	};
+	memcpy(u.bytes + sizeof(u.event), recovery->name, len);
+	return append_block(w, KP_CPU_USER, &u, u.event.hdr.size, lost, err);
+}
+
+/* Copies what options say; they may be gone after kp_log_create. */
+static int set_options(struct kp_log_writer *w, const char *dir,
+		       const struct kp_log_options *options, struct kp_err *err)
+{
+	const char *json = options->options_json ? options->options_json : "{}";
+	cJSON *parsed = cJSON_Parse(json);
+	bool is_object = cJSON_IsObject(parsed);
+
+	cJSON_Delete(parsed);
+	if (!is_object)
+		return kp_err_set(err, -EINVAL, "options_json is not a JSON object");
+	if (!options->node)
+		gethostname(w->node, sizeof(w->node) - 1);
+	else
+		strncpy(w->node, options->node, sizeof(w->node) - 1);
+	w->dir = strdup(dir);
+	w->options_json = strdup(json);
+	if (!w->dir || !w->options_json)
+		return kp_err_set(err, -ENOMEM, "out of memory");
+	w->segment_len = options->segment_len ? options->segment_len : DEFAULT_SEGMENT_LEN;
+	w->on_segment = options->on_segment;
+	w->on_segment_arg = options->on_segment_arg;
+	return kp_encoder_new(options->codec, &w->encoder, err);
+}
+
+/* Opens and locks the directory and the boot's folder. */
+static int open_dirs(struct kp_log_writer *w, struct kp_recovery *ret_recovery, struct kp_err *err)
+{
+	int r = open_dir(AT_FDCWD, w->dir, &w->dir_fd);
+
+	if (r < 0)
+		return kp_err_sys(err, r, "cannot make the log's directory %s", w->dir);
+	if (flock(w->dir_fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EWOULDBLOCK)
+			return kp_err_set(
+				err, -EBUSY,
+				"another recorder writes to %s; stop it, or choose another "
+				"directory",
+				w->dir);
+		return kp_err_sys(err, -errno, "cannot lock %s", w->dir);
+	}
+	r = kp_log_recover(w->dir_fd, ret_recovery, err);
+	if (r < 0)
+		return kp_err_prefix(err, r, "%s", w->dir);
+	r = open_dir(w->dir_fd, w->boot_id, &w->boot_fd);
+	if (r < 0)
+		return kp_err_sys(err, r, "cannot make %s/%s", w->dir, w->boot_id);
+	return 0;
+}
+
+static void writer_free(struct kp_log_writer *w)
+{
+	for (unsigned i = 0; i < w->sealed_cnt; i++)
+		close(w->sealed[i]);
+	if (w->fd >= 0)
+		close(w->fd);
+	if (w->boot_fd >= 0)
+		close(w->boot_fd);
+	if (w->dir_fd >= 0)
+		close(w->dir_fd);
+	pthread_mutex_destroy(&w->mutex);
+	kp_encoder_free(w->encoder);
+	free(w->options_json);
+	free(w->dir);
+	free(w);
+}
+
+int kp_log_create(const char *dir, const struct kp_log_options *options,
+		  struct kp_log_writer **ret_writer, struct kp_err *err)
+{
+	struct kp_log_writer *w = calloc(1, sizeof(*w));
+	struct kp_recovery recovery = {0};
+	int r;
+
+	if (!w)
+		return kp_err_set(err, -ENOMEM, "out of memory");
+	w->fd = w->dir_fd = w->boot_fd = -1;
+	pthread_mutex_init(&w->mutex, NULL);
+	r = set_options(w, dir, options, err);
+	if (r < 0)
+		goto fail;
+	r = random_u64(&w->run);
+	if (r >= 0)
+		r = read_boot_id(w->boot_id, sizeof(w->boot_id));
+	if (r < 0) {
+		kp_err_sys(err, r, "cannot read the boot's id");
+		goto fail;
+	}
+	r = open_dirs(w, &recovery, err);
+	if (r >= 0)
+		r = begin_segment(w, err);
+	if (r >= 0 && recovery.was_torn)
+		r = append_recovery(w, &recovery, err);
+	if (r < 0)
+		goto fail;
+	call_on_segment(w);
+	*ret_writer = w;
+	return 0;
+fail:
+	writer_free(w);
+	return r;
+}
+
+int kp_log_sync(struct kp_log_writer *w, struct kp_err *err)
+{
+	int fds[SEALED_MAX + 1], r = 0;
+	bool is_dir_dirty;
+	unsigned cnt;
+
+	pthread_mutex_lock(&w->mutex);
+	cnt = w->sealed_cnt;
+	memcpy(fds, w->sealed, sizeof(w->sealed));
+	fds[cnt] = fcntl(w->fd, F_DUPFD_CLOEXEC, 0);
+	if (fds[cnt] < 0) {
+		r = -errno;
+		pthread_mutex_unlock(&w->mutex);
+		return kp_err_sys(err, r, "cannot sync %s", w->dir);
+	}
+	w->sealed_cnt = 0;
+	is_dir_dirty = w->is_dir_dirty;
+	w->is_dir_dirty = false;
+	pthread_mutex_unlock(&w->mutex);
+
+	for (unsigned i = 0; i <= cnt; i++) {
+		if (fdatasync(fds[i]) < 0)
+			r = -errno;
+		close(fds[i]);
+	}
+	if (is_dir_dirty && (fsync(w->boot_fd) < 0 || fsync(w->dir_fd) < 0))
+		r = -errno;
+	return r < 0 ? kp_err_sys(err, r, "cannot sync %s", w->dir) : 0;
+}
+
+uint64_t kp_log_written(const struct kp_log_writer *w)
+{
+	return w->written;
+}
+
+int kp_log_close(struct kp_log_writer *w, struct kp_err *err)
+{
+	int r;
+
+	if (!w)
+		return 0;
+	r = kp_log_sync(w, err);
+	writer_free(w);
+	return r;
+}
