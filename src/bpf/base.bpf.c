@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * Linked first (bpftool of Debian 12 misplaces a map that it meets as extern before its
+ * definition). Maps and global memory that several subsystems use, and the program that gives the
+ * tasks that live already their storage.
+ */
+#include "bpf/emit.h"
+
+struct kp_ring_map event_rings SEC(".maps");
+struct kp_ring_map payload_rings SEC(".maps");
+struct kp_task_map tasks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, __u32);
+} chosen SEC(".maps"); /* thread groups to select when the iterator runs */
+
+struct kp_counts counts[KP_CPU_MAX * KP_RING_CNT];
+struct kp_cpu cpus[KP_CPU_MAX];
+__u32 selecting; /* 1: tasks may be selected for replay */
+const volatile __u32 self_pid = 0;
+
+/*
+ * Run by user space after it attached the other programs, and again for each selection. Storage is
+ * made here and at fork only: sched_switch, which needs it, runs under locks that forbid to
+ * allocate.
+ */
+SEC("iter/task")
+int kp_prepare_tasks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct kp_task *t;
+	__u32 tgid;
+
+	if (!task)
+		return 0;
+	tgid = task->tgid;
+	t = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (t && !t->selected && bpf_map_lookup_elem(&chosen, &tgid))
+		t->selected = 1;
+	return 0;
+}
+
+char kp_license[] SEC("license") = "GPL";

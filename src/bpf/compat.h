@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0
+ *
+ * Where kernels from 5.15 to 6.18 differ. Each difference names the versions. A tracepoint whose
+ * arguments moved has one program per form; src/record/load.c chooses by the number of parameters
+ * of btf_trace_NAME:
+ *
+ *   sched_switch   until 5.17 (preempt, prev, next); since 5.18 (…, prev_state) behind them
+ *
+ * Arguments appended behind those that a program reads need no second program: sched_process_exit
+ * (group_dead, 6.16), tcp_retransmit_skb (err, 6.17). block_rq_complete's error is an errno until
+ * 5.15 and a block status since 5.16.
+ */
+#ifndef KP_BPF_COMPAT_H
+#define KP_BPF_COMPAT_H
+
+#include "bpf/kernel.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct task_struct___cpu {
+	unsigned int cpu; /* until 5.15; since 5.16 in thread_info */
+};
+struct task_struct___throttled {
+	bool throttled; /* since 6.18 */
+};
+#pragma clang attribute pop
+
+static __always_inline __u32 kp_task_cpu(struct task_struct *task)
+{
+	struct task_struct___cpu *old = (void *)task;
+
+	if (bpf_core_field_exists(old->cpu))
+		return old->cpu;
+	return task->thread_info.cpu;
+}
+
+static __always_inline bool kp_task_throttled(struct task_struct *task)
+{
+	struct task_struct___throttled *t = (void *)task;
+
+	return bpf_core_field_exists(t->throttled) && t->throttled;
+}
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0
+ *
+ * The rings, the counters, and how an event gets into a ring. Each event is counted as produced,
+ * and as lost when its ring is full; nothing else can happen to it here.
+ *
+ * All tracepoints here run with preemption off, so a CPU's memory has one user at a time apart from
+ * interrupts. Groups that interrupts write too count atomically.
+ */
+#ifndef KP_BPF_EMIT_H
+#define KP_BPF_EMIT_H
+
+#include "bpf/kernel.h"
+
+#include "bpf/compat.h"
+#include "bpf/shared.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <linux/bpf.h>
+
+#define KP_FLAG_RB_QUIET (1ULL << 0) /* BPF_RB_NO_WAKEUP */
+#define KP_FLAG_RB_WAKE (1ULL << 1)  /* BPF_RB_FORCE_WAKEUP */
+
+/* Filled by src/record/load.c with one ring per CPU. */
+struct kp_ring_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_RINGBUF);
+			__uint(max_entries, 4096);
+		});
+};
+struct kp_task_map {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct kp_task);
+};
+
+/* Defined in base.bpf.c. */
+extern struct kp_ring_map event_rings SEC(".maps");
+extern struct kp_ring_map payload_rings SEC(".maps");
+extern struct kp_task_map tasks SEC(".maps");
+extern struct kp_counts counts[KP_CPU_MAX * KP_RING_CNT];
+extern struct kp_cpu cpus[KP_CPU_MAX];
+extern __u32 selecting;
+extern const volatile __u32 self_pid;
+
+static __always_inline struct kp_cpu *kp_this_cpu(void)
+{
+	return &cpus[bpf_get_smp_processor_id() & (KP_CPU_MAX - 1)];
+}
+
+static __always_inline struct kp_counts *kp_this_counts(__u32 cpu, enum kp_ring ring)
+{
+	return &counts[(cpu & (KP_CPU_MAX - 1)) * KP_RING_CNT + ring];
+}
+
+/* Groups of which interrupt handlers write too, while a task's program may be counting. */
+static __always_inline bool kp_group_shared(enum kp_group group)
+{
+	return group == KP_GROUP_irq || group == KP_GROUP_block || group == KP_GROUP_tcp ||
+	       group == KP_GROUP_signal;
+}
+
+static __always_inline void kp_count(__u64 *counter, enum kp_group group)
+{
+	if (kp_group_shared(group))
+		__sync_fetch_and_add(counter, 1);
+	else
+		(*counter)++;
+}
+
+/*
+ * Room for an event of size bytes in one of this CPU's rings with its header filled in, or NULL:
+ * lost. Every other byte must be written before bpf_ringbuf_submit.
+ */
+static __always_inline void *kp_reserve(enum kp_ring ring, enum kp_group group, __u16 kind,
+					__u32 size, __u64 now)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct kp_counts *c = kp_this_counts(cpu, ring);
+	struct kp_hdr *hdr = NULL;
+	__u64 who = bpf_get_current_pid_tgid();
+	void *rb = ring == KP_RING_PAYLOAD ? bpf_map_lookup_elem(&payload_rings, &cpu)
+					   : bpf_map_lookup_elem(&event_rings, &cpu);
+
+	kp_count(&c->produced[group], group);
+	if (rb)
+		hdr = bpf_ringbuf_reserve(rb, size, 0);
+	if (!hdr) {
+		kp_count(&c->lost[group], group);
+		return NULL;
+	}
+	hdr->time_ns = now;
+	hdr->size = size;
+	hdr->kind = kind;
+	hdr->cpu = cpu;
+	hdr->pid = who >> 32;
+	hdr->tid = who;
+	return hdr;
+}
+
+/* An event without data behind its struct, in the ring of the whole system. */
+#define KP_EVENT(name, group, now)                                                        \
+	(struct kp_ev_##name *)kp_reserve(KP_RING_EVENTS, KP_GROUP_##group, KP_EV_##name, \
+					  sizeof(struct kp_ev_##name), now)
+#define KP_SUBMIT(ev) bpf_ringbuf_submit(ev, KP_FLAG_RB_QUIET)
+
+static __always_inline bool kp_is_self(void)
+{
+	return bpf_get_current_pid_tgid() >> 32 == self_pid;
+}
+
+/* KP_CTX_HARDIRQ and KP_CTX_SOFTIRQ as far as they hold on this CPU now. */
+static __always_inline __u32 kp_context(const struct kp_cpu *c)
+{
+	return (c->irq_ns || c->hrtimer ? KP_CTX_HARDIRQ : 0) |
+	       (c->softirq_ns ? KP_CTX_SOFTIRQ : 0);
+}
+
+#endif

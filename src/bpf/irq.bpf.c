@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * Interrupts: which one a CPU serves (sched_waking wants to know), how long each took, and the
+ * timers that hard interrupts run.
+ */
+#include "bpf/emit.h"
+
+#define CLOCK_MONOTONIC 1
+#define HRTIMER_BASE_MONOTONIC_SOFT 4 /* clock bases from here run in softirq */
+#define SOFTIRQ_TIMER 1
+
+const volatile bool emit_irq = true;
+const volatile __u64 irq_threshold_ns = 50000;
+struct kp_irq_sum irq_sums[KP_CPU_MAX * KP_IRQ_SUM_CNT];
+
+static __always_inline void add_sum(__u32 slot, __u64 len_ns)
+{
+	__u32 cpu = bpf_get_smp_processor_id() & (KP_CPU_MAX - 1);
+	struct kp_irq_sum *sum = &irq_sums[cpu * KP_IRQ_SUM_CNT + (slot & (KP_IRQ_SUM_CNT - 1))];
+
+	sum->count++;
+	sum->total_ns += len_ns;
+}
+
+SEC("tp_btf/irq_handler_entry")
+int BPF_PROG(kp_irq_entry)
+{
+	struct kp_cpu *c = kp_this_cpu();
+
+	c->hard_why = 0;
+	c->hard_obj = 0;
+	c->irq_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("tp_btf/irq_handler_exit")
+int BPF_PROG(kp_irq_exit, int irq)
+{
+	struct kp_cpu *c = kp_this_cpu();
+	__u64 now, begin = c->irq_ns;
+	struct kp_ev_irq *ev;
+
+	c->irq_ns = 0;
+	c->hard_why = 0;
+	c->hard_obj = 0;
+	if (!begin)
+		return 0;
+	now = bpf_ktime_get_ns();
+	add_sum(KP_IRQ_SUM_DEVICE, now - begin);
+	if (!emit_irq || now - begin < irq_threshold_ns)
+		return 0;
+	ev = KP_EVENT(irq, irq, now);
+	if (!ev)
+		return 0;
+	ev->entry_ns = begin;
+	ev->vector = irq;
+	ev->pad = 0;
+	KP_SUBMIT(ev);
+	return 0;
+}
+
+SEC("tp_btf/softirq_entry")
+int BPF_PROG(kp_softirq_entry, unsigned int vector)
+{
+	struct kp_cpu *c = kp_this_cpu();
+
+	c->softirq = vector;
+	/* Nothing but expired timers runs there; their due time is only known in ticks. */
+	c->soft_why = vector == SOFTIRQ_TIMER ? KP_CTX_TIMER : 0;
+	c->soft_obj = 0;
+	c->softirq_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("tp_btf/softirq_exit")
+int BPF_PROG(kp_softirq_exit, unsigned int vector)
+{
+	struct kp_cpu *c = kp_this_cpu();
+	__u64 now, begin = c->softirq_ns;
+	struct kp_ev_softirq *ev;
+
+	c->softirq_ns = 0;
+	c->soft_why = 0;
+	c->soft_obj = 0;
+	if (!begin)
+		return 0;
+	now = bpf_ktime_get_ns();
+	add_sum(vector, now - begin);
+	if (!emit_irq || now - begin < irq_threshold_ns)
+		return 0;
+	ev = KP_EVENT(softirq, irq, now);
+	if (!ev)
+		return 0;
+	ev->entry_ns = begin;
+	ev->vector = vector;
+	ev->pad = 0;
+	KP_SUBMIT(ev);
+	return 0;
+}
+
+/* The due time on CLOCK_MONOTONIC; timers of other clocks are set against their own now. */
+static __always_inline __u64 due_time(struct hrtimer *timer, __s64 *now)
+{
+	__s64 due = timer->_softexpires, clock_now = 0;
+
+	if (timer->base->clockid == CLOCK_MONOTONIC)
+		return due;
+	bpf_probe_read_kernel(&clock_now, sizeof(clock_now), now);
+	return bpf_ktime_get_ns() + (due - clock_now);
+}
+
+SEC("tp_btf/hrtimer_expire_entry")
+int BPF_PROG(kp_hrtimer_entry, struct hrtimer *timer, __s64 *now)
+{
+	struct kp_cpu *c = kp_this_cpu();
+
+	if (timer->base->index >= HRTIMER_BASE_MONOTONIC_SOFT) {
+		c->soft_why = KP_CTX_TIMER;
+		c->soft_obj = due_time(timer, now);
+		return 0;
+	}
+	c->hrtimer = 1;
+	c->hard_why = KP_CTX_TIMER;
+	c->hard_obj = due_time(timer, now);
+	return 0;
+}
+
+/* The timer's memory may be gone by now: which kind it was is known from the state. */
+SEC("tp_btf/hrtimer_expire_exit")
+int BPF_PROG(kp_hrtimer_exit, struct hrtimer *timer)
+{
+	struct kp_cpu *c = kp_this_cpu();
+
+	if (c->hrtimer) {
+		c->hrtimer = 0;
+		c->hard_why = 0;
+		c->hard_obj = 0;
+	} else {
+		c->soft_why = 0;
+		c->soft_obj = 0;
+	}
+	return 0;
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * The bytes that a system call of a selected task read or wrote, found by walking the call's row
+ * of syscalls.def. The functions are global on purpose: the verifier checks each once, whatever the
+ * number of callers, and they find what they need in this CPU's memory.
+ */
+#include "bpf/payload.h"
+#include "bpf/emit.h"
+#include "kprobe/command.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* set to the number of CPUs */
+	__type(key, __u32);
+	__type(value, struct kp_scratch);
+} scratch SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, KP_SYSCALL_MAX);
+	__type(key, __u32);
+	__type(value, struct kp_rule_row);
+} rules SEC(".maps");
+
+const volatile __u32 payload_ring_len = 4096;
+
+#define NR_IOCTL 16
+#define NR_FCNTL 72
+#define NR_PRCTL 157
+#define KP_STR_MAX 4096u
+
+/* What leads to a buffer, in one word: argument, direction, index within a vector. */
+#define TAG(arg, dir, idx) ((__u32)(arg) | (__u32)(dir) << 8 | (__u32)(idx) << 16)
+#define TAG_ARG(tag) ((tag)&0xff)
+#define TAG_DIR(tag) ((tag) >> 8 & 0xff)
+
+/* The kernel's struct iovec and msghdr as a 64-bit process has them. */
+struct user_iovec {
+	__u64 base;
+	__u64 len;
+};
+struct user_msghdr {
+	__u64 name;
+	__u32 namelen;
+	__u32 pad0;
+	__u64 iov;
+	__u64 iovlen;
+	__u64 control;
+	__u64 controllen;
+	__u32 flags;
+	__u32 pad1;
+};
+#define USER_MMSGHDR_LEN 64
+
+/*
+ * Sends what scratch holds: an event with n bytes of data, zero padded, of want. Wakes the reader
+ * once a quarter of the ring is full, since payloads can fill it between two drains.
+ */
+static __always_inline void send(struct kp_cpu *c, struct kp_scratch *s, void *ring, __u32 cpu,
+				 __u64 addr, __u32 offset, __u32 want, __u32 n, __u32 tag)
+{
+	struct kp_counts *counters = kp_this_counts(cpu, KP_RING_PAYLOAD);
+	__u64 who = bpf_get_current_pid_tgid();
+	__u32 size;
+
+	n &= 0xffff;
+	if (n & 7)
+		*(__u64 *)(s->data + (n & ~7u)) &= (1ULL << (n & 7) * 8) - 1;
+	size = (sizeof(s->ev) + n + 7) & ~7u;
+	s->ev.hdr.time_ns = bpf_ktime_get_ns();
+	s->ev.hdr.size = size;
+	s->ev.hdr.kind = KP_EV_payload;
+	s->ev.hdr.cpu = cpu;
+	s->ev.hdr.pid = who >> 32;
+	s->ev.hdr.tid = who;
+	s->ev.addr = addr;
+	s->ev.seq = c->cap_seq;
+	s->ev.offset = offset;
+	s->ev.want_len = want;
+	s->ev.nr = c->cap_nr;
+	s->ev.idx = tag >> 16;
+	s->ev.arg = TAG_ARG(tag);
+	s->ev.dir = TAG_DIR(tag);
+	s->ev.pad = 0;
+	s->ev.data_len = n;
+	if (n < want)
+		c->incomplete = 1;
+	kp_count(&counters->produced[KP_GROUP_payload], KP_GROUP_payload);
+	if (bpf_ringbuf_output(ring, s, size,
+			       bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > payload_ring_len / 4
+				       ? KP_FLAG_RB_WAKE
+				       : KP_FLAG_RB_QUIET)) {
+		kp_count(&counters->lost[KP_GROUP_payload], KP_GROUP_payload);
+		c->incomplete = 1;
+	}
+}
+
+/*
+ * Captures n <= KP_CHUNK_MAX bytes at addr, which are those from offset on of their buffer. A
+ * function of its own: in a loop the verifier would follow each of its branches each time.
+ */
+__noinline int kp_capture_chunk(__u64 addr, __u32 n, __u32 offset, __u32 tag)
+{
+	__u32 cpu = bpf_get_smp_processor_id(), got;
+	struct kp_cpu *c = kp_this_cpu();
+	struct kp_scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
+	void *ring = bpf_map_lookup_elem(&payload_rings, &cpu);
+
+	if (!s || !ring)
+		return 0;
+	got = n & 0xffff;
+	if (bpf_probe_read_user(s->data, got, (void *)addr))
+		got = 0;
+	send(c, s, ring, cpu, addr, offset, n, got, tag);
+	return 0;
+}
+
+/* Captures want bytes at addr of the current task, in chunks. */
+__noinline int kp_capture(__u64 addr, __u64 want, __u32 tag)
+{
+	struct kp_cpu *c = kp_this_cpu();
+	__u64 offset = 0;
+
+	if (!addr)
+		return 0;
+	for (__u32 i = 0; i <= KP_CAPTURE_MAX / KP_CHUNK_MAX && offset < want; i++) {
+		__u64 n = want - offset;
+
+		if (n > KP_CHUNK_MAX)
+			n = KP_CHUNK_MAX;
+		if (n > c->budget) {
+			c->incomplete = 1;
+			break;
+		}
+		c->budget -= n;
+		kp_capture_chunk(addr + offset, n, offset, tag);
+		offset += n;
+	}
+	return 0;
+}
+
+/* Captures a string with its NUL; one of KP_STR_MAX or more bytes is cut. */
+__noinline int kp_capture_str(__u64 addr, __u32 tag)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct kp_cpu *c = kp_this_cpu();
+	struct kp_scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
+	void *ring = bpf_map_lookup_elem(&payload_rings, &cpu);
+	long n;
+
+	if (!s || !ring || !addr)
+		return 0;
+	n = bpf_probe_read_user_str(s->data, KP_STR_MAX, (void *)addr);
+	if (n <= 0)
+		send(c, s, ring, cpu, addr, 0, 1, 0, tag);
+	else
+		send(c, s, ring, cpu, addr, 0, n, n, tag);
+	return 0;
+}
+
+/* Captures total bytes spread over cnt iovecs. base: begin of the index of its vectors. */
+__noinline int kp_capture_iov(__u64 iov, __u64 cnt, __u64 total, __u32 tag)
+{
+	for (__u32 i = 0; i < KP_IOV_MAX; i++) {
+		struct user_iovec v = {};
+		__u64 n;
+
+		if (i >= cnt || !total)
+			return 0;
+		if (bpf_probe_read_user(&v, sizeof(v), (void *)(iov + i * sizeof(v))))
+			break;
+		n = v.len < total ? v.len : total;
+		if (n)
+			kp_capture(v.base, n, tag + (i << 16));
+		total -= n;
+	}
+	if (total)
+		kp_this_cpu()->incomplete = 1;
+	return 0;
+}
+
+/* Captures a msghdr (or mmsghdr, by hdr_len), its name, its vectors and its control data. */
+__noinline int kp_capture_msg(__u64 addr, __u64 total, __u32 hdr_len, __u32 tag)
+{
+	struct user_msghdr m = {};
+
+	if (bpf_probe_read_user(&m, sizeof(m), (void *)addr)) {
+		kp_this_cpu()->incomplete = 1;
+		return 0;
+	}
+	kp_capture(addr, hdr_len, tag);
+	if (m.name && m.namelen)
+		kp_capture(m.name, m.namelen, tag);
+	if (m.control && m.controllen)
+		kp_capture(m.control, m.controllen, tag);
+	kp_capture_iov(m.iov, m.iovlen, total, tag);
+	return 0;
+}
+
+__noinline int kp_capture_mmsg(__u64 addr, __u64 cnt, __u32 tag)
+{
+	for (__u32 i = 0; i < KP_IOV_MAX; i++) {
+		__u64 at = addr + i * USER_MMSGHDR_LEN;
+		__u32 len = 0;
+
+		if (i >= cnt)
+			return 0;
+		if (bpf_probe_read_user(&len, sizeof(len),
+					(void *)(at + sizeof(struct user_msghdr))))
+			break;
+		kp_capture_msg(at, len, USER_MMSGHDR_LEN, tag + (i << 22));
+	}
+	kp_this_cpu()->incomplete = 1;
+	return 0;
+}
+
+/* The number of bytes behind argument i by its rule, for rules that a number answers. */
+static __always_inline __u64 buffer_len(struct kp_cpu *c, const struct kp_arg *arg)
+{
+	__u64 other = c->args[arg->len_arg & 7], n;
+	__u32 word = 0;
+
+	switch (arg->rule) {
+	case KP_LEN_FIXED:
+	case KP_LEN_ALWAYS:
+		return arg->unit;
+	case KP_LEN_RET:
+		n = (__u64)c->ret * arg->unit;
+		return arg->len_arg && other * arg->unit < n ? other * arg->unit : n;
+	case KP_LEN_ARG:
+		return other * arg->unit;
+	case KP_LEN_BITS:
+		return (other + 63) / 64 * 8;
+	case KP_LEN_PAGES:
+		return (other + 4095) / 4096;
+	case KP_LEN_MSGBUF:
+		return 8 + (arg->dir & 1 << KP_DIR_OUT ? (__u64)c->ret : other);
+	case KP_LEN_U32AT:
+		if (bpf_probe_read_user(&word, sizeof(word), (void *)other))
+			return 0;
+		return word;
+	}
+	return 0;
+}
+
+static __always_inline void capture_command(struct kp_cpu *c, __u64 addr, __u32 i)
+{
+	struct kp_command_arg cmd = kp_command_arg(c->cap_nr, c->args[0], c->args[1], c->args[2]);
+
+	if (cmd.dir && cmd.len)
+		kp_capture(addr, cmd.len,
+			   TAG(i, cmd.dir & 1 << KP_DIR_OUT ? KP_DIR_OUT : KP_DIR_IN, 0));
+}
+
+/* Captures what argument i of this CPU's call leads to. */
+__noinline int kp_capture_arg(__u32 i)
+{
+	struct kp_cpu *c = kp_this_cpu();
+	__u32 nr = c->cap_nr, tag;
+	struct kp_rule_row *row = bpf_map_lookup_elem(&rules, &nr);
+	bool ok = c->ret >= 0 || c->ret < -4095;
+	struct kp_arg *arg;
+	__u64 addr;
+
+	if (!row)
+		return 0;
+	i &= 7;
+	arg = &row->args[i];
+	addr = c->args[i];
+	if (arg->type != KP_ARG_BUF || !addr)
+		return 0;
+	/* What both sides use is seen as the kernel left it. */
+	tag = TAG(i, arg->dir & 1 << KP_DIR_OUT ? KP_DIR_OUT : KP_DIR_IN, 0);
+	if (arg->rule == KP_LEN_STR)
+		return kp_capture_str(addr, tag);
+	if (!ok && arg->rule != KP_LEN_ALWAYS)
+		return 0;
+	switch (arg->rule) {
+	case KP_LEN_IOV:
+		return kp_capture_iov(addr, c->args[arg->len_arg & 7], c->ret, tag);
+	case KP_LEN_MSG:
+		return kp_capture_msg(addr, c->ret, sizeof(struct user_msghdr), tag);
+	case KP_LEN_MMSG:
+		return kp_capture_mmsg(addr, c->ret, tag);
+	case KP_LEN_COMMAND:
+		capture_command(c, addr, i);
+		return 0;
+	case KP_LEN_U32AT:
+		kp_capture(c->args[arg->len_arg & 7], 4, TAG(arg->len_arg, KP_DIR_OUT, 0));
+	}
+	return kp_capture(addr, buffer_len(c, arg), tag);
+}
+
+__noinline int kp_capture_call(void)
+{
+	for (__u32 i = 0; i < KP_ARG_MAX; i++)
+		kp_capture_arg(i);
+	return 0;
+}

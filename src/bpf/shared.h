@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the BPF programs and src/record agree on besides the events: the layout of the global
+ * memory that user space maps, and the limits.
+ */
+#ifndef KP_BPF_SHARED_H
+#define KP_BPF_SHARED_H
+
+#include "kprobe/event.h"
+#include "kprobe/syscall.h"
+
+/* Programs index arrays of this size by CPU; a power of two. */
+#define KP_CPU_MAX 1024
+
+/* Each CPU has two rings. */
+enum kp_ring {
+	KP_RING_EVENTS = 0,  /* the stream of the whole system */
+	KP_RING_PAYLOAD = 1, /* calls of the tasks selected for replay, with their bytes */
+	KP_RING_CNT = 2,
+};
+
+/* Events made for one ring of one CPU, and those for which the ring had no room. */
+struct kp_counts {
+	kp_u64 produced[KP_GROUP_CNT];
+	kp_u64 lost[KP_GROUP_CNT];
+};
+
+/* Sums per softirq vector (there are 10), then one of all device interrupts; a power of two. */
+#define KP_IRQ_SUM_CNT 16
+#define KP_IRQ_SUM_DEVICE (KP_IRQ_SUM_CNT - 1)
+
+struct kp_irq_sum {
+	kp_u64 count;
+	kp_u64 total_ns;
+};
+
+/*
+ * What a CPU is doing. In which context code runs is tracked by the tracepoints of interrupts
+ * rather than read from the preemption count, whose address not every kernel tells.
+ */
+struct kp_cpu {
+	kp_u64 task; /* task that is in a system call; 0: none */
+	kp_u64 entry_ns;
+	kp_u64 irq_ns;     /* begin of the device interrupt being served; 0: none */
+	kp_u64 softirq_ns; /* begin of the softirq being served; 0: none */
+	kp_u64 hard_obj;   /* see kp_ev_sched_waking.obj */
+	kp_u64 soft_obj;
+	kp_u32 nr;       /* of the system call */
+	kp_u32 hrtimer;  /* 1: a high resolution timer's callback runs in a hard interrupt */
+	kp_u32 softirq;  /* vector */
+	kp_u32 hard_why; /* why a hard interrupt may wake somebody: KP_CTX_TIMER or _BLOCK, or 0 */
+	kp_u32 soft_why; /* the same for softirqs: KP_CTX_TIMER, _BLOCK or _NET */
+	kp_u32 laddr, raddr, netns; /* the socket, for KP_CTX_NET */
+	kp_u16 lport, rport;
+	/* The call whose payloads are being captured. */
+	kp_u64 args[8];
+	kp_s64 ret;
+	kp_u32 cap_nr;
+	kp_u32 cap_seq;
+	kp_u32 budget;          /* bytes that the call may still bring */
+	kp_u32 incomplete;      /* some were not readable, or too many, or the ring was full */
+} __attribute__((aligned(64))); /* CPUs must not share a cache line */
+
+/* Value of the task storage. */
+struct kp_task {
+	kp_u64 entry_ns; /* entry of a call during which the task left its CPU; 0: none */
+	kp_u32 nr;
+	kp_u32 seq;      /* calls completed since the task was selected */
+	kp_u32 selected; /* 1: for replay */
+	kp_u32 pad;
+};
+
+/*
+ * Payload chunks: data below KP_DATA_MAX so that the length can be bounded by a mask, whole pages
+ * so that one unreadable page does not spoil its neighbours' chunk more than needed.
+ */
+#define KP_CHUNK_MAX 61440u
+#define KP_CAPTURE_MAX (4u * 1024u * 1024u) /* bytes of one call */
+#define KP_IOV_MAX 64
+
+/* Where payload events are put together; one per CPU. */
+struct kp_scratch {
+	struct kp_ev_payload ev;
+	kp_u8 data[65536 + 8];
+};
+
+/* A row of the rules map: KP_ARG_MAX rounded up to a power of two, for an index that is a mask. */
+struct kp_rule_row {
+	struct kp_arg args[8];
+};
+
+/* fd_rules[nr]: argument that is a descriptor, counted from 1, and whether the result is one. */
+#define KP_FD_ARG 0x0f
+#define KP_FD_RET 0x80
+
+#endif

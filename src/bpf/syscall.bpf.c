@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * System calls: one record each, written at exit. The entry's time waits in a slot of its CPU; the
+ * arguments are still in the registers at exit. Tasks selected for replay number their calls and
+ * bring the bytes along (payload.bpf.c).
+ */
+#include "bpf/emit.h"
+#include "bpf/payload.h"
+
+#define S_IFMT 00170000
+#define S_IFSOCK 0140000
+#define S_IFREG 0100000
+#define S_IFBLK 0060000
+#define S_IFDIR 0040000
+#define S_IFCHR 0020000
+#define S_IFIFO 0010000
+#define AF_UNIX 1
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+
+#define NR_RT_SIGRETURN 15
+#define NR_EXECVE 59
+#define NR_EXECVEAT 322
+#define USER32_CS 0x23
+
+const volatile bool emit_syscall = true;
+const volatile __u8 fd_rules[KP_SYSCALL_MAX] = {0};
+
+/* BPF_CORE_READ on a plain address: the verifier loses the type behind struct file **. */
+static __always_inline void resolve_socket(struct kp_ev_syscall *ev, struct file *file)
+{
+	struct socket *socket = BPF_CORE_READ(file, private_data);
+	struct sock *sk = BPF_CORE_READ(socket, sk);
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	__u16 protocol;
+
+	ev->obj = family == AF_UNIX ? KP_OBJ_unix : KP_OBJ_sock;
+	if (family != AF_INET && family != AF_INET6)
+		return;
+	protocol = BPF_CORE_READ(sk, sk_protocol);
+	if (protocol == IPPROTO_TCP)
+		ev->obj = KP_OBJ_tcp;
+	else if (protocol == IPPROTO_UDP)
+		ev->obj = KP_OBJ_udp;
+	kp_read_addrs(sk, family, &ev->laddr, &ev->raddr);
+	ev->lport = BPF_CORE_READ(sk, __sk_common.skc_num);
+	ev->rport = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	ev->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+static __always_inline void resolve(struct kp_ev_syscall *ev, struct task_struct *task, __u32 fd)
+{
+	struct fdtable *fdt = task->files->fdt;
+	struct file *file = NULL;
+	struct inode *inode;
+	__u16 mode;
+
+	if (fd >= fdt->max_fds || bpf_probe_read_kernel(&file, sizeof(file), fdt->fd + fd) || !file)
+		return;
+	inode = BPF_CORE_READ(file, f_inode);
+	ev->ino = BPF_CORE_READ(inode, i_ino);
+	ev->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	mode = BPF_CORE_READ(inode, i_mode) & S_IFMT;
+	switch (mode) {
+	case S_IFREG:
+		ev->obj = KP_OBJ_file;
+		break;
+	case S_IFSOCK:
+		resolve_socket(ev, file);
+		break;
+	case S_IFIFO:
+		ev->obj = KP_OBJ_pipe;
+		break;
+	case S_IFDIR:
+		ev->obj = KP_OBJ_dir;
+		break;
+	case S_IFCHR:
+		ev->obj = KP_OBJ_chr;
+		break;
+	case S_IFBLK:
+		ev->obj = KP_OBJ_blk;
+		break;
+	default:
+		ev->obj = KP_OBJ_anon;
+	}
+}
+
+/* Argument `index` without an array on the stack, which a variable index would need. */
+static __always_inline __u64 argument(const struct kp_ev_syscall *ev, __u32 index)
+{
+	switch (index) {
+	case 0:
+		return ev->arg0;
+	case 1:
+		return ev->arg1;
+	case 2:
+		return ev->arg2;
+	case 3:
+		return ev->arg3;
+	case 4:
+		return ev->arg4;
+	default:
+		return ev->arg5;
+	}
+}
+
+static __always_inline void fill(struct kp_ev_syscall *ev, struct task_struct *task,
+				 struct pt_regs *regs, long ret, __u32 nr)
+{
+	__u8 rule;
+
+	ev->ret = ret;
+	ev->arg0 = regs->di;
+	ev->arg1 = regs->si;
+	ev->arg2 = regs->dx;
+	ev->arg3 = regs->r10;
+	ev->arg4 = regs->r8;
+	ev->arg5 = regs->r9;
+	ev->ino = 0;
+	ev->dev = 0;
+	ev->laddr = 0;
+	ev->raddr = 0;
+	ev->lport = 0;
+	ev->rport = 0;
+	ev->netns = 0;
+	ev->nr = nr;
+	ev->obj = KP_OBJ_none;
+	ev->pad = 0;
+	rule = fd_rules[nr & (KP_SYSCALL_MAX - 1)];
+	if (rule & KP_FD_RET && ret >= 0)
+		resolve(ev, task, ret);
+	else if (rule & KP_FD_ARG)
+		resolve(ev, task, argument(ev, (rule & KP_FD_ARG) - 1));
+}
+
+/* A call of a selected task: its payloads, then its record, in the ring of payloads. */
+static __always_inline void record_selected(struct kp_cpu *c, struct kp_task *t,
+					    struct task_struct *task, struct pt_regs *regs,
+					    long ret, __u64 now, __u64 entry_ns, __u32 nr,
+					    __u8 flags)
+{
+	struct kp_ev_syscall *ev;
+	__u32 seq = ++t->seq;
+
+	c->args[0] = regs->di;
+	c->args[1] = regs->si;
+	c->args[2] = regs->dx;
+	c->args[3] = regs->r10;
+	c->args[4] = regs->r8;
+	c->args[5] = regs->r9;
+	c->ret = ret;
+	c->cap_nr = nr;
+	c->cap_seq = seq;
+	c->budget = KP_CAPTURE_MAX;
+	c->incomplete = 0;
+	/* After exec the arguments' addresses mean nothing in the new memory. */
+	if (!((nr == NR_EXECVE || nr == NR_EXECVEAT) && ret == 0))
+		kp_capture_call();
+	ev = kp_reserve(KP_RING_PAYLOAD, KP_GROUP_syscall, KP_EV_syscall, sizeof(*ev), now);
+	if (!ev)
+		return;
+	fill(ev, task, regs, ret, nr);
+	ev->entry_ns = entry_ns;
+	ev->seq = seq;
+	ev->flags = flags | KP_SYSF_PAYLOAD | (c->incomplete ? KP_SYSF_INCOMPLETE : 0);
+	KP_SUBMIT(ev);
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(kp_sys_enter, struct pt_regs *regs, long nr)
+{
+	struct kp_cpu *c = kp_this_cpu();
+
+	c->task = bpf_get_current_task();
+	c->nr = nr;
+	c->entry_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(kp_sys_exit, struct pt_regs *regs, long ret)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct kp_cpu *c = kp_this_cpu();
+	bool here = c->task == (__u64)task;
+	struct kp_ev_syscall *ev;
+	__u64 now, entry_ns;
+	struct kp_task *t = NULL;
+	__u8 flags = 0;
+	__u32 nr;
+
+	c->task = 0;
+	if ((__u32)task->tgid == self_pid || regs->cs == USER32_CS)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (!here || selecting)
+		t = bpf_task_storage_get(&tasks, task, NULL, 0);
+	if (here) {
+		entry_ns = c->entry_ns;
+		nr = c->nr;
+	} else if (t && t->entry_ns) {
+		entry_ns = t->entry_ns;
+		nr = t->nr;
+	} else {
+		/* The recorder came after the entry, or seccomp refused the call. */
+		entry_ns = now;
+		nr = (int)regs->orig_ax == -1 ? NR_RT_SIGRETURN : regs->orig_ax;
+		flags = KP_SYSF_NOENTRY;
+	}
+	if (t) {
+		t->entry_ns = 0;
+		if (t->selected) {
+			record_selected(c, t, task, regs, ret, now, entry_ns, nr, flags);
+			return 0;
+		}
+	}
+	if (!emit_syscall)
+		return 0;
+	ev = KP_EVENT(syscall, syscall, now);
+	if (!ev)
+		return 0;
+	fill(ev, task, regs, ret, nr);
+	ev->entry_ns = entry_ns;
+	ev->seq = 0;
+	ev->flags = flags;
+	KP_SUBMIT(ev);
+	return 0;
+}
