@@ -3,7 +3,6 @@
  */
 #include <fcntl.h>
 #include <sys/sendfile.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "show.h"
@@ -27,10 +26,6 @@ int main(void)
 	TRY(read(q[0], buf, 40));
 	printf("[%s]\n", buf);
 	TRY(splice(p[0], NULL, out, NULL, 40, 0));
-	TRY(vmsplice(p[1], &(struct iovec){"gift", 4}, 1, 0));
-	memset(buf, 0, sizeof(buf));
-	TRY(read(p[0], buf, 4));
-	printf("[%s]\n", buf);
 	TRY(lseek(out, 0, SEEK_END));
 	TRY(pread(out, buf, 60, 30));
 	printf("[%.60s]\n", buf);
