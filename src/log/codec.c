@@ -6,11 +6,14 @@
  *
  * KP_CODEC_DELTA: for each event
  *
- *   kind    1 byte
- *   mask    ⌈(4 + number of fields) / 8⌉ bytes, little endian: bit 0 time_ns, 1 cpu, 2 pid, 3 tid,
- *           then the fields in their order; a bit that is clear says "as predicted"
- *   values  for each bit that is set, from bit 0: a comm's 16 bytes, or the difference (modulo
- *           2^64) between value and prediction, zigzag, as LEB128
+ *   shape   1 byte: number of a shape, a pair of kind and mask. The first number not used yet in
+ *           the block defines the next shape. 255 is never used up: each time it stands it
+ *           defines a shape that only its event has. Behind a number that defines:
+ *             kind  1 byte
+ *             mask  ⌈(4 + number of fields) / 8⌉ bytes, little endian: bit 0 time_ns, 1 cpu,
+ *                   2 pid, 3 tid, then the fields in their order; clear: as predicted
+ *   values  for each bit of the mask that is set, from bit 0: a comm's 16 bytes, or the
+ *           difference (modulo 2^64) of value and prediction, zigzag, as LEB128
  *   tail    data_len bytes
  *
  * Header values are predicted by the event before, whatever its kind; a field that is an instant by
@@ -18,10 +21,12 @@
  * predictions begin with zero in each block, so that a block decodes alone. hdr.size and padding
  * are not stored. s32 is sign-extended.
  *
- * KP_CODEC_DELTA_ZLIB: that, as one zlib stream.
+ * KP_CODEC_DELTA_ZLIB: that, as one zlib stream. What the delta coding leaves repeats so little
+ * that looking for matches costs twice the time for a twentieth of the length; only for blocks that
+ * are mostly tails is it worth while. Both are plain zlib to who reads them.
  *
- * An encoded event is at most twice as long as its struct: 24 bytes of header become 1 + 8 + 10 + 3
- * + 5 + 5 = 32, a u8 2, a u16 3, a u32 5 and a u64 10 bytes.
+ * An encoded event is at most twice as long as its struct: 24 bytes of header become 1 + 1 + 8 + 10
+ * + 3 + 5 + 5 = 33, a u8 2, a u16 3, a u32 5 and a u64 10 bytes.
  */
 #include "log/codec.h"
 
@@ -36,9 +41,20 @@
 #define ENCODED_MAX(raw_len) (2 * (size_t)(raw_len))
 #define HDR_BITS 4
 
-/* Predictions. */
+#define SHAPE_ALONE 255u /* number of a shape that is not kept */
+#define SHAPE_BUCKETS 1024u
+
+/* Kind and mask of an event. */
+struct shape {
+	uint64_t mask;
+	uint8_t kind;
+};
+
+/* Predictions, and the shapes of the block so far. */
 struct state {
 	struct kp_hdr hdr;
+	unsigned shape_cnt;
+	struct shape shapes[SHAPE_ALONE];
 	uint64_t slots[KP_SCHEMA_SLOTS];
 };
 
@@ -46,9 +62,11 @@ struct kp_encoder {
 	enum kp_codec codec;
 	struct kp_schema *schema;
 	struct state state;
+	uint8_t buckets[SHAPE_BUCKETS]; /* number of a shape by its hash; SHAPE_ALONE: free */
 	z_stream z;
 	bool has_z;
 	size_t packed_max;
+	size_t tail_len;      /* bytes of tails in the block */
 	unsigned char *plain; /* ENCODED_MAX(KP_BLOCK_RAW_MAX) */
 	unsigned char *packed;
 };
@@ -69,6 +87,7 @@ struct input {
 static void state_reset(struct state *state, const struct kp_schema *schema)
 {
 	memset(&state->hdr, 0, sizeof(state->hdr));
+	state->shape_cnt = 0;
 	memset(state->slots, 0, schema->slot_cnt * sizeof(state->slots[0]));
 }
 
@@ -163,27 +182,54 @@ static unsigned char *encode_fields(const struct kp_schema *schema,
 	return at;
 }
 
-static unsigned char *encode_event(const struct kp_schema *schema, struct state *state,
-				   const struct kp_hdr *ev, unsigned char *at)
+/* Number of the shape; SHAPE_ALONE when the block has too many. *ret_is_new: it must be defined. */
+static unsigned find_shape(struct kp_encoder *e, unsigned kind, uint64_t mask, bool *ret_is_new)
 {
-	const struct kp_schema_kind *kind = &schema->kinds[ev->kind];
-	unsigned char *mask_at = at + 1;
+	uint64_t hash = (mask * 64 + kind) * 0x9e3779b97f4a7c15u;
+	unsigned i = hash >> 54, number;
+	struct state *s = &e->state;
+
+	for (; (number = e->buckets[i]) != SHAPE_ALONE; i = (i + 1) % SHAPE_BUCKETS)
+		if (s->shapes[number].mask == mask && s->shapes[number].kind == kind) {
+			*ret_is_new = false;
+			return number;
+		}
+	*ret_is_new = true;
+	if (s->shape_cnt == SHAPE_ALONE)
+		return SHAPE_ALONE;
+	e->buckets[i] = (uint8_t)s->shape_cnt;
+	s->shapes[s->shape_cnt] = (struct shape){.mask = mask, .kind = (uint8_t)kind};
+	return s->shape_cnt++;
+}
+
+static unsigned char *encode_event(struct kp_encoder *e, const struct kp_hdr *ev, unsigned char *at)
+{
+	const struct kp_schema_kind *kind = &e->schema->kinds[ev->kind];
+	struct state *state = &e->state;
+	unsigned char *shape_at = at++, *values = at;
+	unsigned len = mask_len(kind);
 	uint64_t mask = 0;
 	uint32_t data_len;
+	bool is_new;
 
-	*at = (unsigned char)ev->kind;
-	at = mask_at + mask_len(kind);
 	at = put_delta(at, ev->time_ns, state->hdr.time_ns, &mask, 0);
 	at = put_delta(at, ev->cpu, state->hdr.cpu, &mask, 1);
 	at = put_delta(at, ev->pid, state->hdr.pid, &mask, 2);
 	at = put_delta(at, ev->tid, state->hdr.tid, &mask, 3);
 	state->hdr = *ev;
-	at = encode_fields(schema, kind, state, ev, at, &mask);
-	memcpy(mask_at, &mask, mask_len(kind));
+	at = encode_fields(e->schema, kind, state, ev, at, &mask);
+	*shape_at = (unsigned char)find_shape(e, ev->kind, mask, &is_new);
+	if (is_new) {
+		memmove(values + 1 + len, values, (size_t)(at - values));
+		*values = (unsigned char)ev->kind;
+		memcpy(values + 1, &mask, len);
+		at += 1 + len;
+	}
 	if (kind->has_tail) {
 		data_len = kp_event_data_len(ev);
 		memcpy(at, (const char *)ev + kind->struct_len, data_len);
 		at += data_len;
+		e->tail_len += data_len;
 	}
 	return at;
 }
@@ -244,13 +290,15 @@ static int encode_plain(struct kp_encoder *e, const void *events, size_t len,
 
 	*ret = (struct kp_encoded){.first_ns = UINT64_MAX, .codec = KP_CODEC_DELTA};
 	state_reset(&e->state, e->schema);
+	e->tail_len = 0;
+	memset(e->buckets, SHAPE_ALONE, sizeof(e->buckets));
 	for (size_t pos = 0; pos < len; pos += ev->size) {
 		ev = (const struct kp_hdr *)((const char *)events + pos);
 		r = kp_event_validate(ev, len - pos, err);
 		if (r < 0)
 			return kp_err_prefix(err, -EINVAL, "event at offset %zu of a block", pos);
 		if (e->codec != KP_CODEC_RAW)
-			at = encode_event(e->schema, &e->state, ev, at);
+			at = encode_event(e, ev, at);
 		ret->event_cnt++;
 		if (ev->time_ns < ret->first_ns)
 			ret->first_ns = ev->time_ns;
@@ -264,7 +312,9 @@ static int encode_plain(struct kp_encoder *e, const void *events, size_t len,
 
 static int pack(struct kp_encoder *e, struct kp_encoded *ret, struct kp_err *err)
 {
-	if (deflateReset(&e->z) != Z_OK)
+	int strategy = e->tail_len > ret->len / 2 ? Z_DEFAULT_STRATEGY : Z_RLE;
+
+	if (deflateReset(&e->z) != Z_OK || deflateParams(&e->z, 1, strategy) != Z_OK)
 		return kp_err_set(err, -EINVAL, "zlib cannot be reset");
 	e->z.next_in = e->plain;
 	e->z.avail_in = ret->len;
@@ -488,26 +538,51 @@ static const char *end_event(struct output *o, const struct kp_schema_kind *kind
 	return NULL;
 }
 
+/* The next event's shape, by its number or defined on the spot. */
+static bool get_shape(struct input *in, const struct kp_schema *schema, struct state *state,
+		      struct shape *ret_shape)
+{
+	struct shape shape = {0};
+	unsigned number = *in->at++, len;
+
+	if (number < state->shape_cnt) {
+		*ret_shape = state->shapes[number];
+		return true;
+	}
+	if (number != state->shape_cnt && number != SHAPE_ALONE)
+		return false;
+	if (in->at == in->end)
+		return false;
+	shape.kind = *in->at++;
+	len = mask_len(&schema->kinds[shape.kind]);
+	if (in->end - in->at < len)
+		return false;
+	memcpy(&shape.mask, in->at, len);
+	in->at += len;
+	if (number != SHAPE_ALONE)
+		state->shapes[state->shape_cnt++] = shape;
+	*ret_shape = shape;
+	return true;
+}
+
 static const char *decode_delta(struct output *o, struct state *state, struct input in)
 {
 	const struct kp_schema_kind *kind;
-	uint64_t mask, last;
+	struct shape shape;
 	unsigned char *to;
 	const char *why;
+	uint64_t last;
 
 	state_reset(state, o->schema);
 	while (in.at < in.end) {
-		why = begin_event(o, *in.at++, &kind, &to);
+		if (!get_shape(&in, o->schema, state, &shape))
+			return "an event's shape is not defined";
+		why = begin_event(o, shape.kind, &kind, &to);
 		if (why)
 			return why;
-		if (in.end - in.at < mask_len(kind))
-			return "an event is cut";
-		mask = 0;
-		memcpy(&mask, in.at, mask_len(kind));
-		in.at += mask_len(kind);
 		last = 0;
-		if (!decode_hdr(&in, &mask, &state->hdr) ||
-		    !decode_fields(&in, o->schema, kind, state, mask, to, &last))
+		if (!decode_hdr(&in, &shape.mask, &state->hdr) ||
+		    !decode_fields(&in, o->schema, kind, state, shape.mask, to, &last))
 			return "an event is cut";
 		why = end_event(o, kind, &state->hdr, kind->has_tail ? last : 0, &in, to);
 		if (why)

@@ -14,10 +14,12 @@
  *   52            4         crc: CRC-32C of these 56 bytes with crc = 0
  *   56            text_len  the text: a JSON object with
  *                             node, boot_id, kernel
- *                             run       hex number of the recorder's run, the same in all its
- * segments previous  {"blocks":N}: what the run's segment before this one held; absent in a run's
- * first options   what the recorder was told schema    kp_event_print_schema() 56+text_len blocks,
- * without space between them
+ *                             run       hex number of the recorder's run, in all its segments
+ *                             previous  {"blocks":N}: what the run's segment before this one
+ *                                       held; absent in a run's first
+ *                             options   what the recorder was told
+ *                             schema    as kp_event_print_schema makes it
+ *   56+text_len             blocks, without space between them
  *
  * and of a block:
  *

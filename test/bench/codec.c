@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Bytes and nanoseconds per event of each codec, over synthetic blocks of scheduler events, of
+ * system calls, and of both mixed. Medians of many blocks; "zlib alone" is the raw structs through
+ * zlib level 1, what the delta coding has to beat.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <zlib.h>
+
+#include "../log/synth.h"
+#include "log/codec.h"
+
+#define BLOCKS 60
+
+enum load { LOAD_SCHED, LOAD_SYSCALL, LOAD_MIXED };
+static const char *const load_names[] = {"scheduler", "system calls", "mixed"};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* Eight busy tasks in four processes. */
+static uint32_t tid_of(uint64_t n)
+{
+	return 4000 + (uint32_t)(n % 8) * 3;
+}
+
+static uint32_t pid_of(uint32_t tid)
+{
+	return 4000 + (tid - 4000) / 6 * 6;
+}
+
+static struct kp_hdr make_hdr(uint64_t time_ns, unsigned kind, uint32_t size, uint32_t tid)
+{
+	return (struct kp_hdr){.time_ns = time_ns,
+			       .size = size,
+			       .kind = (kp_u16)kind,
+			       .cpu = 1,
+			       .pid = pid_of(tid),
+			       .tid = tid};
+}
+
+static void add_sched(struct kp_buf *out, uint64_t *time_ns, uint64_t *rnd)
+{
+	uint32_t from = tid_of(synth_random(rnd)), to = tid_of(synth_random(rnd));
+	struct kp_ev_sched_waking wake = {
+		.hdr = make_hdr(*time_ns += 300 + synth_random(rnd) % 2000, KP_EV_sched_waking,
+				sizeof(wake), from),
+		.target_pid = pid_of(to),
+		.target_tid = to,
+		.target_cpu = synth_random(rnd) % 4,
+	};
+	struct kp_ev_sched_switch change = {
+		.hdr = make_hdr(*time_ns += 200 + synth_random(rnd) % 5000, KP_EV_sched_switch,
+				sizeof(change), from),
+		.prev_state = synth_random(rnd) % 4 ? KP_TASK_INTERRUPTIBLE : 0,
+		.next_pid = pid_of(to),
+		.next_tid = to,
+		.prev_prio = 120,
+		.next_prio = 120,
+	};
+
+	kp_buf_append(out, &wake, sizeof(wake));
+	kp_buf_append(out, &change, sizeof(change));
+}
+
+static void add_syscall(struct kp_buf *out, uint64_t *time_ns, uint64_t *rnd)
+{
+	static const uint16_t calls[] = {0, 1, 45, 44, 232, 202, 257, 3};
+	uint32_t tid = tid_of(synth_random(rnd) % 16 / 4);
+	uint64_t fd = 3 + synth_random(rnd) % 6, begin = *time_ns + 100 + synth_random(rnd) % 1000;
+	struct kp_ev_syscall call = {
+		.hdr = make_hdr(*time_ns = begin + 200 + synth_random(rnd) % 3000, KP_EV_syscall,
+				sizeof(call), tid),
+		.entry_ns = begin,
+		.nr = calls[synth_random(rnd) % 8],
+		.arg0 = fd,
+		.arg1 = 0x7f0000000000 + tid * 0x10000ull + fd * 0x1000,
+		.arg2 = 4096,
+		.ret = synth_random(rnd) % 4 ? (kp_s64)(synth_random(rnd) % 4096) : -11,
+		.ino = 90000 + fd * 17,
+		.dev = 0x800001,
+		.obj = KP_OBJ_file,
+	};
+
+	kp_buf_append(out, &call, sizeof(call));
+}
+
+static void fill(struct kp_buf *out, enum load load, uint64_t *time_ns, uint64_t *rnd)
+{
+	while (out->len + 600 < KP_BLOCK_RAW_MAX) {
+		if (load != LOAD_SYSCALL)
+			add_sched(out, time_ns, rnd);
+		if (load != LOAD_SCHED)
+			add_syscall(out, time_ns, rnd);
+	}
+}
+
+static int compare_double(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median(double *values)
+{
+	qsort(values, BLOCKS, sizeof(*values), compare_double);
+	return values[BLOCKS / 2];
+}
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "codec: %s\n", what);
+	exit(1);
+}
+
+static void run_codec(enum load load, enum kp_codec codec, const char *name)
+{
+	double bytes[BLOCKS], encode_ns[BLOCKS], decode_ns[BLOCKS];
+	uint64_t time_ns = 5000000000000, rnd = 7, begin;
+	struct kp_buf events = {0}, back = {0};
+	struct kp_encoder *encoder;
+	struct kp_decoder *decoder;
+	struct kp_schema *schema;
+	struct kp_encoded enc;
+	struct kp_decode dec;
+
+	if (kp_encoder_new(codec, &encoder, NULL) < 0 || kp_decoder_new(&decoder, NULL) < 0 ||
+	    kp_schema_own(&schema, NULL) < 0)
+		fail("out of memory");
+	for (int i = 0; i < BLOCKS; i++) {
+		kp_buf_reset(&events);
+		fill(&events, load, &time_ns, &rnd);
+		begin = now_ns();
+		if (kp_encode(encoder, events.data, events.len, &enc, NULL) < 0)
+			fail("cannot encode");
+		encode_ns[i] = (double)(now_ns() - begin) / enc.event_cnt;
+		bytes[i] = (double)enc.len / enc.event_cnt;
+		dec = (struct kp_decode){.codec = enc.codec,
+					 .raw_len = (uint32_t)events.len,
+					 .event_cnt = enc.event_cnt,
+					 .first_ns = enc.first_ns,
+					 .last_ns = enc.last_ns};
+		begin = now_ns();
+		if (kp_decode(decoder, schema, &dec, enc.data, enc.len, &back, NULL) < 0)
+			fail("cannot decode");
+		decode_ns[i] = (double)(now_ns() - begin) / enc.event_cnt;
+		if (back.len != events.len || memcmp(back.data, events.data, back.len))
+			fail("decoded events differ");
+	}
+	printf("%-12s  %-12s  %6.2f B/event  encode %6.1f ns  decode %6.1f ns\n", load_names[load],
+	       name, median(bytes), median(encode_ns), median(decode_ns));
+	kp_encoder_free(encoder);
+	kp_decoder_free(decoder);
+	kp_schema_free(schema);
+	kp_buf_done(&events);
+	kp_buf_done(&back);
+}
+
+static void run_zlib(enum load load)
+{
+	double bytes[BLOCKS], encode_ns[BLOCKS];
+	uint64_t time_ns = 5000000000000, rnd = 7, begin;
+	struct kp_buf events = {0};
+	unsigned cnt;
+	uLong max = compressBound(KP_BLOCK_RAW_MAX), len;
+	unsigned char *packed = malloc(max);
+
+	for (int i = 0; i < BLOCKS; i++) {
+		kp_buf_reset(&events);
+		fill(&events, load, &time_ns, &rnd);
+		cnt = 0;
+		for (size_t at = 0; at < events.len; cnt++)
+			at += ((const struct kp_hdr *)(events.data + at))->size;
+		len = max;
+		begin = now_ns();
+		if (compress2(packed, &len, (unsigned char *)events.data, events.len, 1) != Z_OK)
+			fail("zlib failed");
+		encode_ns[i] = (double)(now_ns() - begin) / cnt;
+		bytes[i] = (double)len / cnt;
+	}
+	printf("%-12s  %-12s  %6.2f B/event  encode %6.1f ns\n", load_names[load], "zlib alone",
+	       median(bytes), median(encode_ns));
+	kp_buf_done(&events);
+	free(packed);
+}
+
+int main(void)
+{
+	for (enum load load = LOAD_SCHED; load <= LOAD_MIXED; load++) {
+		run_codec(load, KP_CODEC_RAW, "raw");
+		run_zlib(load);
+		run_codec(load, KP_CODEC_DELTA, "delta");
+		run_codec(load, KP_CODEC_DELTA_ZLIB, "delta+zlib");
+	}
+	return 0;
+}
