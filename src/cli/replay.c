@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT
+ * kprobe replay: runs a recorded process again and says whether it did the same.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "replay/replay.h"
+
+#define DEFAULT_LOG "/var/lib/kprobe"
+/* A --until that is a smaller whole number is an event's, else a time. */
+#define UNTIL_SEQ_MAX 1000000000ULL
+
+enum { OPT_PID, OPT_EXE, OPT_TRACE, OPT_UNTIL, OPT_QUIET, OPT_REPORT };
+
+static const struct kp_option options[] = {
+	[OPT_PID] = {0, "pid", "PID",
+		     "the recorded process (default: the command that was recorded)", NULL, false,
+		     "KPROBE_PID"},
+	[OPT_EXE] = {0, "exe", "FILE",
+		     "run this build instead of the recorded one and name the first difference",
+		     NULL, false, NULL},
+	[OPT_TRACE] = {0, "trace", NULL, "print each system call as it is served", NULL, false,
+		       NULL},
+	[OPT_UNTIL] = {0, "until", "POINT", "stop at an event number or a time", NULL, false, NULL},
+	[OPT_QUIET] = {'q', "quiet", NULL, "don't re-emit what the process wrote to its terminal",
+		       NULL, false, NULL},
+	[OPT_REPORT] = {0, "report", "FILE", "what was served and what diverged, as JSON", NULL,
+			false, NULL},
+	{0},
+};
+
+struct request {
+	uint32_t pid;
+	const char *exe;
+	const char *report;
+	uint64_t until_seq;
+	uint64_t until_realtime_ns;
+	bool trace;
+	bool quiet;
+};
+
+static int parse_until(const char *text, struct request *request, struct kp_err *err)
+{
+	unsigned long long number;
+	char *end;
+
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (isdigit((unsigned char)*text) && !*end && !errno && number && number < UNTIL_SEQ_MAX) {
+		request->until_seq = number;
+		return 0;
+	}
+	return kp_parse_time(text, &request->until_realtime_ns, err);
+}
+
+static int set_option(int index, const char *value, void *arg, struct kp_err *err)
+{
+	struct request *request = arg;
+
+	switch (index) {
+	case OPT_PID:
+		return kp_parse_u32(value, &request->pid, err);
+	case OPT_EXE:
+		request->exe = value;
+		return 0;
+	case OPT_TRACE:
+		request->trace = true;
+		return 0;
+	case OPT_UNTIL:
+		return parse_until(value, request, err);
+	case OPT_QUIET:
+		request->quiet = true;
+		return 0;
+	case OPT_REPORT:
+		request->report = value;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static void write_output(int stream, const void *data, size_t len, void *arg)
+{
+	(void)arg;
+	while (len) {
+		ssize_t n = write(stream, data, len);
+
+		if (n < 0 && errno != EINTR)
+			return; /* a closed pipe: the comparison goes on */
+		if (n > 0) {
+			data = (const char *)data + n;
+			len -= n;
+		}
+	}
+}
+
+static void write_trace(const char *line, void *arg)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", line);
+}
+
+static void print_counts(const struct kp_replay_result *result)
+{
+	fprintf(stderr,
+		"%" PRIu64 " system calls served, %" PRIu64 " signals delivered, %" PRIu64
+		" bytes compared",
+		result->calls, result->signals, result->bytes_in);
+}
+
+static void print_exact(const struct kp_replay_result *result)
+{
+	int status = result->exit_status;
+
+	fprintf(stderr, "kprobe: EXACT: ");
+	print_counts(result);
+	fprintf(stderr, ", all identical");
+	if (result->stopped)
+		fprintf(stderr, "; stopped behind event %u\n%s", result->seq,
+			result->evidence.len ? result->evidence.data : "");
+	else if (result->truncated)
+		fprintf(stderr, "; the recording ends before the process does\n");
+	else if (status & 0x7f)
+		fprintf(stderr, "; ended by signal %d\n", status & 0x7f);
+	else
+		fprintf(stderr, "; exit status %d\n", status >> 8 & 0xff);
+	if (result->bytes_unseen)
+		fprintf(stderr,
+			"kprobe: note: %" PRIu64 " bytes of output were moved by the kernel itself "
+			"(sendfile, splice) and are not in the log\n",
+			result->bytes_unseen);
+}
+
+static void print_diverged(const struct kp_replay_result *result)
+{
+	fprintf(stderr, "kprobe: DIVERGED at event %u: %s\n", result->seq, result->reason);
+	if (result->expected[0])
+		fprintf(stderr, "  expected: %s\n", result->expected);
+	if (result->got[0])
+		fprintf(stderr, "  got:      %s\n", result->got);
+	fprintf(stderr, "%s  until then: ", result->evidence.len ? result->evidence.data : "");
+	print_counts(result);
+	fprintf(stderr, "\n");
+}
+
+static int print_result(const struct kp_replay_result *result)
+{
+	switch (result->verdict) {
+	case KP_VERDICT_EXACT:
+		print_exact(result);
+		return KP_EXIT_OK;
+	case KP_VERDICT_DIVERGED:
+		print_diverged(result);
+		return KP_EXIT_DIVERGED;
+	case KP_VERDICT_REFUSED:
+		fprintf(stderr, "kprobe: REFUSED: %s\n", result->reason);
+		return KP_EXIT_CANNOT_JUDGE;
+	}
+	return KP_EXIT_FAILED;
+}
+
+static int write_report(const char *path, const struct kp_session *session,
+			const struct kp_replay_result *result, struct kp_err *err)
+{
+	struct kp_buf json = {0};
+	FILE *file = strcmp(path, "-") ? fopen(path, "we") : stdout;
+	int rc = 0;
+
+	if (!file)
+		return kp_err_sys(err, -errno, "cannot write the report '%s'", path);
+	kp_replay_print_json(session, result, &json);
+	if (json.failed || fwrite(json.data, 1, json.len, file) != json.len || fflush(file))
+		rc = kp_err_sys(err, errno ? -errno : -ENOMEM, "cannot write the report '%s'",
+				path);
+	if (file != stdout && fclose(file) && !rc)
+		rc = kp_err_sys(err, -errno, "cannot write the report '%s'", path);
+	kp_buf_done(&json);
+	return rc;
+}
+
+static int replay(const struct request *request, const char *log, struct kp_session *session,
+		  struct kp_err *err)
+{
+	struct kp_replay_options run = {.exe = request->exe,
+					.until_seq = request->until_seq,
+					.output = request->quiet ? NULL : write_output,
+					.trace = request->trace ? write_trace : NULL};
+	struct kp_replay_result result = {0};
+	int rc, status = KP_EXIT_OK;
+
+	rc = kp_session_load(log, request->pid, session, err);
+	if (rc < 0)
+		return kp_cli_status(rc);
+	if (request->until_realtime_ns > session->realtime_offset_ns)
+		run.until_ns = request->until_realtime_ns - session->realtime_offset_ns;
+	rc = kp_replay_run(session, &run, &result, err);
+	if (rc < 0) {
+		status = kp_cli_status(rc);
+	} else {
+		status = print_result(&result);
+		if (request->report && write_report(request->report, session, &result, err) < 0)
+			status = KP_EXIT_FAILED;
+	}
+	kp_replay_result_done(&result);
+	return status;
+}
+
+static int run_replay(int argc, char **argv)
+{
+	struct request request = {0};
+	struct kp_session session;
+	struct kp_err err = {""};
+	int operands, status;
+
+	operands = kp_cli_parse(&kp_command_replay, argc, argv, set_option, &request);
+	if (operands < 0)
+		return -1 - operands;
+	if (operands > 1) {
+		kp_err_set(&err, -EINVAL, "one log at a time; '%s' is one too many", argv[2]);
+		kp_cli_error(&err);
+		return KP_EXIT_USAGE;
+	}
+	kp_session_init(&session, request.pid);
+	status = replay(&request, operands ? argv[1] : DEFAULT_LOG, &session, &err);
+	if (err.text[0] && status != KP_EXIT_CANNOT_JUDGE && status != KP_EXIT_DIVERGED)
+		kp_cli_error(&err);
+	kp_session_done(&session);
+	return status;
+}
+
+const struct kp_command kp_command_replay = {
+	.name = "replay",
+	.summary = "run a recorded process again and compare what it does",
+	.usage = "replay [options] [LOG]\n",
+	.limits =
+		"Single-threaded processes recorded from their exec by `record -- COMMAND` can be "
+		"replayed,\n"
+		"the command itself or, by --pid, a program that it ran. Refused by name: threads, "
+		"a fork that\n"
+		"never ran a program of its own, io_uring, System V shared memory, memory shared "
+		"with others,\n"
+		"programs that read the CPU's own clock or random numbers (rdtsc, rdrand). There "
+		"is no --gdb.\n",
+	.options = options,
+	.run = run_replay,
+};

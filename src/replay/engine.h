@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ * What the parts of the replay engine share. Not for other layers; they see replay.h.
+ *
+ * Functions return 0 to go on, KP_END when the verdict stands in engine->result, or a negative
+ * errno with engine->err set.
+ */
+#ifndef KP_REPLAY_ENGINE_H
+#define KP_REPLAY_ENGINE_H
+
+#include "event/syscall.h"
+#include "replay/replay.h"
+#include "replay/tracee.h"
+
+#define KP_END 1
+
+struct kp_engine {
+	struct kp_session *session;
+	const struct kp_replay_options *options;
+	struct kp_replay_result *result;
+	struct kp_err *err;
+	struct kp_tracee tracee;
+	struct kp_fds fds;
+	uint32_t at;           /* index of the next step */
+	uint64_t brk;          /* end of the heap as the process knows it */
+	const int *stubs;      /* one stub per image */
+	uint64_t relocated[6]; /* the process's own arguments, when another build runs */
+};
+
+/* --- verdicts (evidence.c) --- */
+int kp_engine_diverge(struct kp_engine *engine, const struct kp_step *expected, const char *format,
+		      ...) __attribute__((format(printf, 3, 4)));
+int kp_engine_refuse(struct kp_engine *engine, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* "read(…)" of the call at which the process stands. */
+void kp_engine_print_got(const struct kp_engine *engine, struct kp_buf *out);
+void kp_engine_describe(struct kp_engine *engine, const struct kp_step *expected);
+/* A stop that should not have come here. */
+int kp_engine_unexpected(struct kp_engine *engine, const struct kp_stop *stop);
+
+/* --- calls (serve.c) --- */
+/* The process stands at a call; serves it from the next step. */
+int kp_engine_serve(struct kp_engine *engine);
+/* Checks the process's arguments and bytes, gives it the recorded ones. */
+int kp_engine_emulate(struct kp_engine *engine, const struct kp_step *step);
+/* Runs the call in the process; a recorded success must be one. */
+int kp_engine_execute(struct kp_engine *engine, const struct kp_step *step);
+bool kp_call_succeeded(const struct kp_ev_syscall *call);
+void kp_call_args(const struct kp_ev_syscall *call, uint64_t ret_args[6]);
+
+/* --- bytes (payload.c) --- */
+/* Out payloads into the process's memory, then in payloads compared with it. */
+int kp_engine_move_bytes(struct kp_engine *engine, const struct kp_step *step);
+/* Whether the log has every byte that the call needs; else ends with a refusal. */
+int kp_engine_check_bytes(struct kp_engine *engine, const struct kp_step *step);
+/* What the call wrote to standard output or error goes to options->output. */
+void kp_engine_emit(struct kp_engine *engine, const struct kp_step *step);
+
+/* --- calls with code of their own (special.c) --- */
+int kp_engine_special(struct kp_engine *engine, const struct kp_step *step);
+
+/* --- signals (signals.c) --- */
+/* The next step is a signal: brings the process there and lets it take it. */
+int kp_engine_signal(struct kp_engine *engine, const struct kp_step *step);
+/*
+ * After a call whose result says that a signal interrupted it (ERESTART…): leaves that to the
+ * process's kernel if a signal follows, else restarts the call.
+ */
+void kp_engine_settle_restart(struct kp_engine *engine, const struct kp_step *step);
+
+/* CPU time that the process may use until its next stop, from how long it took when recorded. */
+uint64_t kp_engine_budget(const struct kp_engine *engine);
+
+/* Runs the process to its next stop. */
+int kp_engine_run(struct kp_engine *engine, int request, int sig, struct kp_stop *ret_stop);
+
+/* Replaces the process's program by that of an image. */
+int kp_engine_enter_image(struct kp_engine *engine, uint32_t index);
+
+/* --- another build (other.c) --- */
+int kp_engine_run_other(struct kp_engine *engine);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a verdict rests on: the calls before, the registers, where in which file the process is and
+ * who called whom. Return addresses are words of the stack that point behind a call instruction, so
+ * frames without frame pointers are found too, and stale ones may be among them.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/user.h>
+
+#include "replay/engine.h"
+
+#define LAST_CALLS 5
+#define STACK_WORDS 512
+#define FRAME_MAX 12
+
+struct place {
+	uint64_t addr;
+	struct kp_region region;
+	bool found;
+};
+
+static int find_place(const struct kp_region *region, void *arg)
+{
+	struct place *place = arg;
+
+	if (place->addr < region->start || place->addr >= region->end)
+		return 0;
+	place->region = *region;
+	place->found = true;
+	return 1;
+}
+
+/* "/memfd:libc.so.6 (deleted)" is an archived libc.so.6. */
+static void print_place(const struct kp_engine *engine, uint64_t addr, struct kp_buf *out)
+{
+	struct place place = {.addr = addr};
+	const char *name = place.region.name;
+	int len;
+
+	kp_tracee_each_region(&engine->tracee, find_place, &place);
+	if (!strncmp(name, "/memfd:", 7))
+		name += 7;
+	len = (int)strcspn(name, " ");
+	kp_buf_printf(out, "0x%" PRIx64, addr);
+	if (place.found)
+		kp_buf_printf(out, " %.*s+0x%" PRIx64, len ? len : 4, len ? name : "anon",
+			      addr - place.region.start + place.region.offset);
+}
+
+static bool behind_call(const struct kp_engine *engine, uint64_t addr)
+{
+	struct place place = {.addr = addr};
+	unsigned char code[7];
+
+	kp_tracee_each_region(&engine->tracee, find_place, &place);
+	if (!place.found || place.region.perms[2] != 'x' ||
+	    kp_tracee_read(&engine->tracee, addr - 7, code, sizeof code) != sizeof code)
+		return false;
+	/* call rel32, or call r/m (FF /2) of 2 to 7 bytes. */
+	if (code[2] == 0xe8)
+		return true;
+	for (int i = 0; i < 6; i++)
+		if (code[i] == 0xff && (code[i + 1] >> 3 & 7) == 2)
+			return true;
+	return false;
+}
+
+static void print_stack(const struct kp_engine *engine, struct kp_buf *out)
+{
+	uint64_t words[STACK_WORDS] = {0};
+	size_t cnt =
+		kp_tracee_read(&engine->tracee, engine->tracee.regs.rsp, words, sizeof words) / 8;
+	int frame = 0;
+
+	kp_buf_puts(out, "  stack:\n    #0  ");
+	print_place(engine, engine->tracee.regs.rip, out);
+	kp_buf_putc(out, '\n');
+	for (size_t i = 0; i < cnt && frame < FRAME_MAX; i++) {
+		if (words[i] < 0x10000 || words[i] >> 47 || !behind_call(engine, words[i]))
+			continue;
+		kp_buf_printf(out, "    #%-2d ", ++frame);
+		print_place(engine, words[i], out);
+		kp_buf_putc(out, '\n');
+	}
+}
+
+static void print_regs(const struct user_regs_struct *r, struct kp_buf *out)
+{
+	kp_buf_printf(out,
+		      "  registers:\n"
+		      "    rip %016llx rsp %016llx rbp %016llx\n"
+		      "    rax %016llx rbx %016llx rcx %016llx rdx %016llx\n"
+		      "    rsi %016llx rdi %016llx r8  %016llx r9  %016llx\n"
+		      "    r10 %016llx r11 %016llx r12 %016llx r13 %016llx\n"
+		      "    r14 %016llx r15 %016llx flags %llx\n",
+		      r->rip, r->rsp, r->rbp, r->rax, r->rbx, r->rcx, r->rdx, r->rsi, r->rdi, r->r8,
+		      r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, r->eflags);
+}
+
+static void print_step(const struct kp_step *step, struct kp_buf *out)
+{
+	if (step->call)
+		kp_syscall_print(step->call, out);
+	else
+		kp_buf_printf(out, "signal %s",
+			      kp_signal_name(step->deliver->sig)
+				      ? kp_signal_name(step->deliver->sig)
+				      : "(real-time)");
+}
+
+void kp_engine_print_got(const struct kp_engine *engine, struct kp_buf *out)
+{
+	const struct user_regs_struct *r = &engine->tracee.regs;
+	const uint64_t args[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
+
+	kp_syscall_print_args((unsigned)r->orig_rax, args, out);
+}
+
+void kp_engine_describe(struct kp_engine *engine, const struct kp_step *expected)
+{
+	const struct kp_session *session = engine->session;
+	struct kp_buf *out = &engine->result->evidence;
+	uint32_t at = expected ? (uint32_t)(expected - session->steps.at) : engine->at;
+	uint32_t from = at > LAST_CALLS ? at - LAST_CALLS : 0;
+
+	if (at > from)
+		kp_buf_puts(out, "  before it:\n");
+	for (uint32_t i = from; i < at; i++) {
+		const struct kp_step *step = &session->steps.at[i];
+
+		kp_buf_printf(out, "    %6u ", step->call ? step->call->seq : step->deliver->seq);
+		print_step(step, out);
+		kp_buf_putc(out, '\n');
+	}
+	if (!engine->tracee.alive)
+		return;
+	print_regs(&engine->tracee.regs, out);
+	print_stack(engine, out);
+}
+
+int kp_engine_diverge(struct kp_engine *engine, const struct kp_step *expected, const char *format,
+		      ...)
+{
+	struct kp_replay_result *result = engine->result;
+	struct kp_buf text = {0};
+	va_list args;
+
+	result->verdict = KP_VERDICT_DIVERGED;
+	va_start(args, format);
+	vsnprintf(result->reason, sizeof result->reason, format, args);
+	va_end(args);
+	if (expected) {
+		const struct kp_hdr *hdr =
+			expected->call ? &expected->call->hdr : &expected->deliver->hdr;
+
+		result->seq = expected->call ? expected->call->seq : expected->deliver->seq;
+		result->time_ns = hdr->time_ns;
+		print_step(expected, &text);
+		snprintf(result->expected, sizeof result->expected, "%s",
+			 text.len ? text.data : "");
+		kp_buf_reset(&text);
+	}
+	if (engine->tracee.alive) {
+		kp_engine_print_got(engine, &text);
+		if (!result->got[0] && (int64_t)engine->tracee.regs.orig_rax >= 0)
+			snprintf(result->got, sizeof result->got, "%s", text.len ? text.data : "");
+	}
+	kp_buf_done(&text);
+	kp_engine_describe(engine, expected);
+	return KP_END;
+}
+
+int kp_engine_refuse(struct kp_engine *engine, const char *format, ...)
+{
+	va_list args;
+
+	engine->result->verdict = KP_VERDICT_REFUSED;
+	va_start(args, format);
+	vsnprintf(engine->result->reason, sizeof engine->result->reason, format, args);
+	va_end(args);
+	return KP_END;
+}
+
+int kp_engine_unexpected(struct kp_engine *engine, const struct kp_stop *stop)
+{
+	const struct kp_session *session = engine->session;
+	const struct kp_step *next =
+		engine->at < session->steps.cnt ? &session->steps.at[engine->at] : NULL;
+	const char *name = kp_signal_name(stop->sig);
+	char *got = engine->result->got;
+	const size_t cap = sizeof engine->result->got;
+
+	switch (stop->kind) {
+	case KP_STOP_STUCK:
+		return kp_engine_diverge(engine, next,
+					 "the process computes on without reaching its next call");
+	case KP_STOP_EXITED:
+	case KP_STOP_KILLED:
+		snprintf(got, cap, "ended by %s", name ? name : "itself");
+		return kp_engine_diverge(engine, next, "the process ended early");
+	case KP_STOP_SIGNAL:
+	case KP_STOP_TRAP:
+		snprintf(got, cap, "%s at 0x%llx, address 0x%llx", name ? name : "signal",
+			 (unsigned long long)engine->tracee.regs.rip,
+			 (unsigned long long)(uintptr_t)stop->info.si_addr);
+		return kp_engine_diverge(engine, next, "the process takes %s, which it did not",
+					 name ? name : "a signal");
+	case KP_STOP_SYSCALL:
+	case KP_STOP_EXEC:
+		break;
+	}
+	return kp_engine_diverge(engine, next,
+				 "the process stands at a call where a signal was to come");
+}

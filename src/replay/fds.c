@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ * Follows descriptors 1 and 2 through a process's calls; see fds.h.
+ *
+ * A new descriptor can only get a number that was closed before, so calls that make one need no
+ * attention.
+ */
+#include "replay/fds.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#define CLOSE_RANGE_CLOEXEC_BIT 4u
+
+void kp_fds_init(struct kp_fds *fds)
+{
+	memset(fds, 0, sizeof(*fds));
+	fds->stream[1] = 1;
+	fds->stream[2] = 2;
+}
+
+int kp_fds_stream(const struct kp_fds *fds, uint64_t fd)
+{
+	uint32_t number = (uint32_t)fd;
+
+	return number < KP_FDS_MAX ? fds->stream[number] : 0;
+}
+
+static void copy(struct kp_fds *fds, uint64_t from, uint64_t to, bool cloexec)
+{
+	uint32_t number = (uint32_t)to;
+
+	if (number >= KP_FDS_MAX)
+		return;
+	fds->stream[number] = kp_fds_stream(fds, from);
+	fds->cloexec[number] = cloexec;
+}
+
+static void close_range_apply(struct kp_fds *fds, const struct kp_ev_syscall *call)
+{
+	uint32_t last = (uint32_t)call->arg1;
+
+	for (uint32_t fd = (uint32_t)call->arg0; fd <= last && fd < KP_FDS_MAX; fd++) {
+		if (call->arg2 & CLOSE_RANGE_CLOEXEC_BIT)
+			fds->cloexec[fd] = true;
+		else
+			fds->stream[fd] = 0;
+	}
+}
+
+static void fcntl_apply(struct kp_fds *fds, const struct kp_ev_syscall *call)
+{
+	switch (call->arg1) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		copy(fds, call->arg0, call->ret, call->arg1 == F_DUPFD_CLOEXEC);
+		break;
+	case F_SETFD:
+		if ((uint32_t)call->arg0 < KP_FDS_MAX)
+			fds->cloexec[(uint32_t)call->arg0] = call->arg2 & FD_CLOEXEC;
+		break;
+	}
+}
+
+void kp_fds_apply(struct kp_fds *fds, const struct kp_ev_syscall *call)
+{
+	/* Linux closes the descriptor even when close reports an error. */
+	if (call->nr == SYS_close && (uint32_t)call->arg0 < KP_FDS_MAX)
+		fds->stream[(uint32_t)call->arg0] = 0;
+	if (call->ret < 0)
+		return;
+	switch (call->nr) {
+	case SYS_dup:
+		copy(fds, call->arg0, call->ret, false);
+		break;
+	case SYS_dup2:
+		if ((uint32_t)call->arg0 != (uint32_t)call->arg1)
+			copy(fds, call->arg0, call->arg1, false);
+		break;
+	case SYS_dup3:
+		copy(fds, call->arg0, call->arg1, call->arg2 & O_CLOEXEC);
+		break;
+	case SYS_fcntl:
+		fcntl_apply(fds, call);
+		break;
+	case SYS_close_range:
+		close_range_apply(fds, call);
+		break;
+	case SYS_execve:
+	case SYS_execveat:
+		for (int fd = 0; fd < KP_FDS_MAX; fd++)
+			if (fds->cloexec[fd])
+				fds->stream[fd] = fds->cloexec[fd] = 0;
+		break;
+	}
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which descriptors of the replayed process lead to what were its standard output and error, as its
+ * calls tell: closed, duplicated, replaced.
+ */
+#ifndef KP_REPLAY_FDS_H
+#define KP_REPLAY_FDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kprobe/event.h"
+
+#define KP_FDS_MAX 1024
+
+struct kp_fds {
+	uint8_t stream[KP_FDS_MAX]; /* 0: something else, 1: standard output, 2: standard error */
+	bool cloexec[KP_FDS_MAX];
+};
+
+/* 1 and 2 lead where their names say. */
+void kp_fds_init(struct kp_fds *fds);
+
+/* What a completed call changes. */
+void kp_fds_apply(struct kp_fds *fds, const struct kp_ev_syscall *call);
+
+/* 1, 2, or 0. */
+int kp_fds_stream(const struct kp_fds *fds, uint64_t fd);
+
+#endif

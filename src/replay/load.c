@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ * Reads one process out of a log: once to find it, once to load it.
+ */
+#include <errno.h>
+
+#include "log/reader.h"
+#include "replay/session.h"
+
+#define KIND(name) (1ULL << KP_EV_##name)
+
+static const uint64_t replay_kinds =
+	KIND(syscall) | KIND(payload) | KIND(signal_deliver) | KIND(task_fork) | KIND(task_exit) |
+	KIND(command) | KIND(exec_image) | KIND(exec_map) | KIND(memory) | KIND(file_info) |
+	KIND(file_data) | KIND(file_map) | KIND(lost) | KIND(replay_lint);
+
+/* The pid of the recorded command, and when the log was begun with respect to real time. */
+static int find_command(const char *path, uint32_t *ret_pid, struct kp_err *err)
+{
+	struct kp_log_filter filter = {.kinds = KIND(command)};
+	struct kp_log_reader *reader;
+	const struct kp_hdr *event;
+	int rc;
+
+	rc = kp_log_open(path, &filter, &reader, err);
+	if (rc < 0)
+		return rc;
+	rc = kp_log_next(reader, &event, err);
+	if (rc == 1)
+		*ret_pid = event->pid;
+	else if (rc == 0)
+		rc = kp_err_set(err, -ENOENT,
+				"'%s' holds no recorded command; name a process with --pid", path);
+	kp_log_reader_free(reader);
+	return rc < 0 ? rc : 0;
+}
+
+/* Whether the process may have events in this gap. */
+static bool gap_matters(const struct kp_session *session, const struct kp_log_gap *gap)
+{
+	uint64_t begin_ns = session->images.cnt ? session->images.at[0].time_ns : 0;
+
+	/* The gap's times are those of its neighbours in one segment; streams interleave, so a
+	 * block written later may hold earlier events: only a clear margin counts as outside. */
+	const uint64_t margin_ns = 5000000000ULL;
+
+	if (gap->to_ns && gap->to_ns + margin_ns < begin_ns)
+		return false;
+	return !(session->exit && gap->from_ns &&
+		 gap->from_ns > session->exit->hdr.time_ns + margin_ns);
+}
+
+static void check_log(struct kp_session *session, const struct kp_log_info *info)
+{
+	static const int groups[] = {KP_GROUP_syscall, KP_GROUP_payload, KP_GROUP_signal};
+	uint64_t lost = 0;
+
+	for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+		lost += info->lost[groups[i]];
+	if (lost > session->lost)
+		session->lost = lost;
+	for (size_t i = 0; i < info->gap_cnt; i++)
+		if (gap_matters(session, &info->gaps[i]))
+			kp_session_refuse(session, "%s has a gap of %llu bytes at offset %llu (%s)",
+					  info->gaps[i].file, (unsigned long long)info->gaps[i].len,
+					  (unsigned long long)info->gaps[i].offset,
+					  info->gaps[i].why);
+	session->realtime_offset_ns = info->start_realtime_ns - info->start_time_ns;
+}
+
+static int read_all(struct kp_log_reader *reader, struct kp_session *session, struct kp_err *err)
+{
+	const struct kp_hdr *event;
+	int rc;
+
+	while ((rc = kp_log_next(reader, &event, err)) == 1) {
+		rc = kp_session_add(session, event, err);
+		if (rc < 0)
+			return rc;
+	}
+	return rc;
+}
+
+int kp_session_load(const char *path, uint32_t pid, struct kp_session *session, struct kp_err *err)
+{
+	struct kp_log_filter filter = {.kinds = replay_kinds};
+	struct kp_log_reader *reader;
+	int rc = 0;
+
+	if (!pid)
+		rc = find_command(path, &pid, err);
+	if (rc < 0)
+		return rc;
+	kp_session_init(session, pid);
+	rc = kp_log_open(path, &filter, &reader, err);
+	if (rc < 0)
+		return rc;
+	rc = read_all(reader, session, err);
+	if (rc == 0)
+		check_log(session, kp_log_get_info(reader));
+	kp_log_reader_free(reader);
+	if (rc == 0 && !session->steps.cnt && !session->images.cnt && !session->exit)
+		rc = kp_err_set(err, -ENOENT, "'%s' holds no process %u", path, pid);
+	if (rc == 0)
+		rc = kp_session_finish(session, err);
+	return rc;
+}

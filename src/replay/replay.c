@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT
+ * The run of a replay: start, image, step by step to the end, verdict. See replay.h.
+ */
+#include "replay/replay.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "replay/engine.h"
+#include "replay/image.h"
+
+/* What a stop may cost beyond the recorded time: page faults, a slower machine. */
+#define BUDGET_BASE_NS 10000000000ULL
+#define BUDGET_FACTOR 20
+#define BUDGET_MAX_NS 3600000000000ULL
+/* Exec puts the kernel's own pages at random; a few tries clear the way. */
+#define IMAGE_TRIES 8
+
+const char *kp_verdict_name(enum kp_verdict verdict)
+{
+	static const char *const names[] = {"EXACT", "DIVERGED", "REFUSED"};
+
+	return names[verdict];
+}
+
+void kp_replay_result_done(struct kp_replay_result *result)
+{
+	kp_buf_done(&result->evidence);
+}
+
+static uint64_t step_time(const struct kp_step *step, bool begin)
+{
+	if (step->deliver)
+		return step->deliver->hdr.time_ns;
+	return begin ? step->call->entry_ns : step->call->hdr.time_ns;
+}
+
+uint64_t kp_engine_budget(const struct kp_engine *engine)
+{
+	const struct kp_session *session = engine->session;
+	uint64_t from, to, span;
+
+	if (!session->steps.cnt)
+		return BUDGET_BASE_NS;
+	from = engine->at ? step_time(&session->steps.at[engine->at - 1], false)
+			  : session->images.at[0].time_ns;
+	to = engine->at < session->steps.cnt ? step_time(&session->steps.at[engine->at], true)
+					     : session->last_ns;
+	span = to > from ? to - from : 0;
+	return span > BUDGET_MAX_NS / BUDGET_FACTOR ? BUDGET_MAX_NS
+						    : BUDGET_BASE_NS + span * BUDGET_FACTOR;
+}
+
+int kp_engine_run(struct kp_engine *engine, int request, int sig, struct kp_stop *ret_stop)
+{
+	int rc = kp_tracee_run(&engine->tracee, request, sig, kp_engine_budget(engine), ret_stop,
+			       engine->err);
+
+	if (rc == 0 && ret_stop->kind == KP_STOP_STUCK)
+		return kp_engine_unexpected(engine, ret_stop);
+	return rc;
+}
+
+int kp_engine_enter_image(struct kp_engine *engine, uint32_t index)
+{
+	const struct kp_image *image = &engine->session->images.at[index];
+	int rc = -EAGAIN;
+
+	for (int i = 0; i < IMAGE_TRIES && rc == -EAGAIN; i++) {
+		/* The very first stub was executed by spawning. */
+		rc = index == 0 && i == 0
+			     ? 0
+			     : kp_tracee_exec(&engine->tracee, engine->stubs[index], engine->err);
+		if (rc == 0)
+			rc = kp_image_build(&engine->tracee, engine->session, image, engine->err);
+	}
+	engine->brk = image->brk;
+	if (rc == -ENODATA)
+		return kp_engine_refuse(engine, "%s", engine->err->text);
+	return rc;
+}
+
+/* The process makes a call, and the log has no more of it. */
+static int at_end(struct kp_engine *engine)
+{
+	const struct kp_session *session = engine->session;
+	uint64_t nr = engine->tracee.regs.orig_rax;
+	bool exits = nr == SYS_exit_group || nr == SYS_exit;
+	uint32_t status = (engine->tracee.regs.rdi & 0xff) << 8;
+
+	if (!session->exit) {
+		engine->result->truncated = true;
+		return KP_END;
+	}
+	/* A signal may end a process within any call. */
+	if (session->exit->exit_code & 0x7f) {
+		engine->result->exit_status = session->exit->exit_code & 0xff;
+		return KP_END;
+	}
+	if (!exits)
+		return kp_engine_diverge(engine, NULL,
+					 "the process goes on where it had ended with status %u",
+					 session->exit->exit_code >> 8 & 0xff);
+	if (status != (session->exit->exit_code & 0xff00))
+		return kp_engine_diverge(engine, NULL,
+					 "the process exits with status %u; recorded was %u",
+					 status >> 8, session->exit->exit_code >> 8 & 0xff);
+	engine->result->exit_status = status;
+	return KP_END;
+}
+
+static bool at_until(const struct kp_engine *engine, const struct kp_step *step)
+{
+	const struct kp_replay_options *options = engine->options;
+	uint32_t seq = step->call ? step->call->seq : step->deliver->seq + 1;
+
+	return (options->until_seq && seq >= options->until_seq) ||
+	       (options->until_ns && step_time(step, false) >= options->until_ns);
+}
+
+static int stop_until(struct kp_engine *engine, const struct kp_step *step)
+{
+	struct kp_buf text = {0};
+
+	engine->result->stopped = true;
+	if (step->call)
+		kp_syscall_print(step->call, &text);
+	kp_buf_printf(&engine->result->evidence, "  next: %s\n", text.len ? text.data : "a signal");
+	kp_buf_done(&text);
+	kp_engine_describe(engine, step);
+	return KP_END;
+}
+
+/* One step: a signal, or on to the next call and serve it. */
+static int advance(struct kp_engine *engine)
+{
+	const struct kp_session *session = engine->session;
+	const struct kp_step *step =
+		engine->at < session->steps.cnt ? &session->steps.at[engine->at] : NULL;
+	struct kp_stop stop;
+	int rc;
+
+	if (step && step->deliver)
+		return at_until(engine, step) ? stop_until(engine, step)
+					      : kp_engine_signal(engine, step);
+	rc = kp_engine_run(engine, PTRACE_SYSEMU, 0, &stop);
+	if (rc)
+		return rc;
+	if (stop.kind != KP_STOP_SYSCALL)
+		return kp_engine_unexpected(engine, &stop);
+	if (!step)
+		return at_end(engine);
+	if (at_until(engine, step))
+		return stop_until(engine, step);
+	return kp_engine_serve(engine);
+}
+
+static int run_recorded(struct kp_engine *engine)
+{
+	const struct kp_session *session = engine->session;
+	int rc;
+
+	rc = kp_engine_enter_image(engine, 0);
+	while (rc == 0)
+		rc = advance(engine);
+	/* Only a completely served stream is exact. */
+	if (rc == KP_END && engine->result->verdict == KP_VERDICT_EXACT &&
+	    !engine->result->stopped && engine->at < session->steps.cnt)
+		rc = kp_engine_diverge(engine, &session->steps.at[engine->at],
+				       "the process ended before all of its recorded calls");
+	return rc;
+}
+
+static int make_stubs(const struct kp_session *session, int *stubs, struct kp_err *err)
+{
+	for (uint32_t i = 0; i < session->images.cnt; i++) {
+		stubs[i] = kp_stub_create(kp_image_stub_address(&session->images.at[i]));
+		if (stubs[i] < 0)
+			return kp_err_sys(err, stubs[i], "cannot make a stub");
+	}
+	return 0;
+}
+
+/* Starts the sandbox with the archive's files and all stubs open in it, and runs. */
+static int run_in_sandbox(struct kp_engine *engine, int *stubs)
+{
+	const struct kp_session *session = engine->session;
+	size_t cnt = session->files.cnt + session->images.cnt, n = 0;
+	int *fds = calloc(cnt + 1, sizeof(*fds));
+	struct kp_spawn spawn = {.fds = fds, .exe_fd = stubs[0]};
+	int rc;
+
+	if (!fds)
+		return kp_err_set(engine->err, -ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < session->files.cnt; i++)
+		fds[n++] = session->files.at[i].fd;
+	for (uint32_t i = 0; i < session->images.cnt; i++)
+		fds[n++] = stubs[i];
+	spawn.fd_cnt = n;
+	rc = kp_tracee_spawn(&engine->tracee, &spawn, engine->err);
+	if (rc == 0)
+		rc = run_recorded(engine);
+	kp_tracee_done(&engine->tracee);
+	free(fds);
+	return rc;
+}
+
+static int run_with_stubs(struct kp_engine *engine)
+{
+	uint32_t cnt = engine->session->images.cnt;
+	int *stubs = malloc(cnt * sizeof(*stubs));
+	int rc;
+
+	if (!stubs)
+		return kp_err_set(engine->err, -ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < cnt; i++)
+		stubs[i] = -1;
+	engine->stubs = stubs;
+	rc = make_stubs(engine->session, stubs, engine->err);
+	if (rc == 0)
+		rc = run_in_sandbox(engine, stubs);
+	for (uint32_t i = 0; i < cnt; i++)
+		if (stubs[i] >= 0)
+			close(stubs[i]);
+	free(stubs);
+	return rc;
+}
+
+/* Replayer and process on one CPU: a stop costs a fifth of what it costs across two. */
+static bool share_cpu(cpu_set_t *ret_before)
+{
+	cpu_set_t one;
+	int cpu = sched_getcpu();
+
+	CPU_ZERO(&one);
+	if (cpu < 0 || cpu >= CPU_SETSIZE ||
+	    sched_getaffinity(0, sizeof *ret_before, ret_before) < 0)
+		return false;
+	CPU_SET(cpu, &one);
+	return sched_setaffinity(0, sizeof one, &one) == 0;
+}
+
+int kp_replay_run(struct kp_session *session, const struct kp_replay_options *options,
+		  struct kp_replay_result *result, struct kp_err *err)
+{
+	struct kp_engine engine = {.session = session,
+				   .options = options,
+				   .result = result,
+				   .err = err,
+				   .fds = session->fds};
+	cpu_set_t before;
+	bool pinned;
+	int rc;
+
+	memset(result, 0, sizeof(*result));
+	result->differs_at = -1;
+	result->exit_status = -1;
+	if (session->refusal[0]) {
+		kp_engine_refuse(&engine, "%s", session->refusal);
+		return 0;
+	}
+	pinned = share_cpu(&before);
+	rc = options->exe ? kp_engine_run_other(&engine) : run_with_stubs(&engine);
+	if (pinned)
+		sched_setaffinity(0, sizeof before, &before);
+	if (rc < 0)
+		return rc;
+	/* What the recorder saw coming explains what came. */
+	if (result->verdict == KP_VERDICT_DIVERGED && session->lint && !options->exe)
+		kp_engine_refuse(&engine, "%.*s", (int)session->lint->data_len,
+				 (const char *)KP_TAIL(session->lint));
+	return 0;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ * Serves a system call from the log; see engine.h.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "replay/engine.h"
+
+bool kp_call_succeeded(const struct kp_ev_syscall *call)
+{
+	return call->ret >= 0 || call->ret < -4095;
+}
+
+void kp_call_args(const struct kp_ev_syscall *call, uint64_t ret_args[6])
+{
+	const uint64_t args[6] = {call->arg0, call->arg1, call->arg2,
+				  call->arg3, call->arg4, call->arg5};
+
+	memcpy(ret_args, args, sizeof args);
+}
+
+/* Index of the first declared argument that is not as recorded, or -1. */
+static int differing_arg(const struct kp_engine *engine, const struct kp_ev_syscall *call)
+{
+	const struct user_regs_struct *regs = &engine->tracee.regs;
+	const uint64_t got[6] = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9};
+	const struct kp_syscall *row = kp_syscall_get(call->nr);
+	uint64_t want[6];
+
+	kp_call_args(call, want);
+	for (int i = 0; row && i < KP_ARG_MAX && row->arg_names[i]; i++)
+		if (got[i] != want[i])
+			return i;
+	return -1;
+}
+
+static void set_result(struct kp_engine *engine, int64_t value)
+{
+	engine->tracee.regs.rax = value;
+	engine->tracee.dirty = true;
+}
+
+int kp_engine_emulate(struct kp_engine *engine, const struct kp_step *step)
+{
+	int rc = kp_engine_move_bytes(engine, step);
+
+	if (rc)
+		return rc;
+	set_result(engine, step->call->ret);
+	return 0;
+}
+
+/* Calls to the kernel that change nothing which replay depends on, though the table executes them.
+ */
+static bool only_advice(const struct kp_ev_syscall *call)
+{
+	return call->nr == SYS_madvise && call->arg2 != MADV_DONTNEED && call->arg2 != MADV_REMOVE;
+}
+
+int kp_engine_execute(struct kp_engine *engine, const struct kp_step *step)
+{
+	const struct kp_ev_syscall *call = step->call;
+	bool sigreturn = call->nr == SYS_rt_sigreturn;
+	int64_t value;
+	int rc;
+
+	if (!sigreturn && (!kp_call_succeeded(call) || only_advice(call)))
+		return kp_engine_emulate(engine, step);
+	rc = kp_tracee_execute(&engine->tracee, call->nr, engine->err);
+	if (rc < 0)
+		return rc;
+	value = (int64_t)engine->tracee.regs.rax;
+	if (value != call->ret && sigreturn)
+		return kp_engine_diverge(engine, step,
+					 "the signal handler returns to another state: result "
+					 "0x%llx, recorded 0x%llx",
+					 (unsigned long long)value, (unsigned long long)call->ret);
+	if (value != call->ret)
+		return kp_engine_refuse(engine, "call %u (%s) gives %lld here, recorded was %lld",
+					call->seq, kp_syscall_name(call->nr), (long long)value,
+					(long long)call->ret);
+	if (sigreturn)
+		return 0;
+	return kp_engine_emulate(engine, step);
+}
+
+static int act(struct kp_engine *engine, const struct kp_step *step)
+{
+	const struct kp_syscall *row = kp_syscall_get(step->call->nr);
+
+	if (!row && kp_call_succeeded(step->call))
+		return kp_engine_refuse(engine, "call %u: number %u is not in the table",
+					step->call->seq, step->call->nr);
+	switch (row ? row->action : KP_ACT_EMULATE) {
+	case KP_ACT_EXECUTE:
+		return kp_engine_execute(engine, step);
+	case KP_ACT_SPECIAL:
+		return kp_engine_special(engine, step);
+	case KP_ACT_REFUSE:
+		if (kp_call_succeeded(step->call))
+			return kp_engine_refuse(engine, "call %u: %s cannot be replayed",
+						step->call->seq, row->name);
+		break;
+	case KP_ACT_NONE:
+	case KP_ACT_EMULATE:
+		break;
+	}
+	return kp_engine_emulate(engine, step);
+}
+
+static void trace(struct kp_engine *engine, const struct kp_ev_syscall *call)
+{
+	struct kp_buf line = {0};
+
+	if (!engine->options->trace)
+		return;
+	kp_buf_printf(&line, "%6u ", call->seq);
+	kp_syscall_print(call, &line);
+	if (!line.failed)
+		engine->options->trace(line.data, engine->options->arg);
+	kp_buf_done(&line);
+}
+
+static int check_call(struct kp_engine *engine, const struct kp_step *step)
+{
+	const struct kp_ev_syscall *call = step->call;
+	const struct kp_syscall *row = kp_syscall_get(call->nr);
+	int arg;
+
+	if (engine->tracee.regs.orig_rax != call->nr)
+		return kp_engine_diverge(engine, step,
+					 "the process makes another call: %s instead of %s",
+					 kp_syscall_name(engine->tracee.regs.orig_rax),
+					 row ? row->name : "an unknown one");
+	arg = differing_arg(engine, call);
+	if (arg >= 0)
+		return kp_engine_diverge(engine, step, "%s: argument %d (%s) differs", row->name,
+					 arg, row->arg_names[arg]);
+	return kp_engine_check_bytes(engine, step);
+}
+
+int kp_engine_serve(struct kp_engine *engine)
+{
+	const struct kp_step *step = &engine->session->steps.at[engine->at];
+	const struct kp_ev_syscall *call = step->call;
+	int rc;
+
+	rc = check_call(engine, step);
+	if (rc)
+		return rc;
+	engine->result->seq = call->seq;
+	engine->result->time_ns = call->hdr.time_ns;
+	engine->at++;
+	rc = act(engine, step);
+	if (rc)
+		return rc;
+	engine->result->calls++;
+	trace(engine, call);
+	kp_engine_emit(engine, step);
+	kp_fds_apply(&engine->fds, call);
+	if (call->ret <= -512 && call->ret >= -516 && call->nr != SYS_rt_sigreturn)
+		kp_engine_settle_restart(engine, step);
+	return 0;
+}

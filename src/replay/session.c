@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT
+ * One process of a log, made ready for replay; see session.h.
+ */
+#include "replay/session.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/crc32c.h"
+
+/* A single archived file may not be longer than this; a log that says so is damaged. */
+#define FILE_LEN_MAX (16ULL << 30)
+#define USER_END 0x7ffffffff000ULL
+
+void kp_session_init(struct kp_session *session, uint32_t pid)
+{
+	memset(session, 0, sizeof(*session));
+	session->pid = pid;
+	kp_fds_init(&session->fds);
+}
+
+void kp_session_done(struct kp_session *session)
+{
+	for (uint32_t i = 0; i < session->images.cnt; i++) {
+		KP_VEC_DONE(&session->images.at[i].maps);
+		KP_VEC_DONE(&session->images.at[i].memory);
+	}
+	for (uint32_t i = 0; i < session->files.cnt; i++)
+		if (session->files.at[i].fd >= 0)
+			close(session->files.at[i].fd);
+	KP_VEC_DONE(&session->steps);
+	KP_VEC_DONE(&session->payloads);
+	KP_VEC_DONE(&session->images);
+	KP_VEC_DONE(&session->files);
+	KP_VEC_DONE(&session->file_maps);
+	kp_map_done(&session->file_index);
+	kp_map_done(&session->image_index);
+	kp_arena_done(&session->arena);
+}
+
+void kp_session_refuse(struct kp_session *session, const char *format, ...)
+{
+	va_list args;
+
+	if (session->refusal[0])
+		return;
+	va_start(args, format);
+	vsnprintf(session->refusal, sizeof(session->refusal), format, args);
+	va_end(args);
+}
+
+const struct kp_archived *kp_session_file(const struct kp_session *session, uint32_t id)
+{
+	const uint64_t *index = kp_map_get(&session->file_index, id);
+
+	return index ? &session->files.at[*index] : NULL;
+}
+
+static const void *keep(struct kp_session *session, const struct kp_hdr *event)
+{
+	void *copy = kp_arena_alloc(&session->arena, event->size);
+
+	if (copy)
+		memcpy(copy, event, event->size);
+	return copy;
+}
+
+static int add_call(struct kp_session *session, const struct kp_ev_syscall *call)
+{
+	struct kp_step step = {.image = UINT32_MAX, .payload = session->pending};
+	uint32_t from = session->pending;
+
+	if (!call->seq)
+		return 0; /* not recorded for replay */
+	step.call = keep(session, &call->hdr);
+	if (!step.call)
+		return -ENOMEM;
+	step.payload_cnt = session->payloads.cnt - from;
+	for (uint32_t i = from; i < session->payloads.cnt; i++)
+		if (session->payloads.at[i]->seq != call->seq)
+			kp_session_refuse(session,
+					  "bytes of call %u stand before the record of call %u",
+					  session->payloads.at[i]->seq, call->seq);
+	session->pending = session->payloads.cnt;
+	return KP_VEC_PUSH(&session->steps, step);
+}
+
+static int add_deliver(struct kp_session *session, const struct kp_hdr *event)
+{
+	struct kp_step step = {.image = UINT32_MAX, .payload = session->pending};
+
+	step.deliver = keep(session, event);
+	return step.deliver ? KP_VEC_PUSH(&session->steps, step) : -ENOMEM;
+}
+
+static int add_payload(struct kp_session *session, const struct kp_hdr *event)
+{
+	const struct kp_ev_payload *payload = keep(session, event);
+
+	return payload ? KP_VEC_PUSH(&session->payloads, payload) : -ENOMEM;
+}
+
+static int add_image(struct kp_session *session, const struct kp_ev_exec_image *event)
+{
+	struct kp_image image = {.number = event->image,
+				 .time_ns = event->hdr.time_ns,
+				 .brk = event->brk,
+				 .auxv = event->auxv};
+
+	if (event->data_len != sizeof(image.regs)) {
+		kp_session_refuse(session, "image %u has no registers", event->image);
+		return 0;
+	}
+	memcpy(&image.regs, KP_TAIL(event), sizeof(image.regs));
+	if (kp_map_get(&session->image_index, event->image)) {
+		kp_session_refuse(session, "the log has two images of number %u", event->image);
+		return 0;
+	}
+	if (KP_VEC_PUSH(&session->images, image) < 0)
+		return -ENOMEM;
+	return kp_map_put(&session->image_index, event->image, session->images.cnt - 1);
+}
+
+static struct kp_image *find_image(struct kp_session *session, uint32_t number)
+{
+	const uint64_t *index = kp_map_get(&session->image_index, number);
+
+	return index ? &session->images.at[*index] : NULL;
+}
+
+static int add_map(struct kp_session *session, const struct kp_ev_exec_map *event)
+{
+	struct kp_image *image = find_image(session, event->image);
+	struct kp_image_map map = {event->start,   event->end,    event->offset, event->prot,
+				   event->file_id, event->shared, NULL};
+
+	if (!image)
+		return 0;
+	if ((event->start | event->end | event->offset) & 4095 || event->start >= event->end)
+		kp_session_refuse(session, "image %u has a mapping that cannot be", event->image);
+	map.path = kp_arena_strndup(&session->arena, (const char *)KP_TAIL(event), event->data_len);
+	return map.path ? KP_VEC_PUSH(&image->maps, map) : -ENOMEM;
+}
+
+static int add_memory(struct kp_session *session, const struct kp_ev_memory *event)
+{
+	struct kp_image *image = find_image(session, event->image);
+	struct kp_image_memory memory = {.addr = event->addr, .len = event->data_len};
+	const struct kp_ev_memory *copy;
+
+	if (!image)
+		return 0;
+	if (event->addr > USER_END || event->data_len > USER_END - event->addr)
+		kp_session_refuse(session, "image %u has memory outside of user space",
+				  event->image);
+	copy = keep(session, &event->hdr);
+	if (!copy)
+		return -ENOMEM;
+	memory.data = KP_TAIL(copy);
+	return KP_VEC_PUSH(&image->memory, memory);
+}
+
+static int add_file(struct kp_session *session, const struct kp_ev_file_info *event,
+		    struct kp_err *err)
+{
+	struct kp_archived file = {.id = event->file_id, .crc = event->crc32c, .len = event->len};
+	const char *base;
+
+	/* Each segment may repeat what the archive has. */
+	if (kp_session_file(session, event->file_id))
+		return 0;
+	if (event->len > FILE_LEN_MAX) {
+		kp_session_refuse(session, "archived file %u is said to have %llu bytes",
+				  event->file_id, (unsigned long long)event->len);
+		return 0;
+	}
+	file.path =
+		kp_arena_strndup(&session->arena, (const char *)KP_TAIL(event), event->data_len);
+	if (!file.path)
+		return -ENOMEM;
+	base = strrchr(file.path, '/');
+	base = base ? base + 1 : file.path;
+	file.fd = memfd_create(strlen(base) < 200 ? base : "file", MFD_CLOEXEC);
+	if (file.fd < 0 || ftruncate(file.fd, event->len) < 0) {
+		int code = -errno;
+
+		if (file.fd >= 0)
+			close(file.fd);
+		return kp_err_sys(err, code, "cannot hold archived file '%s' in memory", file.path);
+	}
+	if (KP_VEC_PUSH(&session->files, file) < 0) {
+		close(file.fd);
+		return -ENOMEM;
+	}
+	return kp_map_put(&session->file_index, file.id, session->files.cnt - 1);
+}
+
+static int add_file_data(struct kp_session *session, const struct kp_ev_file_data *event,
+			 struct kp_err *err)
+{
+	const uint64_t *index = kp_map_get(&session->file_index, event->file_id);
+	struct kp_archived *file = index ? &session->files.at[*index] : NULL;
+
+	if (!file)
+		return 0;
+	if (event->offset > file->len || event->data_len > file->len - event->offset) {
+		kp_session_refuse(session, "archived file %u has bytes behind its end", file->id);
+		return 0;
+	}
+	if (event->offset < file->got) /* a later segment repeats it */
+		return 0;
+	for (uint32_t done = 0; done < event->data_len;) {
+		ssize_t n = pwrite(file->fd, KP_TAIL(event) + done, event->data_len - done,
+				   event->offset + done);
+
+		if (n <= 0)
+			return kp_err_sys(err, n < 0 ? -errno : -EIO,
+					  "cannot hold archived file '%s' in memory", file->path);
+		done += n;
+	}
+	/* Pieces come in order; behind a missing one the count stays short of the length. */
+	if (event->offset == file->got)
+		file->got += event->data_len;
+	return 0;
+}
+
+static void add_fork(struct kp_session *session, const struct kp_ev_task_fork *event)
+{
+	if (event->child_pid == session->pid && session->images.cnt)
+		session->threads = true;
+}
+
+/* Whether the loss of events of this group could have changed the process's stream. */
+static bool group_matters(uint32_t group)
+{
+	return group == KP_GROUP_syscall || group == KP_GROUP_payload || group == KP_GROUP_signal ||
+	       group == KP_GROUP_meta;
+}
+
+/* Events of the process itself; those of other threads of it would be unreplayable anyhow. */
+static int add_own(struct kp_session *session, const struct kp_hdr *event)
+{
+	const struct kp_ev_file_map *file_map;
+
+	if (event->tid != session->pid && event->kind != KP_EV_task_exit)
+		return 0;
+	session->last_ns = event->time_ns;
+	switch (event->kind) {
+	case KP_EV_syscall:
+		return add_call(session, (const struct kp_ev_syscall *)event);
+	case KP_EV_payload:
+		return add_payload(session, event);
+	case KP_EV_signal_deliver:
+		return add_deliver(session, event);
+	case KP_EV_exec_image:
+		return add_image(session, (const struct kp_ev_exec_image *)event);
+	case KP_EV_file_map:
+		file_map = keep(session, event);
+		return file_map ? KP_VEC_PUSH(&session->file_maps, file_map) : -ENOMEM;
+	case KP_EV_task_exit:
+		if (!((const struct kp_ev_task_exit *)event)->group_dead)
+			return 0;
+		session->exit = keep(session, event);
+		return session->exit ? 0 : -ENOMEM;
+	case KP_EV_replay_lint:
+		if (!session->lint)
+			session->lint = keep(session, event);
+		return 0;
+	case KP_EV_command:
+		session->command = keep(session, event);
+		return 0;
+	}
+	return 0;
+}
+
+int kp_session_add(struct kp_session *session, const struct kp_hdr *event, struct kp_err *err)
+{
+	int rc = 0;
+
+	switch (event->kind) {
+	case KP_EV_file_info:
+		rc = add_file(session, (const struct kp_ev_file_info *)event, err);
+		break;
+	case KP_EV_file_data:
+		rc = add_file_data(session, (const struct kp_ev_file_data *)event, err);
+		break;
+	case KP_EV_exec_map:
+		rc = add_map(session, (const struct kp_ev_exec_map *)event);
+		break;
+	case KP_EV_memory:
+		rc = add_memory(session, (const struct kp_ev_memory *)event);
+		break;
+	case KP_EV_lost:
+		if (group_matters(((const struct kp_ev_lost *)event)->lost_group))
+			session->lost += ((const struct kp_ev_lost *)event)->count;
+		break;
+	case KP_EV_task_fork:
+		if (event->pid == session->pid)
+			add_fork(session, (const struct kp_ev_task_fork *)event);
+		break;
+	default:
+		if (event->pid == session->pid)
+			rc = add_own(session, event);
+	}
+	return rc == -ENOMEM ? kp_err_set(err, rc, "out of memory while reading the log") : rc;
+}
+
+static bool is_exec(const struct kp_step *step)
+{
+	return step->call && step->call->ret == 0 &&
+	       (step->call->nr == SYS_execve || step->call->nr == SYS_execveat);
+}
+
+/*
+ * Drops what came before the first image: the calls of the recorder's child or of a fork, which
+ * only tell where descriptors lead. The exec itself ends behind its image.
+ */
+static void drop_before_image(struct kp_session *session)
+{
+	uint64_t begin_ns = session->images.at[0].time_ns;
+	uint32_t first = 0;
+
+	while (first < session->steps.cnt) {
+		const struct kp_step *step = &session->steps.at[first];
+		bool exec = is_exec(step);
+
+		if (step->call)
+			kp_fds_apply(&session->fds, step->call);
+		if (step->call ? step->call->hdr.time_ns > begin_ns && !exec
+			       : step->deliver->hdr.time_ns > begin_ns)
+			break;
+		first++;
+		if (exec && step->call->hdr.time_ns > begin_ns)
+			break;
+	}
+	memmove(session->steps.at, session->steps.at + first,
+		(session->steps.cnt - first) * sizeof(*session->steps.at));
+	session->steps.cnt -= first;
+}
+
+static void check_seq(struct kp_session *session)
+{
+	uint32_t last = 0;
+
+	for (uint32_t i = 0; i < session->steps.cnt; i++) {
+		const struct kp_step *step = &session->steps.at[i];
+		uint32_t seq = step->call ? step->call->seq : step->deliver->seq;
+
+		if (step->call && last && seq != last + 1)
+			kp_session_refuse(
+				session,
+				"the log has a hole: after call %u of process %u comes call %u",
+				last, session->pid, seq);
+		if (step->deliver && last && seq != last)
+			kp_session_refuse(
+				session,
+				"a signal taken after call %u of process %u stands after call %u",
+				seq, session->pid, last);
+		if (step->call)
+			last = seq;
+	}
+}
+
+/* Each exec that succeeded takes the next image; each mmap of a descriptor its file_map. */
+static void pair_up(struct kp_session *session)
+{
+	uint32_t image = 1;
+
+	for (uint32_t i = 0; i < session->steps.cnt; i++) {
+		struct kp_step *step = &session->steps.at[i];
+		const struct kp_ev_syscall *call = step->call;
+
+		if (is_exec(step)) {
+			if (image >= session->images.cnt)
+				kp_session_refuse(
+					session,
+					"call %u replaced the program, but its image is not in "
+					"the log",
+					call->seq);
+			else
+				step->image = image++;
+		}
+		if (!call || call->nr != SYS_mmap || call->arg3 & MAP_ANONYMOUS)
+			continue;
+		for (uint32_t k = session->file_map_used; k < session->file_maps.cnt; k++) {
+			const struct kp_ev_file_map *map = session->file_maps.at[k];
+
+			if (map->hdr.time_ns > call->hdr.time_ns)
+				break;
+			if (map->len != call->arg1 || map->fd != (uint32_t)call->arg4 ||
+			    map->offset != call->arg5)
+				continue;
+			step->file = map;
+			session->file_map_used = k + 1;
+			break;
+		}
+	}
+}
+
+static int check_file(struct kp_session *session, const struct kp_archived *file)
+{
+	const unsigned char *data = NULL;
+	uint32_t crc;
+
+	if (file->got != file->len) {
+		kp_session_refuse(session, "the archived content of '%s' is incomplete",
+				  file->path);
+		return 0;
+	}
+	if (!file->len)
+		return 0;
+	data = mmap(NULL, file->len, PROT_READ, MAP_SHARED, file->fd, 0);
+	if (data == MAP_FAILED)
+		return -errno;
+	crc = kp_crc32c(0, data, file->len);
+	munmap((void *)data, file->len);
+	if (crc != file->crc)
+		kp_session_refuse(session, "the archived content of '%s' is damaged", file->path);
+	return 0;
+}
+
+int kp_session_finish(struct kp_session *session, struct kp_err *err)
+{
+	int rc;
+
+	if (session->lost)
+		kp_session_refuse(session, "the recorder lost %llu events that replay needs",
+				  (unsigned long long)session->lost);
+	if (!session->images.cnt) {
+		kp_session_refuse(
+			session,
+			"process %u was not recorded from its exec (a fork that never ran a "
+			"program of its own, or recorded from the middle of its life)",
+			session->pid);
+		return 0;
+	}
+	if (session->threads)
+		kp_session_refuse(session, "process %u is multi-threaded", session->pid);
+	drop_before_image(session);
+	check_seq(session);
+	pair_up(session);
+	for (uint32_t i = 0; i < session->files.cnt; i++) {
+		rc = check_file(session, &session->files.at[i]);
+		if (rc < 0)
+			return kp_err_sys(err, rc, "cannot read archived file '%s' back",
+					  session->files.at[i].path);
+	}
+	return 0;
+}

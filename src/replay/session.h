@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the log holds about one process, made ready for replay: its calls with their bytes, its
+ * signals, the images that it began from, and the files that it mapped. Built event by event, so
+ * that tests can do without a log; everything that an event says is checked before it is kept.
+ *
+ * The order of a task's calls is that of their seq; a hole makes the session incomplete.
+ */
+#ifndef KP_REPLAY_SESSION_H
+#define KP_REPLAY_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/user.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "kprobe/event.h"
+#include "replay/fds.h"
+
+/* One step of the process: a call that it completed, or a signal that it took. */
+struct kp_step {
+	const struct kp_ev_syscall *call; /* NULL for a signal */
+	const struct kp_ev_signal_deliver *deliver;
+	const struct kp_ev_file_map *file; /* of an mmap with a descriptor, if there was one */
+	uint32_t payload;                  /* first in session->payloads … */
+	uint32_t payload_cnt;
+	uint32_t image; /* of a successful exec: index in session->images; else UINT32_MAX */
+};
+
+struct kp_image_map {
+	uint64_t start, end, offset;
+	uint32_t prot;
+	uint32_t file_id;
+	bool shared;
+	const char *path;
+};
+
+struct kp_image_memory {
+	uint64_t addr;
+	uint32_t len;
+	const unsigned char *data;
+};
+
+/* The process at the end of an exec. */
+struct kp_image {
+	uint32_t number;
+	uint64_t time_ns;
+	uint64_t brk;
+	uint64_t auxv; /* address */
+	struct user_regs_struct regs;
+	KP_VEC(struct kp_image_map) maps;
+	KP_VEC(struct kp_image_memory) memory;
+};
+
+struct kp_archived {
+	uint32_t id;
+	uint32_t crc;
+	uint64_t len;
+	uint64_t got; /* bytes that file_data brought */
+	int fd;       /* memfd with the content */
+	const char *path;
+};
+
+struct kp_session {
+	uint32_t pid;
+	KP_VEC(struct kp_step) steps;
+	KP_VEC(const struct kp_ev_payload *) payloads;
+	KP_VEC(struct kp_image) images;
+	KP_VEC(struct kp_archived) files;
+	KP_VEC(const struct kp_ev_file_map *) file_maps;
+	const struct kp_ev_task_exit *exit;   /* NULL: it outlived the recording */
+	const struct kp_ev_replay_lint *lint; /* the first one, or NULL */
+	const struct kp_ev_command *command;
+	struct kp_fds fds; /* where 1 and 2 lead when the first image begins */
+	uint32_t file_map_used;
+	struct kp_map file_index;    /* id → index in files */
+	struct kp_map image_index;   /* number → index in images */
+	uint64_t last_ns;            /* time of the last event of the process */
+	uint64_t realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC, for --until */
+	uint32_t pending;            /* payloads before this index have their call */
+	bool threads;                /* it had more than one thread */
+	uint64_t lost;               /* events of the groups that replay needs */
+	struct kp_arena arena;
+	char refusal[512]; /* why it cannot be replayed; "": it can be tried */
+};
+
+void kp_session_init(struct kp_session *session, uint32_t pid);
+void kp_session_done(struct kp_session *session);
+
+/* Takes an event of the log, any kind; copies what it keeps. 0 or a negative errno with err. */
+int kp_session_add(struct kp_session *session, const struct kp_hdr *event, struct kp_err *err);
+
+/*
+ * After the last event: puts the parts together, begins at the first image, and looks for what is
+ * missing. 0, also when the process cannot be replayed: session->refusal says so.
+ */
+int kp_session_finish(struct kp_session *session, struct kp_err *err);
+
+/*
+ * Reads a log. pid 0: the command that was recorded. Errors: as kp_log_open; -ENOENT when the log
+ * has no such process, -EBADMSG when the log is damaged beyond opening.
+ */
+int kp_session_load(const char *path, uint32_t pid, struct kp_session *session, struct kp_err *err);
+
+/* The archived file of this id, or NULL. */
+const struct kp_archived *kp_session_file(const struct kp_session *session, uint32_t id);
+
+/* Sets session->refusal unless an earlier reason stands there. */
+void kp_session_refuse(struct kp_session *session, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Signals come where they came. The log has the registers at each delivery:
+ *
+ * - a fault happens by itself and is only compared;
+ * - a signal taken on the way out of a call finds the process at exactly that stop;
+ * - one that interrupted the program elsewhere is reached with a hardware breakpoint at its
+ *   instruction, until all registers are as recorded.
+ *
+ * The tracee's kernel then builds the real frame. Signals that are ignored leave no trace but the
+ * restart of the call that they interrupted.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "replay/engine.h"
+
+#define EFLAGS_TF 0x100ULL
+#define EFLAGS_RF 0x10000ULL
+/* A hit costs about 10 µs. */
+#define HIT_MAX 5000000u
+#define STEP_MAX 2000000u
+/* uc_sigmask in the kernel's struct ucontext: flags, link, stack (24), sigcontext (256). */
+#define UC_SIGMASK (8 + 8 + 24 + 256)
+#define NR_RESTART_SYSCALL 219
+
+static const struct kp_pt_regs *recorded_regs(const struct kp_ev_signal_deliver *deliver)
+{
+	return deliver->data_len >= sizeof(struct kp_pt_regs)
+		       ? (const struct kp_pt_regs *)KP_TAIL(deliver)
+		       : NULL;
+}
+
+/* Whether all registers that a program can see are as recorded, but for `except` ones of REP. */
+static bool same_regs(const struct user_regs_struct *now, const struct kp_pt_regs *then, bool rep)
+{
+	const uint64_t hidden = EFLAGS_TF | EFLAGS_RF;
+
+	return now->rip == then->ip && now->rsp == then->sp && now->rbp == then->bp &&
+	       now->rbx == then->bx && now->r12 == then->r12 && now->r13 == then->r13 &&
+	       now->r14 == then->r14 && now->r15 == then->r15 && now->rax == then->ax &&
+	       now->rdx == then->dx && now->r8 == then->r8 && now->r9 == then->r9 &&
+	       now->r10 == then->r10 && now->r11 == then->r11 &&
+	       (rep || (now->rcx == then->cx && now->rsi == then->si && now->rdi == then->di)) &&
+	       (rep || !((now->eflags ^ then->flags) & ~hidden));
+}
+
+/* Signals that end nothing and run nothing (signal(7)): ignored, or stop and continue. */
+static bool leaves_no_trace(const struct kp_ev_signal_deliver *deliver)
+{
+	if (deliver->handler == 1)
+		return true;
+	if (deliver->handler > 1)
+		return false;
+	switch (deliver->sig) {
+	case SIGCHLD:
+	case SIGCONT:
+	case SIGURG:
+	case SIGWINCH:
+	case SIGSTOP:
+	case SIGTSTP:
+	case SIGTTIN:
+	case SIGTTOU:
+		return true;
+	}
+	return false;
+}
+
+/* The program's own fault, which happens again by itself. */
+static bool is_fault(const struct kp_ev_signal_deliver *deliver)
+{
+	switch (deliver->sig) {
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGFPE:
+	case SIGILL:
+	case SIGTRAP:
+		return deliver->code > 0;
+	}
+	return false;
+}
+
+static int send_signal(struct kp_engine *engine, int sig)
+{
+	pid_t pid = engine->tracee.pid;
+
+	if (syscall(SYS_tgkill, pid, pid, sig) < 0)
+		return kp_err_sys(engine->err, -errno, "cannot send signal %d to the process", sig);
+	return 0;
+}
+
+/* Takes sig out of the mask of blocked signals; the mask before. */
+static uint64_t unblock(struct kp_engine *engine, int sig)
+{
+	uint64_t mask = 0, open;
+
+	if (ptrace(PTRACE_GETSIGMASK, engine->tracee.pid, sizeof mask, &mask) < 0)
+		return 0;
+	open = mask & ~(1ULL << (sig - 1));
+	/* A mask that cannot be set shows as a signal that does not come. */
+	if (open != mask && ptrace(PTRACE_SETSIGMASK, engine->tracee.pid, sizeof open, &open) < 0)
+		errno = 0;
+	return mask;
+}
+
+/* The process stands at the signal's stop: gives it the recorded siginfo and lets it take it. */
+static int take(struct kp_engine *engine, const struct kp_step *step, uint64_t mask)
+{
+	const struct kp_ev_signal_deliver *deliver = step->deliver;
+	const unsigned char *data = KP_TAIL(deliver) + sizeof(struct kp_pt_regs);
+	size_t len = deliver->data_len - sizeof(struct kp_pt_regs);
+	siginfo_t info;
+	struct kp_stop stop;
+	int rc;
+
+	memset(&info, 0, sizeof info);
+	memcpy(&info, data, len < sizeof info ? len : sizeof info);
+	info.si_signo = deliver->sig;
+	if (ptrace(PTRACE_SETSIGINFO, engine->tracee.pid, 0, &info) < 0)
+		return kp_err_sys(engine->err, -errno, "cannot set the signal's info");
+	engine->result->signals++;
+	rc = kp_engine_run(engine, deliver->handler > 1 ? PTRACE_SINGLESTEP : PTRACE_SYSEMU,
+			   deliver->sig, &stop);
+	if (rc)
+		return rc;
+	if (deliver->handler <= 1) {
+		if (stop.kind != KP_STOP_KILLED || stop.sig != deliver->sig)
+			return kp_engine_diverge(engine, step, "signal %s did not end the process",
+						 kp_signal_name(deliver->sig));
+		engine->result->exit_status = stop.sig;
+		return KP_END;
+	}
+	if (stop.kind != KP_STOP_TRAP || engine->tracee.regs.rip != deliver->handler)
+		return kp_engine_diverge(
+			engine, step, "signal %s did not run its handler at 0x%llx",
+			kp_signal_name(deliver->sig), (unsigned long long)deliver->handler);
+	if (mask)
+		kp_tracee_write(&engine->tracee, engine->tracee.regs.rdx + UC_SIGMASK, &mask,
+				sizeof mask);
+	return 0;
+}
+
+/* Makes the signal pending where the process stands and lets it take it. */
+static int raise_here(struct kp_engine *engine, const struct kp_step *step)
+{
+	const struct kp_ev_signal_deliver *deliver = step->deliver;
+	const struct kp_pt_regs *regs = recorded_regs(deliver);
+	struct kp_stop stop;
+	uint64_t mask;
+	int rc;
+
+	if (engine->tracee.regs.orig_rax != regs->orig_ax) {
+		engine->tracee.regs.orig_rax = regs->orig_ax;
+		engine->tracee.dirty = true;
+	}
+	mask = unblock(engine, deliver->sig);
+	rc = send_signal(engine, deliver->sig);
+	if (rc < 0)
+		return rc;
+	rc = kp_engine_run(engine, PTRACE_SYSEMU, 0, &stop);
+	if (rc)
+		return rc;
+	if (stop.kind == KP_STOP_KILLED && stop.sig == deliver->sig) { /* SIGKILL asks nobody */
+		engine->result->signals++;
+		engine->result->exit_status = stop.sig;
+		return KP_END;
+	}
+	if (stop.kind != KP_STOP_SIGNAL || stop.sig != deliver->sig)
+		return kp_engine_unexpected(engine, &stop);
+	return take(engine, step, mask & 1ULL << (deliver->sig - 1) ? mask : 0);
+}
+
+static int at_fault(struct kp_engine *engine, const struct kp_step *step)
+{
+	const struct kp_ev_signal_deliver *deliver = step->deliver;
+	const struct kp_pt_regs *regs = recorded_regs(deliver);
+	struct kp_stop stop;
+	int rc = kp_engine_run(engine, PTRACE_SYSEMU, 0, &stop);
+
+	if (rc)
+		return rc;
+	if (stop.kind == KP_STOP_SYSCALL)
+		return kp_engine_diverge(engine, step,
+					 "the process makes a call instead of the fault");
+	if ((stop.kind != KP_STOP_SIGNAL && stop.kind != KP_STOP_TRAP) || stop.sig != deliver->sig)
+		return kp_engine_unexpected(engine, &stop);
+	if (engine->tracee.regs.rip != regs->ip)
+		return kp_engine_diverge(
+			engine, step,
+			"the process faults at another instruction: 0x%llx instead of "
+			"0x%llx",
+			(unsigned long long)engine->tracee.regs.rip, (unsigned long long)regs->ip);
+	return take(engine, step, 0);
+}
+
+static int set_breakpoint(struct kp_engine *engine, uint64_t addr)
+{
+	const size_t dr0 = offsetof(struct user, u_debugreg[0]);
+	const size_t dr7 = offsetof(struct user, u_debugreg[7]);
+	pid_t pid = engine->tracee.pid;
+
+	/* Enable bit of breakpoint 0 with length and type 0: execution. */
+	if (ptrace(PTRACE_POKEUSER, pid, dr7, 0) < 0 ||
+	    (addr && (ptrace(PTRACE_POKEUSER, pid, dr0, addr) < 0 ||
+		      ptrace(PTRACE_POKEUSER, pid, dr7, 1) < 0)))
+		return kp_err_sys(engine->err, -errno, "cannot set a hardware breakpoint");
+	return 0;
+}
+
+/* A string instruction interrupted between two repetitions: single steps until it matches. */
+static int step_rep(struct kp_engine *engine, const struct kp_pt_regs *regs)
+{
+	struct kp_stop stop;
+	unsigned char byte = 0;
+	int rc = 0;
+
+	if (!same_regs(&engine->tracee.regs, regs, true) ||
+	    kp_tracee_read(&engine->tracee, regs->ip, &byte, 1) != 1 ||
+	    (byte != 0xf2 && byte != 0xf3))
+		return 0;
+	for (uint32_t i = 0; i < STEP_MAX && engine->tracee.regs.rip == regs->ip; i++) {
+		if (same_regs(&engine->tracee.regs, regs, false))
+			return 0;
+		rc = kp_engine_run(engine, PTRACE_SINGLESTEP, 0, &stop);
+		if (rc || stop.kind != KP_STOP_TRAP)
+			return rc;
+	}
+	return 0;
+}
+
+/* Runs to the recorded instruction until all registers are as recorded. */
+static int run_to_regs(struct kp_engine *engine, const struct kp_step *step)
+{
+	const struct kp_pt_regs *regs = recorded_regs(step->deliver);
+	struct kp_stop stop;
+	int rc = set_breakpoint(engine, regs->ip);
+
+	for (uint32_t hits = 0; rc == 0; hits++) {
+		if (hits == HIT_MAX) {
+			rc = kp_engine_refuse(
+				engine,
+				"signal %s interrupted a loop at 0x%llx: its iteration "
+				"was not found among %u",
+				kp_signal_name(step->deliver->sig), (unsigned long long)regs->ip,
+				hits);
+			break;
+		}
+		rc = kp_engine_run(engine, PTRACE_SYSEMU, 0, &stop);
+		if (rc)
+			break;
+		if (stop.kind == KP_STOP_SYSCALL) {
+			rc = kp_engine_diverge(engine, step,
+					       "signal %s was to interrupt the process at 0x%llx, "
+					       "which it does not reach in that state",
+					       kp_signal_name(step->deliver->sig),
+					       (unsigned long long)regs->ip);
+			break;
+		}
+		if (stop.kind != KP_STOP_TRAP) {
+			rc = kp_engine_unexpected(engine, &stop);
+			break;
+		}
+		rc = step_rep(engine, regs);
+		if (rc || same_regs(&engine->tracee.regs, regs, false))
+			break;
+	}
+	if (engine->tracee.alive && set_breakpoint(engine, 0) < 0 && rc == 0)
+		rc = -EIO;
+	return rc;
+}
+
+int kp_engine_signal(struct kp_engine *engine, const struct kp_step *step)
+{
+	const struct kp_ev_signal_deliver *deliver = step->deliver;
+	const struct kp_pt_regs *regs = recorded_regs(deliver);
+	int rc;
+
+	engine->at++;
+	if (!regs || deliver->sig < 1 || deliver->sig > 64)
+		return kp_engine_refuse(engine, "the registers of signal %d are not in the log",
+					deliver->sig);
+	if (leaves_no_trace(deliver))
+		return 0;
+	if (is_fault(deliver))
+		return at_fault(engine, step);
+	if (!same_regs(&engine->tracee.regs, regs, false) && deliver->sig != SIGKILL) {
+		rc = run_to_regs(engine, step);
+		if (rc)
+			return rc;
+	}
+	return raise_here(engine, step);
+}
+
+void kp_engine_settle_restart(struct kp_engine *engine, const struct kp_step *step)
+{
+	int64_t ret = step->call->ret;
+
+	for (uint32_t i = engine->at; i < engine->session->steps.cnt; i++) {
+		const struct kp_ev_signal_deliver *deliver = engine->session->steps.at[i].deliver;
+		const struct kp_pt_regs *regs = deliver ? recorded_regs(deliver) : NULL;
+
+		if (!regs)
+			break;
+		if (leaves_no_trace(deliver))
+			continue;
+		if ((int64_t)regs->ax == ret && regs->ip == engine->tracee.regs.rip)
+			return;
+		break;
+	}
+	kp_tracee_restart(&engine->tracee, ret == -516 ? NR_RESTART_SYSCALL : step->call->nr);
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ * The engine on programs of a few instructions: what is exact, what diverges and how it is said,
+ * what is refused.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+
+#include "synth.h"
+
+/* write(1, DATA, 3); read(0, DATA, 4); exit_group(first byte read) */
+static const unsigned char program[] = {
+	0xb8, 1,    0,    0,    0,                /* mov eax, 1 */
+	0xbf, 1,    0,    0,    0,                /* mov edi, 1 */
+	0xbe, 0,    0x10, 0x40, 0,                /* mov esi, DATA */
+	0xba, 3,    0,    0,    0,                /* mov edx, 3 */
+	0x0f, 0x05,                               /* syscall */
+	0x31, 0xc0,                               /* xor eax, eax */
+	0x31, 0xff,                               /* xor edi, edi */
+	0xba, 4,    0,    0,    0,                /* mov edx, 4 */
+	0x0f, 0x05,                               /* syscall */
+	0x0f, 0xb6, 0x3c, 0x25, 0, 0x10, 0x40, 0, /* movzx edi, byte [DATA] */
+	0xb8, 231,  0,    0,    0,                /* mov eax, exit_group */
+	0x0f, 0x05,                               /* syscall */
+	0x0f, 0x0b,                               /* ud2 */
+};
+
+static void begin(struct synth *s)
+{
+	synth_begin(s, program, sizeof program, "hi\n", 3);
+}
+
+static void put_write(struct synth *s, const char *text)
+{
+	synth_payload(s, SYS_write, 1, KP_DIR_IN, SYNTH_DATA, text, 3);
+	synth_call(s, SYS_write, 3, 1, SYNTH_DATA, 3);
+}
+
+static void put_read(struct synth *s)
+{
+	synth_payload(s, SYS_read, 1, KP_DIR_OUT, SYNTH_DATA, "\7abc", 4);
+	synth_call(s, SYS_read, 4, 0, SYNTH_DATA, 4);
+}
+
+static void collect(int stream, const void *data, size_t len, void *arg)
+{
+	struct kp_buf *out = arg;
+
+	kp_buf_printf(out, "%d:", stream);
+	kp_buf_append(out, data, len);
+}
+
+Test(engine, replays_a_program)
+{
+	struct kp_buf out = {0};
+	struct kp_replay_options options = {.output = collect, .arg = &out};
+	struct kp_replay_result result;
+	struct synth s;
+
+	begin(&s);
+	put_write(&s, "hi\n");
+	put_read(&s);
+	synth_exit(&s, 7 << 8);
+	result = synth_run(&s, &options);
+	cr_assert_eq(result.verdict, KP_VERDICT_EXACT, "%s %s %s", result.reason, s.err.text,
+		     result.evidence.data);
+	cr_expect_eq(result.calls, 2);
+	cr_expect_eq(result.bytes_in, 3);
+	cr_expect_eq(result.bytes_out, 4);
+	cr_expect_eq(result.exit_status, 7 << 8);
+	cr_expect_str_eq(out.data, "1:hi\n");
+	kp_buf_done(&out);
+	synth_done(&s, &result);
+}
+
+Test(engine, names_the_first_differing_byte)
+{
+	struct kp_replay_result result;
+	struct synth s;
+
+	begin(&s);
+	put_write(&s, "hx\n");
+	put_read(&s);
+	synth_exit(&s, 7 << 8);
+	result = synth_run(&s, NULL);
+	cr_assert_eq(result.verdict, KP_VERDICT_DIVERGED);
+	cr_expect_eq(result.seq, 1);
+	cr_expect_eq(result.differs_at, 1);
+	cr_expect(strstr(result.expected, "write(fd 1"), "%s", result.expected);
+	cr_expect(strstr(result.evidence.data, "68 78 0a"), "%s", result.evidence.data);
+	synth_done(&s, &result);
+}
+
+Test(engine, names_another_call_argument_and_status)
+{
+	struct kp_replay_result result;
+	struct synth s;
+
+	begin(&s);
+	synth_call(&s, SYS_getpid, 3, 0, 0, 0);
+	result = synth_run(&s, NULL);
+	cr_expect_eq(result.verdict, KP_VERDICT_DIVERGED);
+	cr_expect(strstr(result.got, "write(fd 1, buf 0x401000, count 3)"), "%s", result.got);
+	synth_done(&s, &result);
+
+	begin(&s);
+	synth_payload(&s, SYS_write, 1, KP_DIR_IN, SYNTH_DATA, "hi\n", 3);
+	synth_call(&s, SYS_write, 3, 2, SYNTH_DATA, 3);
+	result = synth_run(&s, NULL);
+	cr_expect_eq(result.verdict, KP_VERDICT_DIVERGED);
+	cr_expect_str_eq(result.reason, "write: argument 0 (fd) differs");
+	synth_done(&s, &result);
+
+	begin(&s);
+	put_write(&s, "hi\n");
+	put_read(&s);
+	synth_exit(&s, 8 << 8);
+	result = synth_run(&s, NULL);
+	cr_expect_eq(result.verdict, KP_VERDICT_DIVERGED);
+	synth_done(&s, &result);
+}
+
+static void expect_refused(struct synth *s, const char *why)
+{
+	struct kp_replay_result result = synth_run(s, NULL);
+
+	cr_expect_eq(result.verdict, KP_VERDICT_REFUSED, "%s: %s", why, result.reason);
+	cr_expect(strstr(result.reason, why), "%s", result.reason);
+	synth_done(s, &result);
+}
+
+Test(engine, refuses_what_is_incomplete)
+{
+	struct kp_ev_task_fork fork = {.child_pid = SYNTH_PID, .child_tid = SYNTH_PID + 1};
+	struct kp_ev_lost lost = {.count = 1, .lost_group = KP_GROUP_payload};
+	struct synth s;
+
+	begin(&s);
+	put_write(&s, "hi\n");
+	s.seq++;
+	put_read(&s);
+	expect_refused(&s, "hole");
+
+	begin(&s);
+	put_write(&s, "hi\n");
+	synth_call(&s, SYS_read, 4, 0, SYNTH_DATA, 4);
+	expect_refused(&s, "behind argument 1 is not in the log");
+
+	begin(&s);
+	SYNTH_PUT(&s, task_fork, &fork, NULL, 0);
+	expect_refused(&s, "multi-threaded");
+
+	begin(&s);
+	SYNTH_PUT(&s, lost, &lost, NULL, 0);
+	expect_refused(&s, "lost");
+
+	memset(&s, 0, sizeof s);
+	kp_session_init(&s.session, SYNTH_PID);
+	put_write(&s, "hi\n");
+	expect_refused(&s, "not recorded from its exec");
+}
+
+Test(engine, refuses_calls_that_cannot_be_served)
+{
+	struct synth s;
+	/* mov eax, userfaultfd; xor edi, edi; syscall */
+	static const unsigned char code[] = {0xb8, 0x43, 1, 0, 0, 0x31, 0xff, 0x0f, 0x05};
+
+	synth_begin(&s, code, sizeof code, NULL, 0);
+	synth_call(&s, SYS_userfaultfd, 3, 0, 0, 0);
+	expect_refused(&s, "userfaultfd cannot be replayed");
+}
+
+Test(engine, a_recording_that_ends_first_is_exact_so_far)
+{
+	struct kp_replay_result result;
+	struct synth s;
+
+	begin(&s);
+	put_write(&s, "hi\n");
+	result = synth_run(&s, NULL);
+	cr_expect_eq(result.verdict, KP_VERDICT_EXACT, "%s", result.reason);
+	cr_expect(result.truncated);
+	synth_done(&s, &result);
+}
+
+Test(engine, hostile_addresses_end_in_a_verdict)
+{
+	struct kp_replay_result result;
+	struct synth s;
+
+	begin(&s);
+	put_write(&s, "hi\n");
+	synth_payload(&s, SYS_read, 1, KP_DIR_OUT, 0xffff800000000000, "\7abc", 4);
+	synth_call(&s, SYS_read, 4, 0, SYNTH_DATA, 4);
+	result = synth_run(&s, NULL);
+	cr_expect_eq(result.verdict, KP_VERDICT_DIVERGED);
+	synth_done(&s, &result);
+
+	synth_begin(&s, program, sizeof program, "hi\n", 3);
+	synth_memory(&s, 0x7fffffff0000, "x", 1);
+	expect_refused(&s, "no mapping there");
+}
+
+Test(engine, stops_where_it_is_told)
+{
+	struct kp_replay_options options = {.until_seq = 2};
+	struct kp_replay_result result;
+	struct synth s;
+
+	begin(&s);
+	put_write(&s, "hi\n");
+	put_read(&s);
+	synth_exit(&s, 7 << 8);
+	result = synth_run(&s, &options);
+	cr_expect_eq(result.verdict, KP_VERDICT_EXACT);
+	cr_expect(result.stopped);
+	cr_expect_eq(result.calls, 1);
+	cr_expect(strstr(result.evidence.data, "next: read("), "%s", result.evidence.data);
+	synth_done(&s, &result);
+}
