@@ -242,6 +242,7 @@ static int read_headers(struct kp_index *index)
 		next = i + 1 < index->segment_cnt ? s + 1 : NULL;
 		s->is_run_end = !next || !next->schema || strcmp(s->run, next->run);
 		index->info.segment_cnt += s->schema != NULL;
+		index->info.len += s->schema ? s->file_len : 0;
 	}
 	return index->info.segment_cnt ? 0 : -EBADMSG;
 }

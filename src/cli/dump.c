@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT
+ * kprobe dump: the events of a log, or an account of it. What could not be read goes to stderr.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "cli/commands.h"
+#include "event/event.h"
+#include "log/reader.h"
+
+#define DEFAULT_LOG "/var/lib/kprobe"
+#define FLUSH_LEN (64u * 1024u)
+#define ID_MAX 64
+
+enum { OPT_INPUT, OPT_FORMAT, OPT_KIND, OPT_PID, OPT_TID, OPT_FROM, OPT_TO, OPT_COUNT, OPT_STATS };
+
+static const struct kp_option options[] = {
+	[OPT_INPUT] = {'i', "input", "LOG", "the log, as the operand (default " DEFAULT_LOG ")",
+		       NULL, false, "KPROBE_INPUT"},
+	[OPT_FORMAT] = {'f', "format", "FORMAT", "a line of text or of JSON per event",
+			"text|jsonl", false, "KPROBE_FORMAT"},
+	[OPT_KIND] = {'k', "kind", "LIST", "only events of these kinds or groups, comma-separated",
+		      NULL, true, NULL},
+	[OPT_PID] = {'p', "pid", "PID", "only events of this process", NULL, true, NULL},
+	[OPT_TID] = {'t', "tid", "TID", "only events of this task", NULL, true, NULL},
+	[OPT_FROM] = {0, "from", "TIME",
+		      "only events from this time on: RFC 3339, seconds since the epoch, or "
+		      "+SECONDS from the log's start",
+		      NULL, false, NULL},
+	[OPT_TO] = {0, "to", "TIME", "only events up to this time", NULL, false, NULL},
+	[OPT_COUNT] = {'n', "count", "N", "stop after this many events", NULL, false, NULL},
+	[OPT_STATS] = {0, "stats", NULL,
+		       "instead of events, count them, and say what was lost or damaged", NULL,
+		       false, NULL},
+	{0},
+};
+
+struct id_set {
+	uint32_t ids[ID_MAX];
+	size_t cnt;
+};
+
+struct request {
+	const char *input;
+	bool is_json;
+	bool is_stats;
+	uint64_t kinds;
+	struct id_set pids;
+	struct id_set tids;
+	const char *from;
+	const char *to;
+	uint64_t count; /* 0: all */
+};
+
+/* What came of it. */
+struct result {
+	uint64_t event_cnt;
+	uint64_t kind_cnt[KP_EV_END];
+	bool is_pipe_closed;
+};
+
+static int add_id(struct id_set *set, const char *text, struct kp_err *err)
+{
+	if (set->cnt == ID_MAX)
+		return kp_err_set(err, -EINVAL, "more than %d are given", ID_MAX);
+	return kp_parse_u32(text, &set->ids[set->cnt++], err);
+}
+
+static bool has_id(const struct id_set *set, uint32_t id)
+{
+	for (size_t i = 0; i < set->cnt; i++)
+		if (set->ids[i] == id)
+			return true;
+	return !set->cnt;
+}
+
+/* Adds the kind, or all kinds of the group, to the bits. */
+static int add_kind(const char *name, uint64_t *kinds, struct kp_err *err)
+{
+	const struct kp_event_desc *desc = kp_event_find(name);
+	int group = kp_group_find(name);
+
+	if (!desc && group < 0)
+		return kp_err_set(err, -EINVAL,
+				  "'%s' is neither a kind nor a group of events; kprobe-events(7) "
+				  "lists them",
+				  name);
+	if (desc)
+		*kinds |= 1ull << desc->kind;
+	for (unsigned kind = 0; group >= 0 && kind < KP_EV_END; kind++) {
+		desc = kp_event_get(kind);
+		if (desc && desc->group == group)
+			*kinds |= 1ull << kind;
+	}
+	return 0;
+}
+
+static int add_kinds(const char *list, uint64_t *kinds, struct kp_err *err)
+{
+	char *copy = strdup(list), *rest = NULL, *name;
+	int r = copy ? 0 : kp_err_set(err, -ENOMEM, "out of memory");
+
+	for (name = copy; r >= 0 && (name = strtok_r(name, ",", &rest)); name = NULL)
+		r = add_kind(name, kinds, err);
+	free(copy);
+	return r;
+}
+
+static int parse_count(const char *text, uint64_t *ret_count, struct kp_err *err)
+{
+	char *end;
+
+	errno = 0;
+	*ret_count = strtoull(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || !*ret_count)
+		return kp_err_set(err, -EINVAL, "'%s' is not a number above 0", text);
+	return 0;
+}
+
+/* +SECONDS or a moment; only its form is checked when start_ns is NULL. */
+static int parse_moment(const char *text, const struct kp_log_info *info, uint64_t *ret_ns,
+			struct kp_err *err)
+{
+	uint64_t ns;
+	int r = kp_parse_time(*text == '+' ? text + 1 : text, &ns, err);
+
+	if (r < 0 || !info)
+		return r;
+	if (*text == '+')
+		*ret_ns = info->start_time_ns + ns;
+	else if (ns + info->start_time_ns < info->start_realtime_ns)
+		*ret_ns = 0;
+	else
+		*ret_ns = ns - info->start_realtime_ns + info->start_time_ns;
+	return 0;
+}
+
+static int set_option(int index, const char *value, void *arg, struct kp_err *err)
+{
+	struct request *request = arg;
+
+	switch (index) {
+	case OPT_INPUT:
+		request->input = value;
+		return 0;
+	case OPT_FORMAT:
+		request->is_json = *value == 'j';
+		return 0;
+	case OPT_KIND:
+		return add_kinds(value, &request->kinds, err);
+	case OPT_PID:
+		return add_id(&request->pids, value, err);
+	case OPT_TID:
+		return add_id(&request->tids, value, err);
+	case OPT_FROM:
+		request->from = value;
+		return parse_moment(value, NULL, NULL, err);
+	case OPT_TO:
+		request->to = value;
+		return parse_moment(value, NULL, NULL, err);
+	case OPT_COUNT:
+		return parse_count(value, &request->count, err);
+	case OPT_STATS:
+		request->is_stats = true;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* Writes out what has gathered. A reader who has seen enough (EPIPE) is no error. */
+static int flush(struct kp_buf *out, struct result *result, struct kp_err *err)
+{
+	size_t len = out->len;
+
+	if (out->failed)
+		return kp_err_set(err, -ENOMEM, "out of memory");
+	kp_buf_reset(out);
+	if (!len || (fwrite(out->data, 1, len, stdout) == len && fflush(stdout) == 0))
+		return 0;
+	result->is_pipe_closed = errno == EPIPE;
+	return result->is_pipe_closed ? 0 : kp_err_sys(err, -errno, "cannot write to stdout");
+}
+
+static int print_events(struct kp_log_reader *reader, const struct request *request,
+			struct result *result, struct kp_err *err)
+{
+	uint64_t base_ns = kp_log_get_info(reader)->start_time_ns;
+	const struct kp_hdr *event;
+	struct kp_buf out = {0};
+	int r = 0;
+
+	while (!result->is_pipe_closed && (!request->count || result->event_cnt < request->count) &&
+	       (r = kp_log_next(reader, &event, err)) > 0) {
+		if (!has_id(&request->pids, event->pid) || !has_id(&request->tids, event->tid))
+			continue;
+		result->event_cnt++;
+		result->kind_cnt[event->kind]++;
+		if (request->is_stats)
+			continue;
+		if (request->is_json)
+			kp_event_print_json(event, &out);
+		else
+			kp_event_print_text(event, base_ns, &out);
+		kp_buf_putc(&out, '\n');
+		if (out.len >= FLUSH_LEN || out.failed)
+			r = flush(&out, result, err);
+		if (r < 0)
+			break;
+	}
+	if (r >= 0 && !result->is_pipe_closed)
+		r = flush(&out, result, err);
+	kp_buf_done(&out);
+	return r;
+}
+
+static void print_stats_text(const struct kp_log_info *info, const struct result *result,
+			     struct kp_buf *out)
+{
+	kp_buf_printf(out,
+		      "node %s\nboot %s\nsegments %zu\nblocks %zu\nbytes %" PRIu64
+		      "\nevents %" PRIu64 "\nseconds %.3f\n",
+		      info->node, info->boot_id, info->segment_cnt, info->block_cnt, info->len,
+		      info->event_cnt, (double)(info->last_ns - info->first_ns) / 1e9);
+	for (unsigned kind = 0; kind < KP_EV_END; kind++)
+		if (result->kind_cnt[kind])
+			kp_buf_printf(out, "events.%s %" PRIu64 "\n", kp_event_get(kind)->name,
+				      result->kind_cnt[kind]);
+	for (unsigned group = 0; group < KP_GROUP_CNT; group++)
+		if (info->lost[group])
+			kp_buf_printf(out, "lost.%s %" PRIu64 "\n", kp_group_name(group),
+				      info->lost[group]);
+	kp_buf_printf(out, "gaps %zu\n", info->gap_cnt);
+}
+
+static void print_stats_json(const struct kp_log_info *info, const struct result *result,
+			     struct kp_buf *out)
+{
+	const char *sep = "";
+
+	kp_buf_puts(out, "{\"node\":");
+	kp_buf_json(out, info->node, strlen(info->node));
+	kp_buf_puts(out, ",\"boot\":");
+	kp_buf_json(out, info->boot_id, strlen(info->boot_id));
+	kp_buf_printf(out,
+		      ",\"segments\":%zu,\"blocks\":%zu,\"bytes\":%" PRIu64 ",\"events\":%" PRIu64
+		      ",\"first_ns\":%" PRIu64 ",\"last_ns\":%" PRIu64 ",\"kinds\":{",
+		      info->segment_cnt, info->block_cnt, info->len, info->event_cnt,
+		      info->first_ns, info->last_ns);
+	for (unsigned kind = 0; kind < KP_EV_END; kind++)
+		if (result->kind_cnt[kind]) {
+			kp_buf_printf(out, "%s\"%s\":%" PRIu64, sep, kp_event_get(kind)->name,
+				      result->kind_cnt[kind]);
+			sep = ",";
+		}
+	kp_buf_puts(out, "},\"lost\":{");
+	for (unsigned group = 0; group < KP_GROUP_CNT; group++)
+		kp_buf_printf(out, "%s\"%s\":%" PRIu64, group ? "," : "", kp_group_name(group),
+			      info->lost[group]);
+	kp_buf_printf(out, "},\"gaps\":%zu}\n", info->gap_cnt);
+}
+
+/* Says what could not be read; KP_EXIT_CORRUPT unless it is only a torn end. */
+static int report_damage(const struct kp_log_info *info)
+{
+	int status = KP_EXIT_OK;
+
+	for (size_t i = 0; i < info->gap_cnt; i++) {
+		const struct kp_log_gap *gap = &info->gaps[i];
+
+		fprintf(stderr, "kprobe: %s: %s: offset %" PRIu64 ", %" PRIu64 " bytes: %s%s\n",
+			gap->torn ? "warning" : "damage", gap->file, gap->offset, gap->len,
+			gap->why, gap->torn ? " (an interrupted write)" : "");
+		if (!gap->torn)
+			status = KP_EXIT_CORRUPT;
+	}
+	if (info->unknown_cnt)
+		fprintf(stderr,
+			"kprobe: warning: %" PRIu64 " events of kinds that this version does not "
+			"know were left out\n",
+			info->unknown_cnt);
+	return status;
+}
+
+/* Opens the log; a second time if times relative to it are asked for. */
+static int open_log(const struct request *request, struct kp_log_reader **ret_reader,
+		    struct kp_err *err)
+{
+	struct kp_log_filter filter = {.kinds = request->kinds};
+	struct kp_log_reader *reader;
+	int r = kp_log_open(request->input, &filter, &reader, err);
+
+	if (r < 0)
+		return r;
+	if (request->from || request->to) {
+		const struct kp_log_info *info = kp_log_get_info(reader);
+
+		if (request->from)
+			r = parse_moment(request->from, info, &filter.from_ns, err);
+		if (r >= 0 && request->to)
+			r = parse_moment(request->to, info, &filter.to_ns, err);
+		/* Before the boot: nothing can be there. 0 would mean no end. */
+		if (request->to && !filter.to_ns)
+			filter.to_ns = 1;
+		kp_log_reader_free(reader);
+		if (r >= 0)
+			r = kp_log_open(request->input, &filter, &reader, err);
+		if (r < 0)
+			return r;
+	}
+	*ret_reader = reader;
+	return 0;
+}
+
+static int run(int argc, char **argv)
+{
+	struct request request = {.input = NULL};
+	struct result result = {0};
+	struct kp_log_reader *reader = NULL;
+	struct kp_buf out = {0};
+	struct kp_err err = {""};
+	int operands = kp_cli_parse(&kp_command_dump, argc, argv, set_option, &request), status, r;
+
+	if (operands < 0)
+		return -operands - 1;
+	if (operands > 1) {
+		kp_err_set(&err, -EINVAL, "more than one log is given: %s", argv[2]);
+		kp_cli_error(&err);
+		return KP_EXIT_USAGE;
+	}
+	if (operands)
+		request.input = argv[1];
+	if (!request.input)
+		request.input = DEFAULT_LOG;
+	signal(SIGPIPE, SIG_IGN);
+	r = open_log(&request, &reader, &err);
+	if (r >= 0)
+		r = print_events(reader, &request, &result, &err);
+	if (r >= 0 && request.is_stats) {
+		(request.is_json ? print_stats_json : print_stats_text)(kp_log_get_info(reader),
+									&result, &out);
+		r = flush(&out, &result, &err);
+	}
+	if (r < 0)
+		kp_cli_error(&err);
+	status = reader ? report_damage(kp_log_get_info(reader)) : KP_EXIT_OK;
+	kp_buf_done(&out);
+	kp_log_reader_free(reader);
+	return r < 0 ? kp_cli_status(r) : result.is_pipe_closed ? KP_EXIT_OK : status;
+}
+
+const struct kp_command kp_command_dump = {
+	.name = "dump",
+	.summary = "print the events of a log",
+	.usage = "dump [options] [LOG]\n",
+	.limits = "  A TIME that is not +SECONDS is converted by the clocks as they were when the "
+		  "log "
+		  "began:\n  a clock that was set since, or a suspend, shifts it.\n",
+	.options = options,
+	.run = run,
+};
