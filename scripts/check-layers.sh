@@ -45,8 +45,9 @@ flags="-std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DKP_VERSION=\"0\" -Iinclud
 for header in $(find include src -name '*.h'); do
 	case $header in
 	src/bpf/*)
+		# Kernel types come from kernel.h, which each BPF program includes first.
 		compile="clang -target bpf -D__TARGET_ARCH_x86 -g -O2 -Wno-unused-function
-			-Iinclude -Isrc -I/usr/include/$(gcc -print-multiarch)"
+			-Iinclude -Isrc -I/usr/include/$(gcc -print-multiarch) -include src/bpf/kernel.h"
 		;;
 	*) compile="gcc $flags" ;;
 	esac
