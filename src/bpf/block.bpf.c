@@ -5,6 +5,8 @@
  */
 #include "bpf/emit.h"
 
+const volatile bool emit_block = true;
+
 /* The kinds have the same fields up to the last one. */
 static __always_inline int on_request(struct request *rq, __u16 kind)
 {
@@ -53,6 +55,8 @@ int BPF_PROG(kp_block_complete, struct request *rq, int error, unsigned int len)
 		c->soft_why = KP_CTX_BLOCK;
 		c->soft_obj = (__u64)rq;
 	}
+	if (!emit_block)
+		return 0;
 	ev = KP_EVENT(block_complete, block, bpf_ktime_get_ns());
 	if (!ev)
 		return 0;

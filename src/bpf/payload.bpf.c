@@ -67,7 +67,7 @@ static __always_inline void send(struct kp_cpu *c, struct kp_scratch *s, void *r
 	if (n & 7)
 		*(__u64 *)(s->data + (n & ~7u)) &= (1ULL << (n & 7) * 8) - 1;
 	size = (sizeof(s->ev) + n + 7) & ~7u;
-	s->ev.hdr.time_ns = bpf_ktime_get_ns();
+	s->ev.hdr.time_ns = c->cap_ns;
 	s->ev.hdr.size = size;
 	s->ev.hdr.kind = KP_EV_payload;
 	s->ev.hdr.cpu = cpu;

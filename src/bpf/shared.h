@@ -55,6 +55,7 @@ struct kp_cpu {
 	/* The call whose payloads are being captured. */
 	kp_u64 args[8];
 	kp_s64 ret;
+	kp_u64 cap_ns; /* its exit, and so the time of its payloads */
 	kp_u32 cap_nr;
 	kp_u32 cap_seq;
 	kp_u32 budget;          /* bytes that the call may still bring */

@@ -151,6 +151,7 @@ static __always_inline void record_selected(struct kp_cpu *c, struct kp_task *t,
 	c->args[4] = regs->r8;
 	c->args[5] = regs->r9;
 	c->ret = ret;
+	c->cap_ns = now;
 	c->cap_nr = nr;
 	c->cap_seq = seq;
 	c->budget = KP_CAPTURE_MAX;

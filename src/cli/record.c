@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT
+ * kprobe record: the options, and what is said on the terminal while and after recording.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/buf.h"
+#include "cli/commands.h"
+#include "event/event.h"
+#include "record/check.h"
+#include "record/recorder.h"
+
+#define DEFAULT_LOG "/var/lib/kprobe"
+#define DEFAULT_RING_LEN (8u << 20)
+#define DEFAULT_SYNC_NS 1000000000u
+#define DEFAULT_IRQ_NS 50000u
+#define PID_MAX 256
+#define ALL_GROUPS ((1u << KP_GROUP_CNT) - 1)
+/* Groups without probes: they cannot be left out. */
+#define FIXED_GROUPS (1u << KP_GROUP_meta | 1u << KP_GROUP_payload)
+
+enum {
+	OPT_OUTPUT,
+	OPT_PID,
+	OPT_EVENTS,
+	OPT_SEGMENT_SIZE,
+	OPT_SYNC,
+	OPT_RING,
+	OPT_IRQ_THRESHOLD,
+	OPT_NODE,
+	OPT_DURATION,
+	OPT_STATS,
+	OPT_STRICT,
+	OPT_CHECK,
+};
+
+static const struct kp_option options[] = {
+	[OPT_OUTPUT] = {'o', "output", "DIR", "the log's folder (default " DEFAULT_LOG ")", NULL,
+			false, "KPROBE_OUTPUT"},
+	[OPT_PID] = {'p', "pid", "PID,...",
+		     "record these processes and their descendants for replay", NULL, true, NULL},
+	[OPT_EVENTS] = {'e', "events", "LIST",
+			"only these groups of events, or, after '!', all but these: sched, life, "
+			"syscall, signal, irq, block, sync, tcp, memory, clock",
+			NULL, false, "KPROBE_EVENTS"},
+	[OPT_SEGMENT_SIZE] = {0, "segment-size", "SIZE",
+			      "begin a new file of the log after this much (default 64M)", NULL,
+			      false, "KPROBE_SEGMENT_SIZE"},
+	[OPT_SYNC] = {0, "sync", "TIME",
+		      "bring the log to disk this often (default 1s; 0: leave it to the kernel)",
+		      NULL, false, "KPROBE_SYNC"},
+	[OPT_RING] = {0, "ring", "SIZE", "buffer of each CPU in the kernel (default 8M)", NULL,
+		      false, "KPROBE_RING"},
+	[OPT_IRQ_THRESHOLD] = {0, "irq-threshold", "TIME",
+			       "interrupts shorter than this are only summed up (default 50us)",
+			       NULL, false, "KPROBE_IRQ_THRESHOLD"},
+	[OPT_NODE] = {0, "node", "NAME", "name of this machine in the log (default: its host name)",
+		      NULL, false, "KPROBE_NODE"},
+	[OPT_DURATION] = {0, "duration", "TIME", "end after this time", NULL, false, NULL},
+	[OPT_STATS] = {0, "stats", NULL, "each second, say on stderr what is recorded", NULL, false,
+		       NULL},
+	[OPT_STRICT] = {0, "strict", NULL, "exit with status 6 if events were lost", NULL, false,
+			NULL},
+	[OPT_CHECK] = {0, "check", NULL,
+		       "record nothing; say what this machine allows, and how to allow the rest",
+		       NULL, false, NULL},
+	{0},
+};
+
+struct request {
+	struct kp_recorder_options recorder;
+	pid_t pids[PID_MAX];
+	const char *events; /* as given */
+	bool is_stats;
+	bool is_strict;
+	bool is_check;
+	struct kp_totals last; /* at the last line of --stats */
+};
+
+static int add_pids(struct request *request, const char *list, struct kp_err *err)
+{
+	char *copy = strdup(list), *rest = NULL, *word;
+	int r = copy ? 0 : kp_err_set(err, -ENOMEM, "out of memory");
+	uint32_t pid;
+
+	for (word = copy; r >= 0 && (word = strtok_r(word, ",", &rest)); word = NULL) {
+		if (request->recorder.pid_cnt == PID_MAX)
+			r = kp_err_set(err, -EINVAL, "more than %d are given", PID_MAX);
+		else
+			r = kp_parse_u32(word, &pid, err);
+		if (r >= 0)
+			request->pids[request->recorder.pid_cnt++] = (pid_t)pid;
+	}
+	free(copy);
+	return r;
+}
+
+static int parse_groups(const char *list, uint32_t *ret_groups, struct kp_err *err)
+{
+	bool is_negative = *list == '!';
+	char *copy = strdup(list + is_negative), *rest = NULL, *word;
+	uint32_t bits = 0;
+	int group = copy ? 0 : kp_err_set(err, -ENOMEM, "out of memory");
+
+	for (word = copy; group >= 0 && (word = strtok_r(word, ",", &rest)); word = NULL) {
+		group = kp_group_find(word);
+		if (group < 0)
+			group = kp_err_set(err, -EINVAL,
+					   "'%s' is not a group of events; 'kprobe record --help' "
+					   "lists them",
+					   word);
+		else
+			bits |= 1u << group;
+	}
+	free(copy);
+	if (group < 0)
+		return group;
+	*ret_groups = (is_negative ? ALL_GROUPS & ~bits : bits) | FIXED_GROUPS;
+	return 0;
+}
+
+static int set_option(int index, const char *value, void *arg, struct kp_err *err)
+{
+	struct request *request = arg;
+	struct kp_recorder_options *recorder = &request->recorder;
+
+	switch (index) {
+	case OPT_OUTPUT:
+		recorder->dir = value;
+		return 0;
+	case OPT_PID:
+		return add_pids(request, value, err);
+	case OPT_EVENTS:
+		request->events = value;
+		return parse_groups(value, &recorder->groups, err);
+	case OPT_SEGMENT_SIZE:
+		return kp_parse_size(value, &recorder->segment_len, err);
+	case OPT_SYNC:
+		return kp_parse_duration(value, &recorder->sync_ns, err);
+	case OPT_RING:
+		return kp_parse_size(value, &recorder->ring_len, err);
+	case OPT_IRQ_THRESHOLD:
+		return kp_parse_duration(value, &recorder->irq_threshold_ns, err);
+	case OPT_NODE:
+		recorder->node = value;
+		return 0;
+	case OPT_DURATION:
+		return kp_parse_duration(value, &recorder->duration_ns, err);
+	case OPT_STATS:
+		request->is_stats = true;
+		return 0;
+	case OPT_STRICT:
+		request->is_strict = true;
+		return 0;
+	default:
+		request->is_check = true;
+		return 0;
+	}
+}
+
+/* --- what is said --- */
+
+static void print_check(const char *what, enum kp_check_state state, const char *remedy, void *arg)
+{
+	static const char *const states[] = {"ok", "missing", "FAILED"};
+
+	(void)arg;
+	printf("%-8s%s%s%s\n", states[state], what, *remedy ? ": " : "", remedy);
+}
+
+static void print_warning(const char *text, void *arg)
+{
+	(void)arg;
+	fprintf(stderr, "kprobe: warning: %s\n", text);
+}
+
+static void print_second(const struct kp_totals *totals, void *arg)
+{
+	struct request *request = arg;
+	uint64_t stored, lost, lost_now = 0;
+
+	if (!request->is_stats)
+		return;
+	fputs("kprobe:", stderr);
+	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
+		stored = totals->stored[g] - request->last.stored[g];
+		lost = totals->lost[g] - request->last.lost[g];
+		lost_now += lost;
+		if (stored)
+			fprintf(stderr, " %s %" PRIu64 "/s", kp_group_name(g), stored);
+	}
+	fprintf(stderr, " lost %" PRIu64 "/s log %.1f KiB/s\n", lost_now,
+		(double)(totals->log_len - request->last.log_len) / 1024);
+	request->last = *totals;
+}
+
+/* Stored and lost per class; returns how many were lost. */
+static uint64_t print_totals(const struct kp_totals *totals, const char *dir)
+{
+	uint64_t stored = 0, lost = 0;
+
+	fprintf(stderr, "kprobe: %-10s%14s%14s\n", "class", "stored", "lost");
+	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
+		stored += totals->stored[g];
+		lost += totals->lost[g];
+		if (totals->produced[g])
+			fprintf(stderr, "kprobe: %-10s%14" PRIu64 "%14" PRIu64 "\n",
+				kp_group_name(g), totals->stored[g], totals->lost[g]);
+	}
+	fprintf(stderr, "kprobe: %-10s%14" PRIu64 "%14" PRIu64 "  %.1f MiB in %s\n", "total",
+		stored, lost, (double)totals->log_len / (1 << 20), dir);
+	return lost;
+}
+
+/* What the recorder was told, for the log's header. */
+static void describe(const struct request *request, struct kp_buf *out)
+{
+	kp_buf_puts(out, "{\"events\":");
+	if (request->events)
+		kp_buf_json(out, request->events, strlen(request->events));
+	else
+		kp_buf_puts(out, "\"all\"");
+	kp_buf_puts(out, ",\"pids\":[");
+	for (size_t i = 0; i < request->recorder.pid_cnt; i++)
+		kp_buf_printf(out, "%s%d", i ? "," : "", request->pids[i]);
+	kp_buf_puts(out, "],\"command\":[");
+	for (char *const *word = request->recorder.argv; word && *word; word++) {
+		kp_buf_puts(out, word == request->recorder.argv ? "" : ",");
+		kp_buf_json(out, *word, strlen(*word));
+	}
+	kp_buf_printf(out, "],\"ring_len\":%" PRIu64 ",\"irq_threshold_ns\":%" PRIu64 "}",
+		      request->recorder.ring_len, request->recorder.irq_threshold_ns);
+}
+
+static int command_status(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static int record(struct request *request)
+{
+	struct kp_recorder_result result = {0};
+	struct kp_err err = {""};
+	struct kp_buf json = {0};
+	uint64_t lost;
+	int r;
+
+	describe(request, &json);
+	request->recorder.options_json = json.failed ? NULL : json.data;
+	request->recorder.pids = request->pids;
+	r = kp_recorder_run(&request->recorder, &result, &err);
+	kp_buf_done(&json);
+	lost = r < 0 && !result.totals.log_len
+		       ? 0
+		       : print_totals(&result.totals, request->recorder.dir);
+	if (r < 0) {
+		kp_cli_error(&err);
+		return kp_cli_status(r);
+	}
+	if (request->is_strict && lost)
+		return KP_EXIT_LOST;
+	return result.command_ended ? command_status(result.command_status) : KP_EXIT_OK;
+}
+
+static int run(int argc, char **argv)
+{
+	struct request request = {
+		.recorder = {.dir = DEFAULT_LOG,
+			     .groups = ALL_GROUPS,
+			     .sync_ns = DEFAULT_SYNC_NS,
+			     .ring_len = DEFAULT_RING_LEN,
+			     .irq_threshold_ns = DEFAULT_IRQ_NS,
+			     .on_second = print_second,
+			     .on_warning = print_warning},
+	};
+	int operands = kp_cli_parse(&kp_command_record, argc, argv, set_option, &request);
+
+	if (operands < 0)
+		return -1 - operands;
+	if (request.is_check)
+		return kp_check_run(print_check, NULL) ? KP_EXIT_OK : KP_EXIT_KERNEL;
+	request.recorder.arg = &request;
+	if (operands) {
+		argv[1 + operands] = NULL;
+		request.recorder.argv = argv + 1;
+	}
+	return record(&request);
+}
+
+const struct kp_command kp_command_record = {
+	.name = "record",
+	.summary = "record what this machine does, and a command so that it can be replayed",
+	.usage = "record [-o DIR] [options]\n"
+		 "record [-o DIR] [options] -- COMMAND [ARGUMENT...]\n"
+		 "record --check\n",
+	.limits = "The log grows until it is ended: there is no limit of size or age yet (-C, -G, "
+		  "--min-free),\nand none of the recorder's own cost (--budget). Processes are "
+		  "chosen by -p or COMMAND only,\nnot by cgroup, name or pod. OpenTelemetry traces "
+		  "are not received here (--otlp). Calls of\n32-bit programs are not recorded.\n",
+	.options = options,
+	.stop_at_operand = true,
+	.run = run,
+};

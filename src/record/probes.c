@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT
+ * Loading and attaching the BPF programs; see probes.h.
+ */
+#include "record/probes.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bpf/kprobe.skel.h"
+#include "event/syscall.h"
+
+#define RING_LEN_MIN 4096u
+#define PAYLOAD_RING_MIN (256u * 1024u) /* a few of the largest events */
+#define PAYLOAD_RING_FACTOR 2
+
+#define G(group) (1u << KP_GROUP_##group)
+/* Wakeups name the interrupt behind them, so these serve scheduling too. */
+#define SELECT (1u << 31)
+#define ALWAYS UINT32_MAX
+
+/* One row per program: its tracepoint, the groups that need it, and how many parameters the
+ * tracepoint must have (with the context) for this form of the program; 0: any number. */
+static const struct probe {
+	const char *program;
+	const char *tracepoint;
+	uint32_t groups;
+	unsigned params;
+} table[] = {
+	{"kp_sched_switch", "sched_switch", G(sched) | G(syscall) | SELECT, 5},
+	{"kp_sched_switch_3", "sched_switch", G(sched) | G(syscall) | SELECT, 4},
+	{"kp_sched_waking", "sched_waking", G(sched), 0},
+	{"kp_sched_wakeup_new", "sched_wakeup_new", G(sched), 0},
+	{"kp_sched_migrate_task", "sched_migrate_task", G(sched), 0},
+	{"kp_fork", "sched_process_fork", ALWAYS, 0},
+	{"kp_exec", "sched_process_exec", G(life), 0},
+	{"kp_exit", "sched_process_exit", G(life), 0},
+	{"kp_rename", "task_rename", G(life), 0},
+	{"kp_sys_enter", "sys_enter", G(syscall) | SELECT, 0},
+	{"kp_sys_exit", "sys_exit", G(syscall) | SELECT, 0},
+	{"kp_signal_generate", "signal_generate", G(signal), 0},
+	{"kp_signal_deliver", "signal_deliver", G(signal) | SELECT, 0},
+	{"kp_irq_entry", "irq_handler_entry", G(irq) | G(sched) | G(signal), 0},
+	{"kp_irq_exit", "irq_handler_exit", G(irq) | G(sched) | G(signal), 0},
+	{"kp_softirq_entry", "softirq_entry", G(irq) | G(sched) | G(signal), 0},
+	{"kp_softirq_exit", "softirq_exit", G(irq) | G(sched) | G(signal), 0},
+	{"kp_hrtimer_entry", "hrtimer_expire_entry", G(sched) | G(signal), 0},
+	{"kp_hrtimer_exit", "hrtimer_expire_exit", G(sched) | G(signal), 0},
+	{"kp_block_insert", "block_rq_insert", G(block), 0},
+	{"kp_block_issue", "block_rq_issue", G(block), 0},
+	{"kp_block_complete", "block_rq_complete", G(block) | G(sched), 0},
+	{"kp_sync_enter", "ext4_sync_file_enter", G(sync), 0},
+	{"kp_sync_exit", "ext4_sync_file_exit", G(sync), 0},
+	{"kp_commit_begin", "jbd2_start_commit", G(sync), 0},
+	{"kp_commit_end", "jbd2_end_commit", G(sync), 0},
+	{"kp_tcp_probe", "tcp_probe", G(sched), 0},
+	{"kp_tcp_state", "inet_sock_set_state", G(tcp) | G(sched), 0},
+	{"kp_tcp_retransmit", "tcp_retransmit_skb", G(tcp), 0},
+	{"kp_reclaim_begin", "mm_vmscan_direct_reclaim_begin", G(memory), 0},
+	{"kp_reclaim_end", "mm_vmscan_direct_reclaim_end", G(memory), 0},
+	{"kp_memcg_reclaim_begin", "mm_vmscan_memcg_reclaim_begin", G(memory), 0},
+	{"kp_memcg_reclaim_end", "mm_vmscan_memcg_reclaim_end", G(memory), 0},
+};
+#define PROBE_CNT (sizeof(table) / sizeof(*table))
+
+/* Calls whose result is a descriptor. */
+static const char *const result_is_fd[] = {
+	"open",         "openat",        "openat2",        "creat",    "socket",    "accept",
+	"accept4",      "dup",           "dup2",           "dup3",     "eventfd",   "eventfd2",
+	"epoll_create", "epoll_create1", "timerfd_create", "signalfd", "signalfd4", "memfd_create",
+	"inotify_init", "inotify_init1", "pidfd_open",     NULL,
+};
+
+/* Calls whose descriptor is gone, or somebody else's, when they end. */
+static const char *const fd_is_gone[] = {"close", "close_range", NULL};
+
+struct kp_probes {
+	struct kprobe_bpf *skel;
+	enum kp_probe_state states[PROBE_CNT];
+	struct bpf_link *links[PROBE_CNT];
+	unsigned cpu_cnt;
+	struct kp_ring_reader (*rings)[KP_RING_CNT]; /* [cpu_cnt] */
+};
+
+/* --- what libbpf has to say, for the error's text --- */
+
+static __thread char last_warning[256];
+
+static int keep_warning(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (level == LIBBPF_WARN && !last_warning[0])
+		vsnprintf(last_warning, sizeof(last_warning), format, args);
+	last_warning[strcspn(last_warning, "\n")] = '\0';
+	return 0;
+}
+
+static int explain(struct kp_err *err, int code, const char *what)
+{
+	if (code == -EPERM || code == -EACCES)
+		return kp_err_set(err, -EPERM,
+				  "%s: not permitted (%s); run as root, or with the capabilities "
+				  "BPF, PERFMON, SYS_PTRACE and DAC_READ_SEARCH, and check "
+				  "/sys/kernel/security/lockdown",
+				  what, last_warning);
+	return kp_err_set(err, -EOPNOTSUPP,
+			  "%s: %s (%s); 'kprobe record --check' says what this kernel lacks", what,
+			  strerror(-code), last_warning);
+}
+
+/* --- choice of programs --- */
+
+/* Parameters of a tracepoint with the context, by the kernel's BTF; 0: no such tracepoint. */
+static unsigned tracepoint_params(const struct btf *btf, const char *name)
+{
+	char type_name[128];
+	const struct btf_type *type;
+	int id;
+
+	snprintf(type_name, sizeof(type_name), "btf_trace_%s", name);
+	id = btf__find_by_name_kind(btf, type_name, BTF_KIND_TYPEDEF);
+	if (id < 0)
+		return 0;
+	type = btf__type_by_id(btf, btf__type_by_id(btf, (uint32_t)id)->type); /* a pointer … */
+	type = btf__type_by_id(btf, type->type); /* … to a function */
+	return btf_vlen(type);
+}
+
+static int choose(struct kp_probes *probes, uint32_t wanted, struct kp_err *err)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+
+	if (!btf)
+		return kp_err_set(
+			err, -EOPNOTSUPP,
+			"the kernel has no type information (/sys/kernel/btf/vmlinux); it "
+			"must be built with CONFIG_DEBUG_INFO_BTF=y");
+	for (size_t i = 0; i < PROBE_CNT; i++) {
+		unsigned params = tracepoint_params(btf, table[i].tracepoint);
+		struct bpf_program *program =
+			bpf_object__find_program_by_name(probes->skel->obj, table[i].program);
+
+		probes->states[i] = !(table[i].groups & wanted) ? KP_PROBE_UNWANTED
+				    : !params                   ? KP_PROBE_ABSENT
+				    : table[i].params && table[i].params != params
+					    ? KP_PROBE_UNWANTED
+					    : KP_PROBE_ON;
+		bpf_program__set_autoload(program, probes->states[i] == KP_PROBE_ON);
+	}
+	btf__free(btf);
+	return 0;
+}
+
+/* --- what the programs must know before they are loaded --- */
+
+static bool is_listed(const char *const *list, const char *name)
+{
+	while (*list && strcmp(*list, name))
+		list++;
+	return *list;
+}
+
+static uint8_t fd_rule(const struct kp_syscall *call)
+{
+	if (is_listed(result_is_fd, call->name))
+		return KP_FD_RET;
+	if (is_listed(fd_is_gone, call->name))
+		return 0;
+	for (uint8_t i = 0; i < KP_ARG_MAX; i++)
+		if (call->rule.args[i].type == KP_ARG_FD)
+			return (uint8_t)(i + 1);
+	return 0;
+}
+
+static void set_constants(struct kprobe_bpf *skel, const struct kp_probes_options *options,
+			  uint64_t payload_len)
+{
+	struct kprobe_bpf__rodata *rodata = skel->rodata;
+
+	rodata->self_pid = (uint32_t)getpid();
+	rodata->irq_threshold_ns = options->irq_threshold_ns;
+	rodata->payload_ring_len = (uint32_t)payload_len;
+	rodata->emit_sched = options->groups & G(sched);
+	rodata->emit_life = options->groups & G(life);
+	rodata->emit_signal = options->groups & G(signal);
+	rodata->emit_syscall = options->groups & G(syscall);
+	rodata->emit_irq = options->groups & G(irq);
+	rodata->emit_block = options->groups & G(block);
+	rodata->emit_tcp = options->groups & G(tcp);
+	for (unsigned nr = 0; nr < KP_SYSCALL_MAX; nr++)
+		if (kp_syscall_get(nr))
+			rodata->fd_rules[nr] = fd_rule(kp_syscall_get(nr));
+}
+
+static int fill_rules(struct kprobe_bpf *skel)
+{
+	struct kp_rule_row row = {0};
+	int r;
+
+	for (uint32_t nr = 0; nr < KP_SYSCALL_MAX; nr++) {
+		const struct kp_syscall *call = kp_syscall_get(nr);
+
+		if (!call)
+			continue;
+		memcpy(row.args, call->rule.args, sizeof(call->rule.args));
+		r = bpf_map_update_elem(bpf_map__fd(skel->maps.rules), &nr, &row, BPF_ANY);
+		if (r < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* --- rings --- */
+
+static uint64_t power_of_two(uint64_t len)
+{
+	uint64_t n = RING_LEN_MIN;
+
+	while (n < len && n < 1u << 30)
+		n *= 2;
+	return n;
+}
+
+static bool is_online(unsigned cpu)
+{
+	char path[64], digit = '1';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", cpu);
+	file = fopen(path, "re");
+	if (!file) { /* a CPU that cannot be switched off has no such file */
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u", cpu);
+		return !access(path, F_OK);
+	}
+	if (fread(&digit, 1, 1, file) != 1)
+		digit = '0';
+	fclose(file);
+	return digit == '1';
+}
+
+static int open_ring(struct kp_probes *probes, unsigned cpu, enum kp_ring kind, uint64_t len,
+		     struct kp_err *err)
+{
+	const struct bpf_map *map = kind == KP_RING_PAYLOAD ? probes->skel->maps.payload_rings
+							    : probes->skel->maps.event_rings;
+	struct kp_ring_reader *ring = &probes->rings[cpu][kind];
+	int r = kp_ring_open(ring, kind == KP_RING_PAYLOAD ? "kp_payload" : "kp_events", len, err);
+
+	if (r < 0)
+		return r;
+	if (bpf_map_update_elem(bpf_map__fd(map), &cpu, &ring->map_fd, BPF_ANY) < 0)
+		return kp_err_sys(err, -errno, "cannot give CPU %u its ring buffer", cpu);
+	return 0;
+}
+
+static int open_rings(struct kp_probes *probes, const struct kp_probes_options *options,
+		      uint64_t payload_len, struct kp_err *err)
+{
+	int r = 0;
+
+	for (unsigned cpu = 0; cpu < probes->cpu_cnt && r >= 0; cpu++) {
+		if (!is_online(cpu))
+			continue;
+		r = open_ring(probes, cpu, KP_RING_EVENTS, power_of_two(options->ring_len), err);
+		if (r >= 0 && options->select)
+			r = open_ring(probes, cpu, KP_RING_PAYLOAD, payload_len, err);
+	}
+	return r;
+}
+
+static int count_cpus(struct kp_probes *probes, struct kp_err *err)
+{
+	int cnt = libbpf_num_possible_cpus();
+
+	if (cnt < 0)
+		return kp_err_sys(err, cnt, "cannot count the CPUs");
+	if (cnt > KP_CPU_MAX)
+		return kp_err_set(err, -EOPNOTSUPP,
+				  "this machine can have %d CPUs; kprobe is built for %d "
+				  "(KP_CPU_MAX in src/bpf/shared.h)",
+				  cnt, KP_CPU_MAX);
+	probes->cpu_cnt = (unsigned)cnt;
+	probes->rings = calloc(probes->cpu_cnt, sizeof(*probes->rings));
+	if (!probes->rings)
+		return kp_err_sys(err, -ENOMEM, "cannot make rings");
+	for (unsigned cpu = 0; cpu < probes->cpu_cnt; cpu++)
+		for (int kind = 0; kind < KP_RING_CNT; kind++)
+			probes->rings[cpu][kind].map_fd = -1;
+	return 0;
+}
+
+/* --- the interface --- */
+
+static int load(struct kp_probes *probes, const struct kp_probes_options *options,
+		struct kp_err *err)
+{
+	uint64_t payload_len = power_of_two(options->ring_len * PAYLOAD_RING_FACTOR);
+	struct kprobe_bpf *skel;
+	int r = count_cpus(probes, err);
+
+	if (r < 0)
+		return r;
+	payload_len = payload_len < PAYLOAD_RING_MIN ? PAYLOAD_RING_MIN : payload_len;
+	skel = probes->skel = kprobe_bpf__open();
+	if (!skel)
+		return explain(err, -errno, "cannot open the BPF programs");
+	r = choose(probes, options->groups | (options->select ? SELECT : 0), err);
+	if (r < 0)
+		return r;
+	set_constants(skel, options, payload_len);
+	bpf_map__set_max_entries(skel->maps.event_rings, probes->cpu_cnt);
+	bpf_map__set_max_entries(skel->maps.payload_rings, probes->cpu_cnt);
+	bpf_map__set_max_entries(skel->maps.scratch, options->select ? probes->cpu_cnt : 1);
+	r = kprobe_bpf__load(skel);
+	if (r < 0)
+		return explain(err, r, "cannot load the BPF programs");
+	r = fill_rules(skel);
+	if (r < 0)
+		return explain(err, r, "cannot fill the table of system calls");
+	return open_rings(probes, options, payload_len, err);
+}
+
+int kp_probes_load(const struct kp_probes_options *options, struct kp_probes **ret_probes,
+		   struct kp_err *err)
+{
+	struct kp_probes *probes = calloc(1, sizeof(*probes));
+	int r;
+
+	if (!probes)
+		return kp_err_sys(err, -ENOMEM, "cannot load the BPF programs");
+	last_warning[0] = '\0';
+	libbpf_set_print(keep_warning);
+	r = load(probes, options, err);
+	if (r < 0)
+		kp_probes_free(probes);
+	else
+		*ret_probes = probes;
+	return r;
+}
+
+/* Runs the iterator that makes task storage and selects. */
+static int visit_tasks(struct kp_probes *probes, struct kp_err *err)
+{
+	struct bpf_link *link =
+		bpf_program__attach_iter(probes->skel->progs.kp_prepare_tasks, NULL);
+	char byte;
+	int fd, r;
+
+	if (!link)
+		return explain(err, -errno, "cannot visit the tasks");
+	fd = bpf_iter_create(bpf_link__fd(link));
+	r = fd < 0 ? -errno : 0;
+	while (r >= 0 && (r = (int)read(fd, &byte, 1)) > 0)
+		;
+	r = r < 0 ? explain(err, -errno, "cannot visit the tasks") : 0;
+	if (fd >= 0)
+		close(fd);
+	bpf_link__destroy(link);
+	return r;
+}
+
+int kp_probes_attach(struct kp_probes *probes, struct kp_err *err)
+{
+	char what[96];
+
+	for (size_t i = 0; i < PROBE_CNT; i++) {
+		if (probes->states[i] != KP_PROBE_ON)
+			continue;
+		probes->links[i] = bpf_program__attach(
+			bpf_object__find_program_by_name(probes->skel->obj, table[i].program));
+		if (!probes->links[i]) {
+			snprintf(what, sizeof(what), "cannot attach to %s", table[i].tracepoint);
+			return explain(err, -errno, what);
+		}
+	}
+	return visit_tasks(probes, err);
+}
+
+static void destroy_links(struct kp_probes *probes)
+{
+	for (size_t i = 0; i < PROBE_CNT; i++) {
+		bpf_link__destroy(probes->links[i]);
+		probes->links[i] = NULL;
+	}
+}
+
+void kp_probes_detach(struct kp_probes *probes)
+{
+	destroy_links(probes);
+	/* A program that another CPU runs at this moment is not waited for by the kernel. */
+	usleep(20000);
+}
+
+void kp_probes_each(const struct kp_probes *probes,
+		    void (*fn)(const char *tracepoint, enum kp_probe_state state, void *arg),
+		    void *arg)
+{
+	for (size_t i = 0; i < PROBE_CNT; i++)
+		fn(table[i].tracepoint, probes->states[i], arg);
+}
+
+int kp_probes_select(struct kp_probes *probes, const pid_t *pids, size_t cnt, struct kp_err *err)
+{
+	uint32_t one = 1;
+
+	probes->skel->bss->selecting = 1;
+	for (size_t i = 0; i < cnt; i++) {
+		uint32_t pid = (uint32_t)pids[i];
+
+		if (bpf_map_update_elem(bpf_map__fd(probes->skel->maps.chosen), &pid, &one,
+					BPF_ANY) < 0)
+			return kp_err_sys(err, -errno, "cannot select process %u", pid);
+	}
+	return visit_tasks(probes, err);
+}
+
+unsigned kp_probes_cpu_cnt(const struct kp_probes *probes)
+{
+	return probes->cpu_cnt;
+}
+
+struct kp_ring_reader *kp_probes_ring(struct kp_probes *probes, unsigned cpu, enum kp_ring kind)
+{
+	struct kp_ring_reader *ring = &probes->rings[cpu][kind];
+
+	return ring->map_fd < 0 ? NULL : ring;
+}
+
+const volatile struct kp_counts *kp_probes_counts(const struct kp_probes *probes, unsigned cpu,
+						  enum kp_ring kind)
+{
+	return &probes->skel->bss->counts[cpu * KP_RING_CNT + kind];
+}
+
+const volatile struct kp_irq_sum *kp_probes_irq_sums(const struct kp_probes *probes, unsigned cpu)
+{
+	return &probes->skel->bss->irq_sums[cpu * KP_IRQ_SUM_CNT];
+}
+
+void kp_probes_free(struct kp_probes *probes)
+{
+	if (!probes)
+		return;
+	if (probes->rings)
+		for (unsigned cpu = 0; cpu < probes->cpu_cnt; cpu++)
+			for (int kind = 0; kind < KP_RING_CNT; kind++)
+				kp_ring_close(&probes->rings[cpu][kind]);
+	free(probes->rings);
+	destroy_links(probes);
+	kprobe_bpf__destroy(probes->skel);
+	free(probes);
+}

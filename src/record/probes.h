@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The BPF programs: which of them this kernel can run and the wanted groups need, loading,
+ * attaching, their rings, their counters, and the selection of processes for replay.
+ */
+#ifndef KP_RECORD_PROBES_H
+#define KP_RECORD_PROBES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "bpf/shared.h"
+#include "record/ring.h"
+
+struct kp_probes;
+
+struct kp_probes_options {
+	uint32_t groups;           /* bit 1 << KP_GROUP_x for each wanted group */
+	bool select;               /* processes will be selected for replay */
+	uint64_t ring_len;         /* bytes of each CPU's event ring; rounded up */
+	uint64_t irq_threshold_ns; /* interrupts shorter than this are only summed up */
+};
+
+enum kp_probe_state {
+	KP_PROBE_ON,
+	KP_PROBE_UNWANTED, /* its group is not wanted, or another form of it fits this kernel */
+	KP_PROBE_ABSENT,   /* the kernel has no such tracepoint */
+};
+
+/*
+ * Loads the programs; nothing runs before kp_probes_attach. Errors: -EPERM without the privileges,
+ * -EOPNOTSUPP when the kernel lacks something, with the remedy in err.
+ */
+int kp_probes_load(const struct kp_probes_options *options, struct kp_probes **ret_probes,
+		   struct kp_err *err);
+int kp_probes_attach(struct kp_probes *probes, struct kp_err *err);
+
+/* Detaches: afterwards no program writes any more. */
+void kp_probes_detach(struct kp_probes *probes);
+
+/* Calls fn for each probe: the tracepoint, its state. */
+void kp_probes_each(const struct kp_probes *probes,
+		    void (*fn)(const char *tracepoint, enum kp_probe_state state, void *arg),
+		    void *arg);
+
+/* Selects all threads of these processes for replay; those that they make later are selected by
+ * inheritance. */
+int kp_probes_select(struct kp_probes *probes, const pid_t *pids, size_t cnt, struct kp_err *err);
+
+/* CPUs 0 to this number less one; those that are offline have no rings. */
+unsigned kp_probes_cpu_cnt(const struct kp_probes *probes);
+
+/* A CPU's ring, or NULL. */
+struct kp_ring_reader *kp_probes_ring(struct kp_probes *probes, unsigned cpu, enum kp_ring kind);
+
+/* Counters that the programs write; they may grow while they are read. */
+const volatile struct kp_counts *kp_probes_counts(const struct kp_probes *probes, unsigned cpu,
+						  enum kp_ring kind);
+
+/* KP_IRQ_SUM_CNT sums of a CPU, by softirq vector; KP_IRQ_SUM_DEVICE: all device interrupts. */
+const volatile struct kp_irq_sum *kp_probes_irq_sums(const struct kp_probes *probes, unsigned cpu);
+
+void kp_probes_free(struct kp_probes *probes);
+
+#endif

@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The recorder's life; see recorder.h. The probes are attached before the log begins, so that the
+ * snapshot at its begin overlaps with the events rather than leaving a gap.
+ *
+ * Invariant, checked by the tests: per class and CPU, what the probes produced = what is in the log
+ * + what is counted as lost.
+ */
+#include "record/recorder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/map.h"
+#include "event/event.h"
+#include "event/syscall.h"
+#include "record/clocks.h"
+#include "record/command.h"
+#include "record/pipeline.h"
+#include "record/probes.h"
+
+#define DRAIN_MS 5
+#define SECOND_MS 1000
+#define BLOCK_AGE_NS 100000000ull
+#define DRAINS_PER_ACCOUNT 20 /* losses are looked for every 100 ms */
+
+/* Per CPU: what was already told of losses, and the interrupts at the last reading. */
+struct cpu_state {
+	uint64_t lost[KP_GROUP_CNT];
+	uint64_t irq_cnt[KP_IRQ_SUM_CNT];
+};
+
+struct recorder {
+	const struct kp_recorder_options *options;
+	struct kp_probes *probes;
+	struct kp_pipeline *pipeline;
+	struct kp_command_run *command;
+	struct cpu_state *cpus;
+	unsigned cpu_cnt;
+	unsigned drain_cnt;
+	uint64_t accounts_ns; /* time of the last look for losses */
+	struct kp_map linted; /* process << 16 | call: already told */
+	bool linted_names[KP_SYSCALL_MAX];
+	struct kp_err error; /* first error of writing */
+
+	uv_loop_t loop;
+	uv_timer_t drain_timer, second_timer, end_timer;
+	uv_signal_t sigint, sigterm;
+	uv_async_t command_end;
+	uv_poll_t *polls; /* payload rings, by CPU */
+	struct kp_recorder_result result;
+};
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static void warn(const struct recorder *r, const char *text)
+{
+	if (r->options->on_warning)
+		r->options->on_warning(text, r->options->arg);
+}
+
+static uint32_t stream_of(unsigned cpu, enum kp_ring kind)
+{
+	return kind == KP_RING_PAYLOAD ? KP_STREAM_PAYLOAD(cpu) : cpu;
+}
+
+/* --- draining --- */
+
+/* A selected process has made a call that replay cannot serve. */
+static void lint(struct recorder *r, const struct kp_ev_syscall *ev)
+{
+	const struct kp_syscall *call = kp_syscall_get(ev->nr);
+	uint64_t key = (uint64_t)ev->hdr.pid << 16 | ev->nr;
+	struct kp_ev_replay_lint out = {.hdr = ev->hdr, .nr = ev->nr};
+	char text[160];
+
+	if (!call || call->action != KP_ACT_REFUSE || ev->ret < 0 || kp_map_get(&r->linted, key))
+		return;
+	kp_map_put(&r->linted, key, 1);
+	snprintf(text, sizeof(text), "process %u called %s, which replay cannot serve", ev->hdr.pid,
+		 call->name);
+	out.hdr.time_ns = 0;
+	kp_sink_put(kp_pipeline_sink(r->pipeline), KP_EV_replay_lint, &out, sizeof(out), text,
+		    strlen(text));
+	if (!r->linted_names[ev->nr])
+		warn(r, text);
+	r->linted_names[ev->nr] = true;
+}
+
+struct drain {
+	struct recorder *recorder;
+	uint32_t stream;
+};
+
+static void put_event(const struct kp_hdr *event, void *arg)
+{
+	const struct drain *drain = arg;
+
+	kp_pipeline_put(drain->recorder->pipeline, drain->stream, event);
+}
+
+static void put_selected(const struct kp_hdr *event, void *arg)
+{
+	const struct drain *drain = arg;
+
+	kp_pipeline_put(drain->recorder->pipeline, drain->stream, event);
+	if (event->kind == KP_EV_syscall)
+		lint(drain->recorder, (const struct kp_ev_syscall *)event);
+}
+
+/* Reads one ring; at most its length, so that a busy CPU does not keep the others waiting. */
+static size_t drain_ring(struct recorder *r, unsigned cpu, enum kp_ring kind)
+{
+	struct kp_ring_reader *ring = kp_probes_ring(r->probes, cpu, kind);
+	struct drain drain = {r, stream_of(cpu, kind)};
+
+	if (!ring)
+		return 0;
+	return kp_ring_drain(ring, ring->len, kind == KP_RING_PAYLOAD ? put_selected : put_event,
+			     &drain);
+}
+
+static size_t drain_all(struct recorder *r)
+{
+	size_t len = 0;
+
+	for (unsigned cpu = 0; cpu < r->cpu_cnt; cpu++) {
+		len += drain_ring(r, cpu, KP_RING_PAYLOAD);
+		len += drain_ring(r, cpu, KP_RING_EVENTS);
+	}
+	return len;
+}
+
+/* --- accounts --- */
+
+/* What was lost on a CPU, in its rings and behind them; tells the log how much per stream. */
+static void sum_lost(struct recorder *r, unsigned cpu, uint64_t ret_lost[KP_GROUP_CNT])
+{
+	uint64_t lost[KP_GROUP_CNT];
+	struct kp_accounts accounts;
+
+	memset(ret_lost, 0, sizeof(lost));
+	for (int kind = 0; kind < KP_RING_CNT; kind++) {
+		const volatile struct kp_counts *counts =
+			kp_probes_counts(r->probes, cpu, (enum kp_ring)kind);
+
+		kp_pipeline_accounts(r->pipeline, stream_of(cpu, (enum kp_ring)kind), &accounts);
+		for (int g = 0; g < KP_GROUP_CNT; g++) {
+			lost[g] = counts->lost[g];
+			ret_lost[g] += lost[g] + accounts.dropped[g];
+		}
+		if (kp_probes_ring(r->probes, cpu, (enum kp_ring)kind))
+			kp_pipeline_set_lost(r->pipeline, stream_of(cpu, (enum kp_ring)kind), lost);
+	}
+}
+
+/* Writes a `lost` event for each class of which more is lost than at the last look. */
+static void tell_losses(struct recorder *r)
+{
+	uint64_t now = monotonic_ns(), lost[KP_GROUP_CNT];
+
+	for (unsigned cpu = 0; cpu < r->cpu_cnt; cpu++) {
+		struct cpu_state *state = &r->cpus[cpu];
+
+		sum_lost(r, cpu, lost);
+		for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
+			struct kp_ev_lost ev = {.from_ns = r->accounts_ns,
+						.to_ns = now,
+						.count = lost[g] - state->lost[g],
+						.lost_group = g,
+						.lost_cpu = cpu};
+
+			if (lost[g] == state->lost[g])
+				continue;
+			state->lost[g] = lost[g];
+			kp_sink_put_fixed(kp_pipeline_sink(r->pipeline), KP_EV_lost, &ev,
+					  sizeof(ev));
+		}
+	}
+	r->accounts_ns = now;
+}
+
+/* Produced, stored and lost of one CPU, added to *ret. */
+static void add_cpu(struct recorder *r, unsigned cpu, struct kp_totals *ret)
+{
+	struct kp_accounts accounts;
+
+	for (int kind = 0; kind < KP_RING_CNT; kind++) {
+		const volatile struct kp_counts *counts =
+			kp_probes_counts(r->probes, cpu, (enum kp_ring)kind);
+
+		kp_pipeline_accounts(r->pipeline, stream_of(cpu, (enum kp_ring)kind), &accounts);
+		for (int g = 0; g < KP_GROUP_CNT; g++) {
+			ret->produced[g] += counts->produced[g];
+			ret->stored[g] += accounts.stored[g];
+			ret->lost[g] += counts->lost[g] + accounts.dropped[g];
+		}
+	}
+}
+
+static void sum_totals(struct recorder *r, struct kp_totals *ret)
+{
+	struct kp_accounts own;
+
+	memset(ret, 0, sizeof(*ret));
+	for (unsigned cpu = 0; cpu < r->cpu_cnt; cpu++)
+		add_cpu(r, cpu, ret);
+	kp_pipeline_accounts(r->pipeline, KP_CPU_USER, &own);
+	for (int g = 0; g < KP_GROUP_CNT; g++) {
+		ret->produced[g] += own.stored[g] + own.dropped[g];
+		ret->stored[g] += own.stored[g];
+		ret->lost[g] += own.dropped[g];
+	}
+	ret->log_len = kp_pipeline_written(r->pipeline);
+}
+
+/* The final accounts in the log. */
+static void put_stats(struct recorder *r)
+{
+	for (unsigned cpu = 0; cpu < r->cpu_cnt; cpu++) {
+		struct kp_totals totals = {0};
+
+		add_cpu(r, cpu, &totals);
+		for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
+			struct kp_ev_record_stats ev = {.produced = totals.produced[g],
+							.stored = totals.stored[g],
+							.lost = totals.lost[g],
+							.of_group = g,
+							.of_cpu = cpu};
+
+			if (ev.produced)
+				kp_sink_put_fixed(kp_pipeline_sink(r->pipeline), KP_EV_record_stats,
+						  &ev, sizeof(ev));
+		}
+	}
+}
+
+static void put_irq_sums(struct recorder *r)
+{
+	for (unsigned cpu = 0; cpu < r->cpu_cnt; cpu++) {
+		const volatile struct kp_irq_sum *sums = kp_probes_irq_sums(r->probes, cpu);
+
+		for (unsigned i = 0; i < KP_IRQ_SUM_CNT; i++) {
+			struct kp_ev_irq_sum ev = {
+				.hdr = {.time_ns = monotonic_ns(),
+					.size = sizeof(ev),
+					.kind = KP_EV_irq_sum,
+					.cpu = (uint16_t)cpu},
+				.count = sums[i].count,
+				.total_ns = sums[i].total_ns,
+				.vector = i == KP_IRQ_SUM_DEVICE ? UINT32_MAX : i,
+			};
+
+			if (ev.count == r->cpus[cpu].irq_cnt[i])
+				continue;
+			r->cpus[cpu].irq_cnt[i] = ev.count;
+			/* By the sink itself: the header names the CPU that is meant. */
+			kp_pipeline_sink(r->pipeline)
+				->put(kp_pipeline_sink(r->pipeline)->arg, &ev.hdr);
+		}
+	}
+}
+
+/* --- the loop --- */
+
+static void check_log(struct recorder *r)
+{
+	struct kp_err err;
+
+	if (kp_pipeline_error(r->pipeline, &err) < 0) {
+		if (!r->error.text[0])
+			warn(r, err.text);
+		r->error = err;
+	}
+}
+
+static void on_drain(uv_timer_t *timer)
+{
+	struct recorder *r = timer->data;
+
+	drain_all(r);
+	kp_pipeline_flush(r->pipeline, BLOCK_AGE_NS);
+	if (++r->drain_cnt % DRAINS_PER_ACCOUNT == 0) {
+		tell_losses(r);
+		check_log(r);
+	}
+}
+
+/* The kernel wakes us for a payload ring that fills quickly. */
+static void on_payload(uv_poll_t *poll, int status, int events)
+{
+	struct recorder *r = poll->data;
+
+	(void)status;
+	(void)events;
+	drain_ring(r, (unsigned)(poll - r->polls), KP_RING_PAYLOAD);
+}
+
+static void on_second(uv_timer_t *timer)
+{
+	struct recorder *r = timer->data;
+	struct kp_totals totals;
+
+	if (r->options->groups & 1u << KP_GROUP_clock)
+		kp_clocks_write(kp_pipeline_sink(r->pipeline));
+	if (r->options->groups & 1u << KP_GROUP_irq)
+		put_irq_sums(r);
+	if (!r->options->on_second)
+		return;
+	sum_totals(r, &totals);
+	r->options->on_second(&totals, r->options->arg);
+}
+
+static void on_end_timer(uv_timer_t *timer)
+{
+	uv_stop(timer->loop);
+}
+
+/* The terminal sends SIGINT to the command too if it is in the same foreground group. */
+static bool command_has_it(int sig)
+{
+	return sig == SIGINT && isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
+static void on_signal(uv_signal_t *handle, int sig)
+{
+	struct recorder *r = handle->data;
+
+	if (!r->command)
+		uv_stop(handle->loop);
+	else if (!command_has_it(sig))
+		kp_command_kill(r->command, sig);
+}
+
+static void on_command_end(uv_async_t *async)
+{
+	uv_stop(async->loop);
+}
+
+/* In the tracing thread. */
+static void command_ended(void *arg, int status)
+{
+	struct recorder *r = arg;
+
+	r->result.command_status = status;
+	r->result.command_ended = true;
+	uv_async_send(&r->command_end);
+}
+
+static int init_loop(struct recorder *r)
+{
+	int error = uv_loop_init(&r->loop);
+
+	if (error < 0)
+		return error;
+	uv_timer_init(&r->loop, &r->drain_timer);
+	uv_timer_init(&r->loop, &r->second_timer);
+	uv_timer_init(&r->loop, &r->end_timer);
+	uv_signal_init(&r->loop, &r->sigint);
+	uv_signal_init(&r->loop, &r->sigterm);
+	r->drain_timer.data = r->second_timer.data = r->sigint.data = r->sigterm.data = r;
+	error = uv_async_init(&r->loop, &r->command_end, on_command_end);
+	uv_timer_start(&r->drain_timer, on_drain, DRAIN_MS, DRAIN_MS);
+	uv_timer_start(&r->second_timer, on_second, SECOND_MS, SECOND_MS);
+	if (r->options->duration_ns)
+		uv_timer_start(&r->end_timer, on_end_timer,
+			       (r->options->duration_ns + 999999) / 1000000, 0);
+	uv_signal_start(&r->sigint, on_signal, SIGINT);
+	uv_signal_start(&r->sigterm, on_signal, SIGTERM);
+	return error;
+}
+
+static int poll_payload_rings(struct recorder *r)
+{
+	int error = 0;
+
+	r->polls = calloc(r->cpu_cnt, sizeof(*r->polls));
+	if (!r->polls)
+		return -ENOMEM;
+	for (unsigned cpu = 0; cpu < r->cpu_cnt && error >= 0; cpu++) {
+		struct kp_ring_reader *ring = kp_probes_ring(r->probes, cpu, KP_RING_PAYLOAD);
+
+		if (!ring)
+			continue;
+		error = uv_poll_init(&r->loop, &r->polls[cpu], ring->map_fd);
+		r->polls[cpu].data = r;
+		if (error >= 0)
+			error = uv_poll_start(&r->polls[cpu], UV_READABLE, on_payload);
+	}
+	return error;
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+	(void)arg;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+static void close_loop(struct recorder *r)
+{
+	uv_walk(&r->loop, close_handle, NULL);
+	uv_run(&r->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&r->loop);
+	free(r->polls);
+}
+
+/* --- selection --- */
+
+struct pid_list {
+	pid_t *pids;
+	size_t cnt, cap;
+};
+
+static bool list_has(const struct pid_list *list, pid_t pid)
+{
+	for (size_t i = 0; i < list->cnt; i++)
+		if (list->pids[i] == pid)
+			return true;
+	return false;
+}
+
+static int list_add(struct pid_list *list, pid_t pid)
+{
+	if (list->cnt == list->cap) {
+		size_t cap = list->cap ? list->cap * 2 : 64;
+		pid_t *pids = realloc(list->pids, cap * sizeof(*pids));
+
+		if (!pids)
+			return -ENOMEM;
+		list->pids = pids;
+		list->cap = cap;
+	}
+	list->pids[list->cnt++] = pid;
+	return 0;
+}
+
+static pid_t parent_of(pid_t pid)
+{
+	char path[64], text[512], *close_paren;
+	int parent = 0;
+	FILE *file;
+	size_t len;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	len = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[len] = '\0';
+	close_paren = strrchr(text, ')');
+	if (close_paren)
+		sscanf(close_paren + 1, " %*c %d", &parent);
+	return parent;
+}
+
+/* Adds the children of listed processes; returns how many were new, or -errno. */
+static int add_children(struct pid_list *list)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	int found = 0;
+	pid_t pid;
+
+	if (!dir)
+		return -errno;
+	while (found >= 0 && (entry = readdir(dir))) {
+		pid = atoi(entry->d_name);
+		if (pid <= 0 || list_has(list, pid) || !list_has(list, parent_of(pid)))
+			continue;
+		found = list_add(list, pid) < 0 ? -ENOMEM : found + 1;
+	}
+	closedir(dir);
+	return found;
+}
+
+/*
+ * Selects the processes asked for and their descendants. A child born while we look is found in the
+ * next round, or was selected by its parent.
+ */
+static int select_pids(struct recorder *r, struct kp_err *err)
+{
+	struct pid_list list = {0};
+	int error = 0;
+
+	for (size_t i = 0; i < r->options->pid_cnt && error >= 0; i++) {
+		if (kill(r->options->pids[i], 0) < 0 && errno == ESRCH)
+			error = kp_err_set(err, -ESRCH, "there is no process %d",
+					   r->options->pids[i]);
+		else
+			error = list_add(&list, r->options->pids[i]);
+	}
+	while (error >= 0) {
+		error = kp_probes_select(r->probes, list.pids, list.cnt, err);
+		if (error >= 0)
+			error = add_children(&list);
+		if (error == 0)
+			break;
+	}
+	free(list.pids);
+	return error;
+}
+
+/* --- life --- */
+
+static int start_command(struct recorder *r, struct kp_err *err)
+{
+	struct kp_command_options options = {.argv = r->options->argv,
+					     .sink = kp_pipeline_sink(r->pipeline),
+					     .on_end = command_ended,
+					     .arg = r};
+	pid_t pid;
+	int error = kp_command_start(&options, &r->command, &pid, err);
+
+	if (error >= 0)
+		error = kp_probes_select(r->probes, &pid, 1, err);
+	if (error >= 0)
+		kp_command_go(r->command);
+	return error;
+}
+
+static int start(struct recorder *r, struct kp_err *err)
+{
+	const struct kp_recorder_options *o = r->options;
+	struct kp_probes_options probes = {.groups = o->groups,
+					   .select = o->argv || o->pid_cnt,
+					   .ring_len = o->ring_len,
+					   .irq_threshold_ns = o->irq_threshold_ns};
+	struct kp_pipeline_options pipeline = {.dir = o->dir,
+					       .log = {.node = o->node,
+						       .options_json = o->options_json,
+						       .segment_len = o->segment_len,
+						       .codec = KP_CODEC_DELTA_ZLIB},
+					       .sync_ns = o->sync_ns};
+	int error = kp_probes_load(&probes, &r->probes, err);
+
+	if (error < 0)
+		return error;
+	r->cpu_cnt = kp_probes_cpu_cnt(r->probes);
+	r->cpus = calloc(r->cpu_cnt, sizeof(*r->cpus));
+	if (!r->cpus)
+		return kp_err_sys(err, -ENOMEM, "cannot start the recorder");
+	r->accounts_ns = monotonic_ns();
+	error = kp_probes_attach(r->probes, err);
+	if (error >= 0)
+		error = kp_pipeline_start(&pipeline, &r->pipeline, err);
+	if (error >= 0 && o->pid_cnt)
+		error = select_pids(r, err);
+	return error;
+}
+
+/* Empties the rings after the probes have stopped, and settles the accounts. */
+static void finish(struct recorder *r)
+{
+	kp_command_free(r->command);
+	r->command = NULL;
+	kp_probes_detach(r->probes);
+	while (drain_all(r))
+		;
+	if (r->options->groups & 1u << KP_GROUP_irq)
+		put_irq_sums(r);
+	if (r->options->groups & 1u << KP_GROUP_clock)
+		kp_clocks_write(kp_pipeline_sink(r->pipeline));
+	tell_losses(r);
+	kp_pipeline_drain(r->pipeline);
+	check_log(r);
+	put_stats(r);
+	kp_pipeline_drain(r->pipeline);
+	sum_totals(r, &r->result.totals);
+}
+
+static int run_loop(struct recorder *r, struct kp_err *err)
+{
+	int error = init_loop(r);
+
+	if (error >= 0)
+		error = poll_payload_rings(r);
+	if (error < 0)
+		kp_err_sys(err, error, "cannot start the event loop");
+	if (error >= 0 && r->options->argv)
+		error = start_command(r, err);
+	if (error >= 0) {
+		if (r->options->groups & 1u << KP_GROUP_clock)
+			kp_clocks_write(kp_pipeline_sink(r->pipeline));
+		uv_run(&r->loop, UV_RUN_DEFAULT);
+		finish(r);
+	}
+	kp_command_free(r->command);
+	r->command = NULL;
+	close_loop(r);
+	return error;
+}
+
+int kp_recorder_run(const struct kp_recorder_options *options,
+		    struct kp_recorder_result *ret_result, struct kp_err *err)
+{
+	struct recorder *r = calloc(1, sizeof(*r));
+	struct kp_err close_err = {""};
+	int error, closed;
+
+	if (!r)
+		return kp_err_sys(err, -ENOMEM, "cannot start the recorder");
+	r->options = options;
+	error = start(r, err);
+	if (error >= 0)
+		error = run_loop(r, err);
+	closed = kp_pipeline_stop(r->pipeline, &close_err);
+	*ret_result = r->result;
+	if (error >= 0 && r->error.text[0])
+		error = kp_err_set(err, -EIO, "%s", r->error.text);
+	if (error >= 0 && closed < 0)
+		error = kp_err_set(err, closed, "%s", close_err.text);
+	kp_probes_free(r->probes);
+	kp_map_done(&r->linted);
+	free(r->cpus);
+	free(r);
+	return error;
+}

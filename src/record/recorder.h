@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One run of the recorder, from loading the probes to the final accounts: an event loop that drains
+ * the rings every few milliseconds, reads the clocks every second, and ends on a signal, after a
+ * time, or with its command.
+ */
+#ifndef KP_RECORD_RECORDER_H
+#define KP_RECORD_RECORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "kprobe/event.h"
+
+struct kp_totals {
+	uint64_t produced[KP_GROUP_CNT];
+	uint64_t stored[KP_GROUP_CNT];
+	uint64_t lost[KP_GROUP_CNT];
+	uint64_t log_len; /* bytes of the log */
+};
+
+struct kp_recorder_options {
+	const char *dir;
+	const char *node;         /* NULL: the host's name */
+	const char *options_json; /* for the log's header */
+	uint32_t groups;          /* bit 1 << KP_GROUP_x for each wanted group */
+	const pid_t *pids;        /* processes to select for replay, with their descendants */
+	size_t pid_cnt;
+	char *const *argv;    /* command to run and select, NULL-ended; NULL: none */
+	uint64_t segment_len; /* 0: default of the log */
+	uint64_t sync_ns;
+	uint64_t ring_len; /* bytes per CPU */
+	uint64_t irq_threshold_ns;
+	uint64_t duration_ns; /* 0: until interrupted */
+	/* Called in the calling thread; NULL: not wanted. */
+	void (*on_second)(const struct kp_totals *totals, void *arg);
+	void (*on_warning)(const char *text, void *arg);
+	void *arg;
+};
+
+struct kp_recorder_result {
+	struct kp_totals totals;
+	int command_status; /* wait status, when there was a command that ended */
+	bool command_ended;
+};
+
+/*
+ * Records until the end. 0, or a negative errno: nothing could be recorded, or what was in memory
+ * could not be written (err says which). ret_result is set whenever recording had begun.
+ * SIGINT and SIGTERM are caught meanwhile.
+ */
+int kp_recorder_run(const struct kp_recorder_options *options,
+		    struct kp_recorder_result *ret_result, struct kp_err *err);
+
+#endif
