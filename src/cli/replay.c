@@ -117,10 +117,12 @@ static void print_exact(const struct kp_replay_result *result)
 {
 	int status = result->exit_status;
 
-	fprintf(stderr, "kprobe: EXACT: ");
+	fprintf(stderr, "kprobe: %s: ", kp_verdict_name(result->verdict));
 	print_counts(result);
 	fprintf(stderr, ", all identical");
-	if (result->stopped)
+	if (result->reason[0])
+		fprintf(stderr, "; %s\n", result->reason);
+	else if (result->stopped)
 		fprintf(stderr, "; stopped behind event %u\n%s", result->seq,
 			result->evidence.len ? result->evidence.data : "");
 	else if (result->truncated)
@@ -152,6 +154,7 @@ static int print_result(const struct kp_replay_result *result)
 {
 	switch (result->verdict) {
 	case KP_VERDICT_EXACT:
+	case KP_VERDICT_EQUIVALENT:
 		print_exact(result);
 		return KP_EXIT_OK;
 	case KP_VERDICT_DIVERGED:

@@ -20,16 +20,18 @@ struct kp_engine {
 	struct kp_err *err;
 	struct kp_tracee tracee;
 	struct kp_fds fds;
-	uint32_t at;           /* index of the next step */
-	uint64_t brk;          /* end of the heap as the process knows it */
-	const int *stubs;      /* one stub per image */
-	uint64_t relocated[6]; /* the process's own arguments, when another build runs */
+	uint32_t at;      /* index of the next step */
+	uint64_t brk;     /* end of the heap as the process knows it */
+	const int *stubs; /* one stub per image */
 };
 
 /* --- verdicts (evidence.c) --- */
 int kp_engine_diverge(struct kp_engine *engine, const struct kp_step *expected, const char *format,
 		      ...) __attribute__((format(printf, 3, 4)));
 int kp_engine_refuse(struct kp_engine *engine, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Ends with the verdict as it stands and something to say about it. */
+int kp_engine_note(struct kp_engine *engine, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* "read(…)" of the call at which the process stands. */
 void kp_engine_print_got(const struct kp_engine *engine, struct kp_buf *out);
@@ -50,6 +52,13 @@ void kp_call_args(const struct kp_ev_syscall *call, uint64_t ret_args[6]);
 /* --- bytes (payload.c) --- */
 /* Out payloads into the process's memory, then in payloads compared with it. */
 int kp_engine_move_bytes(struct kp_engine *engine, const struct kp_step *step);
+/* Compares len of a payload's bytes, those from `from` on, with the process's memory at addr. */
+int kp_engine_compare(struct kp_engine *engine, const struct kp_step *step,
+		      const struct kp_ev_payload *payload, uint64_t addr, size_t from, size_t len);
+/* The row's entry for the argument that leads to the payload, or NULL. */
+const struct kp_arg *kp_payload_rule(const struct kp_ev_payload *payload);
+/* Whether the bytes are data that the process sends somewhere, rather than a parameter. */
+bool kp_payload_is_output(const struct kp_ev_payload *payload);
 /* Whether the log has every byte that the call needs; else ends with a refusal. */
 int kp_engine_check_bytes(struct kp_engine *engine, const struct kp_step *step);
 /* What the call wrote to standard output or error goes to options->output. */
@@ -67,6 +76,14 @@ int kp_engine_signal(struct kp_engine *engine, const struct kp_step *step);
  */
 void kp_engine_settle_restart(struct kp_engine *engine, const struct kp_step *step);
 
+/* A signal that ends nothing and runs nothing: ignored, or stop and continue (signal(7)). */
+bool kp_signal_leaves_no_trace(const struct kp_ev_signal_deliver *deliver);
+/* A fault of the program's own, which happens again by itself. */
+bool kp_signal_is_fault(const struct kp_ev_signal_deliver *deliver);
+/* Makes the signal pending and brings the process to the stop at which it is about to take it. */
+int kp_engine_raise(struct kp_engine *engine, const struct kp_ev_signal_deliver *deliver,
+		    struct kp_stop *ret_stop);
+
 /* CPU time that the process may use until its next stop, from how long it took when recorded. */
 uint64_t kp_engine_budget(const struct kp_engine *engine);
 
@@ -76,7 +93,10 @@ int kp_engine_run(struct kp_engine *engine, int request, int sig, struct kp_stop
 /* Replaces the process's program by that of an image. */
 int kp_engine_enter_image(struct kp_engine *engine, uint32_t index);
 
-/* --- another build (other.c) --- */
+/* --- another build --- */
+/* Like kp_engine_move_bytes, with the process's own addresses in place of recorded ones. */
+int kp_engine_move_bytes_to(struct kp_engine *engine, const struct kp_step *step,
+			    const uint64_t own[6]);
 int kp_engine_run_other(struct kp_engine *engine);
 
 #endif

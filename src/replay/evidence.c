@@ -173,6 +173,16 @@ int kp_engine_diverge(struct kp_engine *engine, const struct kp_step *expected, 
 	return KP_END;
 }
 
+int kp_engine_note(struct kp_engine *engine, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(engine->result->reason, sizeof engine->result->reason, format, args);
+	va_end(args);
+	return KP_END;
+}
+
 int kp_engine_refuse(struct kp_engine *engine, const char *format, ...)
 {
 	va_list args;

@@ -1,9 +1,419 @@
 /* SPDX-License-Identifier: MIT
- * Another build against the log.
+ *
+ * Another build against the log: `--exe`. The kernel makes its image for real, its loader and its
+ * memory-class calls run for real and are never matched. Every other call takes the next recorded
+ * one with the same number, descriptor, command and names; recorded calls in between are skipped as
+ * long as nothing left the process by them. The first output that differs, or call that the log
+ * cannot answer, is the verdict.
  */
-#include "replay/engine.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "replay/match.h"
+#include "replay/startup.h"
+
+struct other {
+	struct kp_engine *engine;
+	struct kp_map epoll; /* recorded epoll_event.data → the process's own */
+	int signal;          /* to deliver when it goes on */
+};
+
+static uint64_t own_nr(const struct kp_engine *engine)
+{
+	return engine->tracee.regs.orig_rax;
+}
+
+static void own_args(const struct kp_engine *engine, uint64_t own[6])
+{
+	const struct user_regs_struct *r = &engine->tracee.regs;
+	const uint64_t args[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
+
+	memcpy(own, args, sizeof args);
+}
+
+static int give(struct kp_engine *engine, int64_t value)
+{
+	engine->tracee.regs.rax = value;
+	engine->tracee.dirty = true;
+	return 0;
+}
+
+/* Descriptors, epoll's: the process's own pointers come back to it in place of recorded ones. */
+static void learn_epoll(struct other *other, const struct kp_step *step, const uint64_t own[6])
+{
+	const struct kp_tracee *tracee = &other->engine->tracee;
+	uint64_t then, now;
+
+	if (step->call->nr != SYS_epoll_ctl)
+		return;
+	for (uint32_t i = 0; i < step->payload_cnt; i++) {
+		const struct kp_ev_payload *p =
+			other->engine->session->payloads.at[step->payload + i];
+
+		if (p->arg != 3 || p->data_len < 12 ||
+		    kp_tracee_read(tracee, own[3] + 4, &now, 8) != 8)
+			continue;
+		memcpy(&then, KP_TAIL(p) + 4, 8);
+		kp_map_put(&other->epoll, then, now);
+	}
+}
+
+static void translate_epoll(struct other *other, const struct kp_step *step, const uint64_t own[6])
+{
+	const struct kp_tracee *tracee = &other->engine->tracee;
+	const uint64_t *now;
+	uint64_t then;
+	uint16_t nr = step->call->nr;
+
+	if (nr != SYS_epoll_wait && nr != SYS_epoll_pwait && nr != 441 /* epoll_pwait2 */)
+		return;
+	for (int64_t i = 0; i < step->call->ret; i++) {
+		uint64_t addr = own[1] + i * 12 + 4;
+
+		if (kp_tracee_read(tracee, addr, &then, 8) != 8)
+			return;
+		now = kp_map_get(&other->epoll, then);
+		if (now)
+			kp_tracee_write(tracee, addr, now, 8);
+	}
+}
+
+/* A recorded file, mapped where the process's kernel likes. */
+static int map_file(struct kp_engine *engine, const struct kp_step *step, const uint64_t own[6])
+{
+	const struct kp_archived *file =
+		step->file ? kp_session_file(engine->session, step->file->file_id) : NULL;
+	uint64_t args[6];
+	int64_t value;
+	int rc;
+
+	if (!kp_call_succeeded(step->call))
+		return give(engine, step->call->ret);
+	if (!file)
+		return kp_engine_refuse(engine,
+					"call %u maps a file whose content is not in the log",
+					step->call->seq);
+	memcpy(args, own, sizeof args);
+	args[3] = (args[3] & ~(uint64_t)MAP_TYPE) | MAP_PRIVATE;
+	args[4] = file->fd;
+	rc = kp_tracee_inject(&engine->tracee, SYS_mmap, args, &value, engine->err);
+	return rc < 0 ? rc : give(engine, value);
+}
+
+/* Recorded calls whose success another build cannot repeat. */
+static int check_special(struct kp_engine *engine, const struct kp_step *step)
+{
+	const struct kp_ev_syscall *call = step->call;
+	const struct kp_syscall *row = kp_syscall_get(call->nr);
+
+	if (!kp_call_succeeded(call))
+		return 0;
+	if (!row || row->action == KP_ACT_REFUSE || call->nr == SYS_execve ||
+	    call->nr == SYS_execveat)
+		return kp_engine_refuse(engine, "call %u: %s cannot be replayed with another build",
+					call->seq, kp_syscall_name(call->nr));
+	if (call->nr == SYS_clone && call->arg0 & CLONE_THREAD)
+		return kp_engine_refuse(engine, "call %u starts a thread", call->seq);
+	return kp_engine_check_bytes(engine, step);
+}
+
+static bool signal_follows(const struct kp_engine *engine)
+{
+	for (uint32_t i = engine->at; i < engine->session->steps.cnt; i++) {
+		const struct kp_ev_signal_deliver *d = engine->session->steps.at[i].deliver;
+
+		if (!d || !kp_signal_leaves_no_trace(d))
+			return d;
+	}
+	return false;
+}
+
+/* Answers the process's call with a recorded one. */
+static int answer(struct other *other, const struct kp_step *step, const uint64_t own[6])
+{
+	struct kp_engine *engine = other->engine;
+	const struct kp_ev_syscall *call = step->call;
+	int rc = check_special(engine, step);
+
+	if (rc)
+		return rc;
+	learn_epoll(other, step, own);
+	if (call->nr == SYS_mmap)
+		return map_file(engine, step, own);
+	rc = kp_engine_move_bytes_to(engine, step, own);
+	if (rc)
+		return rc;
+	translate_epoll(other, step, own);
+	give(engine, call->ret);
+	if (call->ret <= -512 && call->ret >= -516 && !signal_follows(engine))
+		kp_tracee_restart(&engine->tracee,
+				  call->ret == -516 ? SYS_restart_syscall : call->nr);
+	return 0;
+}
+
+static int serve_match(struct other *other, uint32_t index, const uint64_t own[6])
+{
+	struct kp_engine *engine = other->engine;
+	const struct kp_step *step = &engine->session->steps.at[index];
+	int rc;
+
+	engine->at = index + 1;
+	engine->result->seq = step->call->seq;
+	engine->result->time_ns = step->call->hdr.time_ns;
+	rc = answer(other, step, own);
+	if (rc)
+		return rc;
+	engine->result->calls++;
+	if (engine->options->trace) {
+		struct kp_buf line = {0};
+
+		kp_buf_printf(&line, "%6u ", step->call->seq);
+		kp_syscall_print(step->call, &line);
+		engine->options->trace(line.data, engine->options->arg);
+		kp_buf_done(&line);
+	}
+	kp_engine_emit(engine, step);
+	kp_fds_apply(&engine->fds, step->call);
+	return 0;
+}
+
+/* What the process may do without the log. 0 done, 1 not such a call, or an error. */
+static int serve_own(struct other *other, uint64_t nr)
+{
+	struct kp_engine *engine = other->engine;
+	int rc;
+
+	switch (nr) {
+	case SYS_set_tid_address:
+		return give(engine, engine->session->pid);
+	case SYS_set_robust_list:
+		return give(engine, 0);
+	case SYS_rseq:
+		return give(engine, -ENOSYS);
+	}
+	if (!kp_match_runs_for_real(nr, engine->tracee.regs.r10))
+		return 1;
+	rc = kp_tracee_execute(&engine->tracee, nr, engine->err);
+	return rc < 0 ? rc : 0;
+}
+
+/* The process ends: nothing that the recording gave away may be left, and the status is the same.
+ */
+static int serve_exit(struct kp_engine *engine)
+{
+	const struct kp_session *session = engine->session;
+	uint32_t status = (engine->tracee.regs.rdi & 0xff) << 8;
+
+	for (; engine->at < session->steps.cnt; engine->at++) {
+		const struct kp_step *step = &session->steps.at[engine->at];
+
+		if (step->call && kp_match_gives_bytes(step->call))
+			return kp_engine_diverge(engine, step,
+						 "the process ends before a recorded output");
+		if (step->deliver && step->deliver->handler == 0 &&
+		    !kp_signal_leaves_no_trace(step->deliver))
+			return kp_engine_note(engine, "the recorded end by %s does not happen",
+					      kp_signal_name(step->deliver->sig));
+	}
+	if (!session->exit)
+		return kp_engine_diverge(
+			engine, NULL,
+			"the process ends with status %u where the recorded one went on",
+			status >> 8);
+	if (status != (session->exit->exit_code & 0xffff))
+		return kp_engine_diverge(
+			engine, NULL,
+			"the process exits with status %u; recorded was wait status %#x",
+			status >> 8, session->exit->exit_code & 0xffff);
+	engine->result->exit_status = status;
+	return KP_END;
+}
+
+/* No recorded call answers: a crash that is gone, the recording's end, or the difference. */
+static int unmatched(struct kp_engine *engine)
+{
+	const struct kp_session *session = engine->session;
+	const struct kp_step *next = kp_match_next(engine);
+
+	if (!next && !session->exit) {
+		engine->result->truncated = true;
+		return KP_END;
+	}
+	if (next && next->deliver && next->deliver->handler == 0)
+		return kp_engine_note(engine, "the recorded end by %s does not happen",
+				      kp_signal_name(next->deliver->sig));
+	return kp_engine_diverge(engine, next,
+				 "the process makes a call that the log does not answer: %s",
+				 kp_syscall_name(own_nr(engine)));
+}
+
+static int serve(struct other *other)
+{
+	struct kp_engine *engine = other->engine;
+	uint64_t own[6], nr = own_nr(engine);
+	const struct kp_step *skipped;
+	uint32_t index;
+	int rc = serve_own(other, nr);
+
+	if (rc != 1)
+		return rc;
+	if (nr == SYS_exit_group || nr == SYS_exit)
+		return serve_exit(engine);
+	own_args(engine, own);
+	index = kp_match_find(engine, nr, own, &skipped);
+	if (index != UINT32_MAX && skipped)
+		return kp_engine_diverge(engine, skipped,
+					 "the process does not write what it wrote");
+	if (index != UINT32_MAX)
+		return serve_match(other, index, own);
+	/* A call that only asks can be asked again. */
+	index = kp_match_repeat(engine, nr, own);
+	if (index != UINT32_MAX)
+		return answer(other, &engine->session->steps.at[index], own);
+	return unmatched(engine);
+}
+
+/* A signal that the kernel gives the process for what it did. */
+static int native_signal(struct other *other, const struct kp_stop *stop)
+{
+	struct kp_engine *engine = other->engine;
+	const struct kp_step *next = kp_match_next(engine);
+
+	if (stop->kind != KP_STOP_SIGNAL || !next || !next->deliver ||
+	    next->deliver->sig != stop->sig)
+		return kp_engine_unexpected(engine, stop);
+	engine->at = (uint32_t)(next - engine->session->steps.at) + 1;
+	engine->result->signals++;
+	if (next->deliver->handler == 0)
+		return kp_engine_note(engine, "it ends by %s as recorded",
+				      kp_signal_name(stop->sig));
+	other->signal = stop->sig;
+	return 0;
+}
+
+/* The next recorded step is a signal from outside: it comes at this call. */
+static int outside_signal(struct other *other, const struct kp_step *step)
+{
+	struct kp_engine *engine = other->engine;
+	struct kp_stop stop;
+	int rc;
+
+	engine->at = (uint32_t)(step - engine->session->steps.at) + 1;
+	if (kp_signal_leaves_no_trace(step->deliver))
+		return 0;
+	if (step->deliver->data_len < sizeof(struct kp_pt_regs) || step->deliver->sig < 1 ||
+	    step->deliver->sig > 64)
+		return kp_engine_refuse(engine, "a recorded signal is incomplete");
+	rc = kp_engine_raise(engine, step->deliver, &stop);
+	if (rc)
+		return rc;
+	engine->result->signals++;
+	other->signal = step->deliver->sig;
+	return 0;
+}
+
+static int advance(struct other *other)
+{
+	struct kp_engine *engine = other->engine;
+	const struct kp_step *next = kp_match_next(engine);
+	struct kp_stop stop;
+	int rc;
+
+	if (!other->signal && next && next->deliver && !kp_signal_is_fault(next->deliver))
+		return outside_signal(other, next);
+	rc = kp_engine_run(engine, PTRACE_SYSEMU, other->signal, &stop);
+	if (rc)
+		return rc;
+	if (stop.kind == KP_STOP_KILLED && stop.sig == other->signal) {
+		engine->result->exit_status = stop.sig;
+		return KP_END;
+	}
+	other->signal = 0;
+	return stop.kind == KP_STOP_SYSCALL ? serve(other) : native_signal(other, &stop);
+}
+
+/* The dynamic loader's calls up to the program's entry run for real: it only reads libraries. */
+static int run_loader(struct kp_engine *engine, uint64_t entry)
+{
+	struct kp_stop stop;
+	int rc = kp_tracee_breakpoint(&engine->tracee, entry, engine->err);
+
+	while (rc == 0) {
+		uint64_t nr;
+
+		rc = kp_engine_run(engine, PTRACE_SYSEMU, 0, &stop);
+		if (rc || stop.kind == KP_STOP_TRAP)
+			break;
+		if (stop.kind != KP_STOP_SYSCALL)
+			return kp_engine_unexpected(engine, &stop);
+		nr = own_nr(engine);
+		if (nr == SYS_exit_group)
+			return kp_engine_refuse(engine, "the loader cannot run '%s'",
+						engine->options->exe);
+		if (nr == SYS_set_tid_address)
+			give(engine, engine->session->pid);
+		else if (nr == SYS_set_robust_list)
+			give(engine, 0);
+		else if (kp_match_loader_may(engine))
+			rc = kp_tracee_execute(&engine->tracee, nr, engine->err);
+		else
+			give(engine, -ENOSYS);
+	}
+	return rc ? rc : kp_tracee_breakpoint(&engine->tracee, 0, engine->err);
+}
+
+static int run(struct kp_engine *engine, const struct kp_startup *startup)
+{
+	struct other other = {.engine = engine};
+	uint64_t entry;
+	int rc = kp_startup_apply(startup, &engine->tracee, &entry, engine->err);
+
+	if (rc == 0 && entry)
+		rc = run_loader(engine, entry);
+	if (startup->dynamic)
+		engine->at = kp_match_loader_end(engine->session);
+	engine->result->verdict = KP_VERDICT_EQUIVALENT;
+	while (rc == 0)
+		rc = advance(&other);
+	kp_map_done(&other.epoll);
+	return rc;
+}
 
 int kp_engine_run_other(struct kp_engine *engine)
 {
-	return kp_engine_refuse(engine, "another build cannot be judged yet");
+	const struct kp_session *session = engine->session;
+	struct kp_startup startup;
+	struct kp_spawn spawn = {.exe_fd = open(engine->options->exe, O_RDONLY | O_CLOEXEC)};
+	int *fds = calloc(session->files.cnt + 1, sizeof(*fds));
+	int rc;
+
+	if (spawn.exe_fd < 0)
+		rc = kp_err_sys(engine->err, -errno, "cannot open '%s'", engine->options->exe);
+	else
+		rc = kp_startup_read(&session->images.at[0], &startup, engine->err);
+	if (rc == 0 && fds) {
+		for (uint32_t i = 0; i < session->files.cnt; i++)
+			fds[i] = session->files.at[i].fd;
+		spawn.fds = fds;
+		spawn.fd_cnt = session->files.cnt;
+		spawn.argv = startup.argv;
+		spawn.envp = startup.envp;
+		rc = kp_tracee_spawn(&engine->tracee, &spawn, engine->err);
+		if (rc == 0)
+			rc = run(engine, &startup);
+		kp_tracee_done(&engine->tracee);
+		kp_startup_done(&startup);
+	}
+	free(fds);
+	if (spawn.exe_fd >= 0)
+		close(spawn.exe_fd);
+	return rc;
 }

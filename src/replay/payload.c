@@ -15,7 +15,7 @@
 #define MMSGHDR_LEN 64u
 #define MMSGHDR_MSG_LEN 56u /* offset of msg_len, the kernel's in struct mmsghdr */
 
-static const struct kp_arg *payload_rule(const struct kp_ev_payload *payload)
+const struct kp_arg *kp_payload_rule(const struct kp_ev_payload *payload)
 {
 	const struct kp_syscall *row = kp_syscall_get(payload->nr);
 
@@ -23,9 +23,9 @@ static const struct kp_arg *payload_rule(const struct kp_ev_payload *payload)
 }
 
 /* Whether the bytes are data that the process sends somewhere, rather than a parameter. */
-static bool is_output(const struct kp_ev_payload *payload)
+bool kp_payload_is_output(const struct kp_ev_payload *payload)
 {
-	const struct kp_arg *arg = payload_rule(payload);
+	const struct kp_arg *arg = kp_payload_rule(payload);
 
 	if (!arg || payload->dir != KP_DIR_IN)
 		return false;
@@ -74,7 +74,7 @@ int kp_engine_check_bytes(struct kp_engine *engine, const struct kp_step *step)
 	for (uint32_t i = 0; i < step->payload_cnt; i++) {
 		const struct kp_ev_payload *payload =
 			engine->session->payloads.at[step->payload + i];
-		bool parameter = payload->dir == KP_DIR_IN && !is_output(payload);
+		bool parameter = payload->dir == KP_DIR_IN && !kp_payload_is_output(payload);
 
 		if (payload->dir == KP_DIR_OUT && payload->arg < KP_ARG_MAX)
 			have[payload->arg] += payload->data_len;
@@ -111,51 +111,48 @@ static void print_bytes(struct kp_buf *out, const unsigned char *data, size_t le
 	kp_buf_putc(out, '|');
 }
 
-/* The verdict for a buffer that is not as recorded from byte `at` on. */
+/*
+ * The verdict for a buffer that is not as recorded from byte `at` on. got holds what the process
+ * has of bytes begin to got_end; end is how far the comparison went.
+ */
 static int differ(struct kp_engine *engine, const struct kp_step *step,
-		  const struct kp_ev_payload *payload, const unsigned char *got, size_t got_len,
-		  size_t at)
+		  const struct kp_ev_payload *payload, const unsigned char *got, size_t begin,
+		  size_t got_end, size_t end, size_t at)
 {
 	const struct kp_syscall *row = kp_syscall_get(payload->nr);
 	const char *name = row && payload->arg < KP_ARG_MAX ? row->arg_names[payload->arg] : NULL;
-	size_t from = at & ~7ull, len = payload->data_len - from;
+	size_t from = (at & ~7ull) > begin ? at & ~7ull : begin;
+	size_t to = end - from > 16 ? from + 16 : end;
 	struct kp_buf *out = &engine->result->evidence;
 
 	engine->result->differs_at = payload->offset + at;
-	if (len > 16)
-		len = 16;
-	if (got_len < from + len)
-		kp_buf_printf(out, "  memory at 0x%llx is not readable\n",
-			      (unsigned long long)(payload->addr + got_len));
 	kp_buf_printf(out, "  recorded, from byte %zu: ", payload->offset + from);
-	print_bytes(out, KP_TAIL(payload) + from, len);
+	print_bytes(out, KP_TAIL(payload) + from, to - from);
 	kp_buf_printf(out, "\n  replayed, from byte %zu: ", payload->offset + from);
-	print_bytes(out, got + from,
-		    got_len < from         ? 0
-		    : got_len - from < len ? got_len - from
-					   : len);
-	kp_buf_putc(out, '\n');
+	if (got_end > from)
+		print_bytes(out, got + from, got_end < to ? got_end - from : to - from);
+	kp_buf_puts(out, got_end < to ? " and then memory that is not readable\n" : "\n");
 	return kp_engine_diverge(engine, step,
 				 "%s: byte %zu behind argument %d (%s) differs from the recording",
 				 kp_syscall_name(payload->nr), payload->offset + at, payload->arg,
 				 name ? name : "?");
 }
 
-static int compare(struct kp_engine *engine, const struct kp_step *step,
-		   const struct kp_ev_payload *payload)
+int kp_engine_compare(struct kp_engine *engine, const struct kp_step *step,
+		      const struct kp_ev_payload *payload, uint64_t addr, size_t from, size_t len)
 {
 	static unsigned char got[KP_DATA_MAX];
 	const unsigned char *want = KP_TAIL(payload);
-	size_t len = payload->data_len, n, at = 0;
+	size_t end = from + len, n, at = from;
 
-	n = kp_tracee_read(&engine->tracee, payload->addr, got, len);
-	if (n == len && !memcmp(got, want, len)) {
+	n = from + kp_tracee_read(&engine->tracee, addr, got + from, len);
+	if (n == end && !memcmp(got + from, want + from, len)) {
 		engine->result->bytes_in += len;
 		return 0;
 	}
 	while (at < n && got[at] == want[at])
 		at++;
-	return differ(engine, step, payload, got, n, at);
+	return differ(engine, step, payload, got, from, n, end, at);
 }
 
 /* sendmmsg's headers are inputs in which the kernel sets one number. */
@@ -192,7 +189,8 @@ int kp_engine_move_bytes(struct kp_engine *engine, const struct kp_step *step)
 	for (uint32_t i = 0; i < step->payload_cnt; i++) {
 		if (payloads[i]->dir != KP_DIR_IN)
 			continue;
-		rc = compare(engine, step, payloads[i]);
+		rc = kp_engine_compare(engine, step, payloads[i], payloads[i]->addr, 0,
+				       payloads[i]->data_len);
 		if (rc)
 			return rc;
 	}
@@ -223,7 +221,7 @@ void kp_engine_emit(struct kp_engine *engine, const struct kp_step *step)
 	for (uint32_t i = 0; i < step->payload_cnt; i++) {
 		const struct kp_ev_payload *payload =
 			engine->session->payloads.at[step->payload + i];
-		const struct kp_arg *arg = payload_rule(payload);
+		const struct kp_arg *arg = kp_payload_rule(payload);
 
 		if (payload->dir == KP_DIR_IN && arg &&
 		    (arg->rule == KP_LEN_RET || arg->rule == KP_LEN_IOV))

@@ -24,7 +24,7 @@
 
 const char *kp_verdict_name(enum kp_verdict verdict)
 {
-	static const char *const names[] = {"EXACT", "DIVERGED", "REFUSED"};
+	static const char *const names[] = {"EXACT", "DIVERGED", "REFUSED", "OUTPUT-EQUIVALENT"};
 
 	return names[verdict];
 }

@@ -14,9 +14,10 @@
 #include "replay/session.h"
 
 enum kp_verdict {
-	KP_VERDICT_EXACT,    /* every event matched, every byte was equal */
-	KP_VERDICT_DIVERGED, /* evidence says where and how */
-	KP_VERDICT_REFUSED,  /* cannot be judged; reason says why */
+	KP_VERDICT_EXACT,      /* every event matched, every byte was equal */
+	KP_VERDICT_DIVERGED,   /* evidence says where and how */
+	KP_VERDICT_REFUSED,    /* cannot be judged; reason says why */
+	KP_VERDICT_EQUIVALENT, /* another build: all outputs equal; reason may add something */
 };
 
 struct kp_replay_options {

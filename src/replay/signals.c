@@ -11,12 +11,9 @@
  * restart of the call that they interrupted.
  */
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/user.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "replay/engine.h"
@@ -51,8 +48,7 @@ static bool same_regs(const struct user_regs_struct *now, const struct kp_pt_reg
 	       (rep || !((now->eflags ^ then->flags) & ~hidden));
 }
 
-/* Signals that end nothing and run nothing (signal(7)): ignored, or stop and continue. */
-static bool leaves_no_trace(const struct kp_ev_signal_deliver *deliver)
+bool kp_signal_leaves_no_trace(const struct kp_ev_signal_deliver *deliver)
 {
 	if (deliver->handler == 1)
 		return true;
@@ -72,8 +68,7 @@ static bool leaves_no_trace(const struct kp_ev_signal_deliver *deliver)
 	return false;
 }
 
-/* The program's own fault, which happens again by itself. */
-static bool is_fault(const struct kp_ev_signal_deliver *deliver)
+bool kp_signal_is_fault(const struct kp_ev_signal_deliver *deliver)
 {
 	switch (deliver->sig) {
 	case SIGSEGV:
@@ -109,21 +104,49 @@ static uint64_t unblock(struct kp_engine *engine, int sig)
 	return mask;
 }
 
-/* The process stands at the signal's stop: gives it the recorded siginfo and lets it take it. */
-static int take(struct kp_engine *engine, const struct kp_step *step, uint64_t mask)
+/* Gives the signal at whose stop the process stands the recorded siginfo. */
+static int set_info(struct kp_engine *engine, const struct kp_ev_signal_deliver *deliver)
 {
-	const struct kp_ev_signal_deliver *deliver = step->deliver;
 	const unsigned char *data = KP_TAIL(deliver) + sizeof(struct kp_pt_regs);
 	size_t len = deliver->data_len - sizeof(struct kp_pt_regs);
 	siginfo_t info;
-	struct kp_stop stop;
-	int rc;
 
 	memset(&info, 0, sizeof info);
 	memcpy(&info, data, len < sizeof info ? len : sizeof info);
 	info.si_signo = deliver->sig;
 	if (ptrace(PTRACE_SETSIGINFO, engine->tracee.pid, 0, &info) < 0)
 		return kp_err_sys(engine->err, -errno, "cannot set the signal's info");
+	return 0;
+}
+
+int kp_engine_raise(struct kp_engine *engine, const struct kp_ev_signal_deliver *deliver,
+		    struct kp_stop *ret_stop)
+{
+	int rc = send_signal(engine, deliver->sig);
+
+	if (rc < 0)
+		return rc;
+	rc = kp_engine_run(engine, PTRACE_SYSEMU, 0, ret_stop);
+	if (rc)
+		return rc;
+	if (ret_stop->kind == KP_STOP_KILLED && ret_stop->sig == deliver->sig) {
+		/* SIGKILL asks nobody. */
+		engine->result->signals++;
+		engine->result->exit_status = ret_stop->sig;
+		return KP_END;
+	}
+	if (ret_stop->kind != KP_STOP_SIGNAL || ret_stop->sig != deliver->sig)
+		return kp_engine_unexpected(engine, ret_stop);
+	return set_info(engine, deliver);
+}
+
+/* The process stands at the signal's stop, its info set: lets it take it. */
+static int take(struct kp_engine *engine, const struct kp_step *step, uint64_t mask)
+{
+	const struct kp_ev_signal_deliver *deliver = step->deliver;
+	struct kp_stop stop;
+	int rc;
+
 	engine->result->signals++;
 	rc = kp_engine_run(engine, deliver->handler > 1 ? PTRACE_SINGLESTEP : PTRACE_SYSEMU,
 			   deliver->sig, &stop);
@@ -160,19 +183,9 @@ static int raise_here(struct kp_engine *engine, const struct kp_step *step)
 		engine->tracee.dirty = true;
 	}
 	mask = unblock(engine, deliver->sig);
-	rc = send_signal(engine, deliver->sig);
-	if (rc < 0)
-		return rc;
-	rc = kp_engine_run(engine, PTRACE_SYSEMU, 0, &stop);
+	rc = kp_engine_raise(engine, deliver, &stop);
 	if (rc)
 		return rc;
-	if (stop.kind == KP_STOP_KILLED && stop.sig == deliver->sig) { /* SIGKILL asks nobody */
-		engine->result->signals++;
-		engine->result->exit_status = stop.sig;
-		return KP_END;
-	}
-	if (stop.kind != KP_STOP_SIGNAL || stop.sig != deliver->sig)
-		return kp_engine_unexpected(engine, &stop);
 	return take(engine, step, mask & 1ULL << (deliver->sig - 1) ? mask : 0);
 }
 
@@ -196,21 +209,8 @@ static int at_fault(struct kp_engine *engine, const struct kp_step *step)
 			"the process faults at another instruction: 0x%llx instead of "
 			"0x%llx",
 			(unsigned long long)engine->tracee.regs.rip, (unsigned long long)regs->ip);
-	return take(engine, step, 0);
-}
-
-static int set_breakpoint(struct kp_engine *engine, uint64_t addr)
-{
-	const size_t dr0 = offsetof(struct user, u_debugreg[0]);
-	const size_t dr7 = offsetof(struct user, u_debugreg[7]);
-	pid_t pid = engine->tracee.pid;
-
-	/* Enable bit of breakpoint 0 with length and type 0: execution. */
-	if (ptrace(PTRACE_POKEUSER, pid, dr7, 0) < 0 ||
-	    (addr && (ptrace(PTRACE_POKEUSER, pid, dr0, addr) < 0 ||
-		      ptrace(PTRACE_POKEUSER, pid, dr7, 1) < 0)))
-		return kp_err_sys(engine->err, -errno, "cannot set a hardware breakpoint");
-	return 0;
+	rc = set_info(engine, deliver);
+	return rc < 0 ? rc : take(engine, step, 0);
 }
 
 /* A string instruction interrupted between two repetitions: single steps until it matches. */
@@ -239,7 +239,7 @@ static int run_to_regs(struct kp_engine *engine, const struct kp_step *step)
 {
 	const struct kp_pt_regs *regs = recorded_regs(step->deliver);
 	struct kp_stop stop;
-	int rc = set_breakpoint(engine, regs->ip);
+	int rc = kp_tracee_breakpoint(&engine->tracee, regs->ip, engine->err);
 
 	for (uint32_t hits = 0; rc == 0; hits++) {
 		if (hits == HIT_MAX) {
@@ -270,7 +270,8 @@ static int run_to_regs(struct kp_engine *engine, const struct kp_step *step)
 		if (rc || same_regs(&engine->tracee.regs, regs, false))
 			break;
 	}
-	if (engine->tracee.alive && set_breakpoint(engine, 0) < 0 && rc == 0)
+	if (engine->tracee.alive && kp_tracee_breakpoint(&engine->tracee, 0, engine->err) < 0 &&
+	    rc == 0)
 		rc = -EIO;
 	return rc;
 }
@@ -285,9 +286,9 @@ int kp_engine_signal(struct kp_engine *engine, const struct kp_step *step)
 	if (!regs || deliver->sig < 1 || deliver->sig > 64)
 		return kp_engine_refuse(engine, "the registers of signal %d are not in the log",
 					deliver->sig);
-	if (leaves_no_trace(deliver))
+	if (kp_signal_leaves_no_trace(deliver))
 		return 0;
-	if (is_fault(deliver))
+	if (kp_signal_is_fault(deliver))
 		return at_fault(engine, step);
 	if (!same_regs(&engine->tracee.regs, regs, false) && deliver->sig != SIGKILL) {
 		rc = run_to_regs(engine, step);
@@ -307,7 +308,7 @@ void kp_engine_settle_restart(struct kp_engine *engine, const struct kp_step *st
 
 		if (!regs)
 			break;
-		if (leaves_no_trace(deliver))
+		if (kp_signal_leaves_no_trace(deliver))
 			continue;
 		if ((int64_t)regs->ax == ret && regs->ip == engine->tracee.regs.rip)
 			return;

@@ -258,6 +258,19 @@ int kp_tracee_execute(struct kp_tracee *tracee, long nr, struct kp_err *err)
 	return rc < 0 ? rc : run_to_exit(tracee, err);
 }
 
+int kp_tracee_breakpoint(struct kp_tracee *tracee, uint64_t addr, struct kp_err *err)
+{
+	const size_t dr0 = offsetof(struct user, u_debugreg[0]);
+	const size_t dr7 = offsetof(struct user, u_debugreg[7]);
+
+	/* Enable bit of breakpoint 0 with length and type 0: execution. */
+	if (ptrace(PTRACE_POKEUSER, tracee->pid, dr7, 0) < 0 ||
+	    (addr && (ptrace(PTRACE_POKEUSER, tracee->pid, dr0, addr) < 0 ||
+		      ptrace(PTRACE_POKEUSER, tracee->pid, dr7, 1) < 0)))
+		return kp_err_sys(err, -errno, "cannot set a hardware breakpoint");
+	return 0;
+}
+
 int kp_tracee_each_region(const struct kp_tracee *tracee,
 			  int (*fn)(const struct kp_region *region, void *arg), void *arg)
 {

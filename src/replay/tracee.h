@@ -111,6 +111,9 @@ int kp_tracee_execute(struct kp_tracee *tracee, long nr, struct kp_err *err);
 /* Makes it leave the stop by executing the same call again. */
 void kp_tracee_restart(struct kp_tracee *tracee, uint64_t nr);
 
+/* Stops it (KP_STOP_TRAP) before the instruction at addr is executed; 0: no longer. */
+int kp_tracee_breakpoint(struct kp_tracee *tracee, uint64_t addr, struct kp_err *err);
+
 /* One line of /proc/PID/maps. */
 struct kp_region {
 	uint64_t start, end, offset;
