@@ -73,9 +73,10 @@ void kp_buf_printf(struct kp_buf *buf, const char *format, ...)
 	buf->len += (size_t)len;
 }
 
-/* Length of the valid UTF-8 sequence at s, or 0 (RFC 3629: shortest form, no surrogates). */
-static size_t utf8_len(const unsigned char *s, size_t len)
+/* Shortest form, no surrogates. */
+size_t kp_utf8_len(const char *text, size_t len)
 {
+	const unsigned char *s = (const unsigned char *)text;
 	static const unsigned char need[] = {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2, 2, 3, 4};
 	size_t n = need[s[0] >> 4], i;
 
@@ -101,7 +102,7 @@ void kp_buf_json(struct kp_buf *buf, const char *text, size_t len)
 
 	kp_buf_putc(buf, '"');
 	while (i < len) {
-		n = utf8_len(s + i, len - i);
+		n = kp_utf8_len(text + i, len - i);
 		if (n == 0) {
 			kp_buf_puts(buf, "\\ufffd");
 			n = 1;

@@ -24,6 +24,9 @@ void kp_buf_putc(struct kp_buf *buf, char c);
 void kp_buf_printf(struct kp_buf *buf, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Length of the valid UTF-8 sequence (RFC 3629) that begins the len ≥ 1 bytes at text; 0: none. */
+size_t kp_utf8_len(const char *text, size_t len);
+
 /* Appends text as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void kp_buf_json(struct kp_buf *buf, const char *text, size_t len);
 

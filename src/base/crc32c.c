@@ -50,3 +50,8 @@ uint32_t kp_crc32c(uint32_t crc, const void *data, size_t len)
 #endif
 	return ~crc_table(crc, data, len);
 }
+
+uint32_t kp_crc32c_table(uint32_t crc, const void *data, size_t len)
+{
+	return ~crc_table(~crc, data, len);
+}

@@ -10,4 +10,7 @@
 /* Continues crc (0 for the first piece) over len bytes. Uses SSE 4.2 where the CPU has it. */
 uint32_t kp_crc32c(uint32_t crc, const void *data, size_t len);
 
+/* The same without the instruction. */
+uint32_t kp_crc32c_table(uint32_t crc, const void *data, size_t len);
+
 #endif
