@@ -17,6 +17,10 @@
 #define STATE_DEAD 128u
 #define STATE_GONE (16u | 32u | STATE_DEAD)
 
+/* A running recorder wakes up every few milliseconds: so long without any switch on any CPU means
+ * that nothing was recorded (it was not running, or the machine slept). */
+#define SILENCE_NS 2000000000u
+
 static int task_new(struct kp_model *m, uint32_t pid, uint32_t tid, uint64_t start_ns,
 		    uint32_t *ret_task)
 {
@@ -191,6 +195,10 @@ static int on_switch(struct kp_model *m, const struct kp_hdr *hdr)
 	struct kp_cpu *cpu;
 	uint32_t prev, next;
 
+	if (m->last_switch_ns && hdr->time_ns > m->last_switch_ns + SILENCE_NS &&
+	    kp_model_add_gap(m, m->last_switch_ns, hdr->time_ns) < 0)
+		return -ENOMEM;
+	m->last_switch_ns = hdr->time_ns;
 	if (task_get(m, hdr->pid, hdr->tid, &prev) < 0 ||
 	    task_get(m, e->next_pid, e->next_tid, &next) < 0)
 		return -ENOMEM;

@@ -180,10 +180,11 @@ struct kp_model {
 	uint64_t last_ns;
 	uint64_t keep_from_ns; /* of what is before it only the last states are kept */
 	uint64_t event_cnt;
-	struct kp_map tids;     /* tid → newest life */
-	struct kp_map sock_map; /* hash of the 4-tuple → first socket */
-	struct kp_map rq_map;   /* identity → newest request */
-	struct kp_map sig_map;  /* pid → newest signal to it */
+	uint64_t last_switch_ns; /* of any CPU */
+	struct kp_map tids;      /* tid → newest life */
+	struct kp_map sock_map;  /* hash of the 4-tuple → first socket */
+	struct kp_map rq_map;    /* identity → newest request */
+	struct kp_map sig_map;   /* pid → newest signal to it */
 	KP_VEC(struct kp_task) tasks;
 	KP_VEC(struct kp_name) names;
 	KP_VEC(struct kp_wake) wakes;

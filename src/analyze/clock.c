@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ * Wall clock and monotonic clock; see clock.h.
+ */
+#include "analyze/clock.h"
+
+#include <stdbool.h>
+
+/* adjtimex(2) slews by at most 500 ppm; ten times that leaves room for a bad oscillator. */
+#define SLEW_PPM 5000
+/* Drift that is assumed away from readings. */
+#define DRIFT_PPM 50
+
+int kp_clock_add(struct kp_clock *clock, struct kp_clock_reading reading)
+{
+	uint32_t n = clock->readings.cnt;
+
+	if (n > 0 && reading.time_ns <= clock->readings.at[n - 1].time_ns)
+		return 0;
+	return KP_VEC_PUSH(&clock->readings, reading);
+}
+
+void kp_clock_done(struct kp_clock *clock)
+{
+	KP_VEC_DONE(&clock->readings);
+}
+
+/* Wall minus monotonic. */
+static int64_t offset_of(const struct kp_clock_reading *r)
+{
+	return (int64_t)(r->realtime_ns - r->time_ns);
+}
+
+/* Whether the clock was set between readings i and i + 1. */
+static bool is_step(const struct kp_clock *clock, uint32_t i)
+{
+	const struct kp_clock_reading *a = &clock->readings.at[i], *b = a + 1;
+	uint64_t change = (uint64_t)llabs(offset_of(b) - offset_of(a));
+
+	return change > (b->time_ns - a->time_ns) / 1000000 * SLEW_PPM + a->bracket_ns +
+				b->bracket_ns + 10000;
+}
+
+/* The difference at time_ns, by reading i (the last at or before it) and its successor. */
+static int64_t offset_at(const struct kp_clock *clock, uint32_t i, uint64_t time_ns)
+{
+	const struct kp_clock_reading *a = &clock->readings.at[i], *b = a + 1;
+	double part;
+
+	if (i + 1 >= clock->readings.cnt || time_ns <= a->time_ns || is_step(clock, i))
+		return offset_of(a);
+	part = (double)(time_ns - a->time_ns) / (double)(b->time_ns - a->time_ns);
+	return offset_of(a) + (int64_t)((double)(offset_of(b) - offset_of(a)) * part);
+}
+
+/* Index of the last reading at or before time_ns, or the first. */
+static uint32_t reading_at(const struct kp_clock *clock, uint64_t time_ns)
+{
+	uint32_t lo = 0, hi = clock->readings.cnt, mid;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (clock->readings.at[mid].time_ns <= time_ns)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo ? lo - 1 : 0;
+}
+
+uint64_t kp_clock_to_real(const struct kp_clock *clock, uint64_t time_ns)
+{
+	if (!clock->readings.cnt)
+		return time_ns;
+	return time_ns + (uint64_t)offset_at(clock, reading_at(clock, time_ns), time_ns);
+}
+
+uint64_t kp_clock_to_mono(const struct kp_clock *clock, uint64_t realtime_ns)
+{
+	uint32_t i = clock->readings.cnt;
+	uint64_t guess;
+
+	if (!i)
+		return realtime_ns;
+	while (i > 1 && clock->readings.at[i - 1].realtime_ns > realtime_ns)
+		i--;
+	i--;
+	/* The difference depends on the monotonic time, which is known up to the slew: once more
+	 * makes it exact to a nanosecond. */
+	guess = realtime_ns - (uint64_t)offset_of(&clock->readings.at[i]);
+	for (int pass = 0; pass < 2; pass++)
+		guess = realtime_ns - (uint64_t)offset_at(clock, i, guess);
+	return guess;
+}
+
+uint64_t kp_clock_bound(const struct kp_clock *clock, uint64_t time_ns)
+{
+	const struct kp_clock_reading *r;
+	uint64_t away;
+	uint32_t i;
+
+	if (!clock->readings.cnt)
+		return 0;
+	i = reading_at(clock, time_ns);
+	r = &clock->readings.at[i];
+	if (i + 1 < clock->readings.cnt && time_ns > r->time_ns && is_step(clock, i))
+		return (uint64_t)llabs(offset_of(r + 1) - offset_of(r));
+	away = time_ns > r->time_ns ? time_ns - r->time_ns : r->time_ns - time_ns;
+	if (i + 1 < clock->readings.cnt && time_ns > r->time_ns && r[1].time_ns - time_ns < away)
+		away = r[1].time_ns - time_ns;
+	return r->bracket_ns / 2 + away / 1000000 * DRIFT_PPM;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT
+ * Words for what the walk found; see evidence.h.
+ */
+#include "analyze/evidence.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "analyze/rules.h"
+#include "event/syscall.h"
+
+static const char *take_text(struct kp_arena *arena, struct kp_buf *text)
+{
+	char *copy = text->failed ? NULL
+				  : kp_arena_strndup(arena, text->len ? text->data : "", text->len);
+
+	kp_buf_done(text);
+	return copy;
+}
+
+void kp_evidence_time(uint64_t t_ns, struct kp_buf *out)
+{
+	kp_buf_printf(out, "%" PRIu64 ".%09" PRIu64, t_ns / 1000000000, t_ns % 1000000000);
+}
+
+static const char *softirq_name(uint32_t vector)
+{
+	static const char *const names[] = {"HI",       "TIMER",   "NET_TX", "NET_RX",  "BLOCK",
+					    "IRQ_POLL", "TASKLET", "SCHED",  "HRTIMER", "RCU"};
+
+	return vector < sizeof(names) / sizeof(*names) ? names[vector] : "other";
+}
+
+static void put_sock_end(uint32_t addr, uint16_t port, struct kp_buf *out)
+{
+	char text[INET_ADDRSTRLEN];
+	struct in_addr in = {.s_addr = addr};
+
+	inet_ntop(AF_INET, &in, text, sizeof(text));
+	kp_buf_printf(out, "%s:%u", text, port);
+}
+
+static void put_object(const struct kp_model *m, uint8_t kind, uint64_t obj, const char **ret_key,
+		       struct kp_buf *out)
+{
+	switch (kind) {
+	case KP_B_run_queue:
+		*ret_key = "cpu";
+		kp_buf_printf(out, "%" PRIu64, obj);
+		break;
+	case KP_B_irq:
+		*ret_key = "irq";
+		if (obj & KP_SOFTIRQ)
+			kp_buf_printf(out, "softirq %s", softirq_name(obj & 0xffff));
+		else
+			kp_buf_printf(out, "irq %" PRIu64, obj);
+		break;
+	case KP_B_disk:
+	case KP_B_fault:
+		*ret_key = "device";
+		kp_buf_printf(out, "%u:%u", m->requests.at[obj].dev >> 20,
+			      m->requests.at[obj].dev & 0xfffff);
+		break;
+	case KP_B_network:
+	case KP_B_retransmit:
+		*ret_key = "remote";
+		put_sock_end(m->socks.at[obj].raddr, m->socks.at[obj].rport, out);
+		break;
+	case KP_B_stopped:
+		*ret_key = "signal";
+		if (kp_signal_name(m->signals.at[obj].sig))
+			kp_buf_puts(out, kp_signal_name(m->signals.at[obj].sig));
+		else
+			kp_buf_printf(out, "%d", m->signals.at[obj].sig);
+		break;
+	case KP_B_lock:
+		*ret_key = "futex";
+		kp_buf_printf(out, "0x%" PRIx64, obj);
+		break;
+	default:
+		break;
+	}
+}
+
+void kp_evidence_object(const struct kp_model *model, uint8_t kind, uint64_t obj,
+			struct kp_arena *arena, struct kp_who *who)
+{
+	struct kp_buf text = {0};
+	const char *key = "", *value;
+
+	if (obj == KP_NO_OBJ)
+		return;
+	put_object(model, kind, obj, &key, &text);
+	value = take_text(arena, &text);
+	if (*key && value) {
+		who->key = key;
+		who->value = value;
+	}
+}
+
+void kp_evidence_who(const struct kp_who *who, struct kp_buf *out)
+{
+	kp_buf_puts(out, who->comm[0] ? who->comm : "task");
+	if (who->pid == who->tid || !who->pid)
+		kp_buf_printf(out, " (pid %u)", who->tid);
+	else
+		kp_buf_printf(out, " (pid %u, tid %u)", who->pid, who->tid);
+}
+
+static void put_cause(const struct kp_cause *c, struct kp_buf *out)
+{
+	bool task = c->cause.tid != 0;
+
+	switch (c->kind) {
+	case KP_B_on_cpu:
+		kp_buf_puts(out, "computing in ");
+		break;
+	case KP_B_run_queue:
+		kp_buf_printf(out, "run queue on cpu %s%s", c->cause.value, task ? " behind " : "");
+		break;
+	case KP_B_throttled:
+		kp_buf_puts(out, "CPU quota used up by the group of ");
+		break;
+	case KP_B_irq:
+		kp_buf_puts(out, c->cause.value);
+		break;
+	case KP_B_disk:
+		kp_buf_printf(out, "disk %s%s", c->cause.value, task ? ", request of " : "");
+		break;
+	case KP_B_lock:
+		kp_buf_printf(out, "futex %s, holder not known", c->cause.value);
+		break;
+	case KP_B_network:
+		kp_buf_printf(out, "network, peer %s", c->cause.value);
+		break;
+	case KP_B_retransmit:
+		kp_buf_printf(out, "TCP loss, peer %s", c->cause.value);
+		break;
+	case KP_B_timer:
+		kp_buf_puts(out, c->detail == KP_D_late ? "late timer of " : "sleep of ");
+		break;
+	case KP_B_stopped:
+		kp_evidence_who(&c->task, out);
+		kp_buf_printf(out, " stopped%s%s%s", c->cause.value[0] ? " with " : "",
+			      c->cause.value, task ? " by " : ", by whom is not in the log");
+		break;
+	case KP_B_reclaim:
+		kp_buf_puts(out, "memory reclaim by ");
+		break;
+	case KP_B_fault:
+		kp_buf_printf(out, "major page fault, disk %s%s", c->cause.value,
+			      task ? ", of " : "");
+		break;
+	case KP_B_unknown:
+		kp_buf_puts(out, "unexplained");
+		break;
+	default:
+		kp_buf_printf(out, "%s: ", kp_bucket_name(c->kind));
+		kp_evidence_who(&c->task, out);
+		kp_buf_puts(out, " waits");
+	}
+	if (task)
+		kp_evidence_who(&c->cause, out);
+}
+
+const char *kp_evidence_cause(const struct kp_cause *cause, const struct kp_who *own,
+			      struct kp_arena *arena)
+{
+	struct kp_buf text = {0};
+
+	put_cause(cause, &text);
+	if (cause->kind == KP_B_run_queue && cause->task.tid != own->tid && cause->task.tid) {
+		kp_buf_puts(&text, ", delaying ");
+		kp_evidence_who(&cause->task, &text);
+	}
+	if (cause->detail && cause->detail != KP_D_late)
+		kp_buf_printf(&text, ": %s", kp_detail_text(cause->detail));
+	if (cause->via[0])
+		kp_buf_printf(&text, ", via %s", cause->via);
+	return take_text(arena, &text);
+}
+
+static void put_task(const struct kp_model *m, uint32_t task, uint64_t t_ns, struct kp_buf *out)
+{
+	const char *comm = kp_model_comm(m, task, t_ns);
+
+	kp_buf_printf(out, "%s tid %u", comm ? comm : "task", m->tasks.at[task].tid);
+}
+
+static void put_call(const char *what, const struct kp_call *call, const struct kp_model *m,
+		     struct kp_buf *out)
+{
+	if (!call)
+		return;
+	kp_buf_printf(out, "%s%s %s from ", out->len ? "\n" : "", what, kp_syscall_name(call->nr));
+	kp_evidence_time(call->entry_ns, out);
+	kp_buf_puts(out, " to ");
+	kp_evidence_time(call->exit_ns, out);
+	if (call->sock != KP_NONE) {
+		kp_buf_puts(out, " on ");
+		put_sock_end(m->socks.at[call->sock].laddr, m->socks.at[call->sock].lport, out);
+		kp_buf_puts(out, "-");
+		put_sock_end(m->socks.at[call->sock].raddr, m->socks.at[call->sock].rport, out);
+	} else if (call->ino) {
+		kp_buf_printf(out, " on inode %" PRIu64, call->ino);
+	}
+}
+
+static void put_wait(const struct kp_walk *walk, const struct kp_wait *wait, struct kp_buf *out)
+{
+	put_task(walk->model, wait->task, wait->t0_ns, out);
+	kp_buf_puts(out, " woken at ");
+	kp_evidence_time(wait->wake_ns, out);
+	kp_buf_printf(out, " (%s) by ", wait->rule->name);
+	put_task(walk->model, wait->waker, wait->wake_ns, out);
+	put_call("waited in", wait->call, walk->model, out);
+	put_call("woken from", wait->wake_call, walk->model, out);
+}
+
+static void put_request(const struct kp_model *m, uint64_t i, struct kp_buf *out)
+{
+	const struct kp_request *rq = &m->requests.at[i];
+
+	kp_buf_printf(out, "%srequest 0x%" PRIx64 " op %u sector %" PRIu64 " %u bytes, queued ",
+		      out->len ? "\n" : "", rq->id, rq->op & 0xff, rq->sector, rq->len);
+	kp_evidence_time(rq->insert_ns, out);
+	kp_buf_puts(out, " issued ");
+	kp_evidence_time(rq->issue_ns, out);
+	kp_buf_puts(out, " completed ");
+	kp_evidence_time(rq->complete_ns, out);
+}
+
+const char *kp_evidence_wait(const struct kp_walk *walk, const struct kp_wait *wait,
+			     struct kp_arena *arena)
+{
+	struct kp_buf text = {0};
+
+	put_wait(walk, wait, &text);
+	return take_text(arena, &text);
+}
+
+const char *kp_evidence_piece(const struct kp_walk *walk, const struct kp_piece *piece,
+			      struct kp_arena *arena)
+{
+	struct kp_buf text = {0};
+
+	if (piece->wait != KP_NONE)
+		put_wait(walk, &walk->waits.at[piece->wait], &text);
+	if (piece->obj != KP_NO_OBJ && (piece->kind == KP_B_disk || piece->kind == KP_B_fault))
+		put_request(walk->model, piece->obj, &text);
+	if (piece->obj != KP_NO_OBJ && piece->kind == KP_B_stopped) {
+		kp_buf_printf(&text, "%ssignal_generate at ", text.len ? "\n" : "");
+		kp_evidence_time(walk->model->signals.at[piece->obj].t_ns, &text);
+	}
+	return take_text(arena, &text);
+}

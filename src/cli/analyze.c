@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT
+ * kprobe analyze: why was it late.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analyze/incident.h"
+#include "analyze/store.h"
+#include "cli/commands.h"
+
+enum {
+	OPT_INPUT,
+	OPT_TRACES,
+	OPT_DB,
+	OPT_TRACE,
+	OPT_SPAN,
+	OPT_ATTRIBUTE,
+	OPT_PID,
+	OPT_TID,
+	OPT_FROM,
+	OPT_TO,
+	OPT_DEADLINE,
+	OPT_FORMAT,
+	OPT_OUTPUT_FILE,
+	OPT_LIST,
+};
+
+static const struct kp_option options[] = {
+	[OPT_INPUT] = {'i', "input", "DIR", "the log (default /var/lib/kprobe)", NULL, false,
+		       "KPROBE_INPUT"},
+	[OPT_TRACES] = {0, "traces", "FILE",
+			"OpenTelemetry traces, OTLP JSON or JSON lines, gzip or not", NULL, false,
+			NULL},
+	[OPT_DB] = {0, "db", "FILE", "the SQLite database (default incidents.db in the input)",
+		    NULL, false, "KPROBE_DB"},
+	[OPT_TRACE] = {0, "trace", "ID", "the incident is a span of this trace", NULL, false, NULL},
+	[OPT_SPAN] = {0, "span", "ID", "the span (default the longest of the trace on this host)",
+		      NULL, false, NULL},
+	[OPT_ATTRIBUTE] = {0, "attribute", "KEY=VALUE",
+			   "the incident is a span with this attribute", NULL, false, NULL},
+	[OPT_PID] = {0, "pid", "PID", "the incident is a time of this process", NULL, false, NULL},
+	[OPT_TID] = {0, "tid", "TID", "its thread (default the first)", NULL, false, NULL},
+	[OPT_FROM] = {0, "from", "TIME", "begin: RFC 3339 or seconds since the epoch", NULL, false,
+		      NULL},
+	[OPT_TO] = {0, "to", "TIME", "end, likewise", NULL, false, NULL},
+	[OPT_DEADLINE] = {0, "deadline", "TIME", "a moment that it should have met", NULL, false,
+			  NULL},
+	[OPT_FORMAT] = {'f', "format", "FORMAT", "how to print: text, json, or jsonl (one line)",
+			"text|json|jsonl", false, "KPROBE_FORMAT"},
+	[OPT_OUTPUT_FILE] = {'O', "output-file", "FILE", "print into this file", NULL, false, NULL},
+	[OPT_LIST] = {0, "list", NULL, "list the incidents in the database", NULL, false, NULL},
+	{0, NULL, NULL, NULL, NULL, false, NULL},
+};
+
+struct args {
+	struct kp_incident incident;
+	const char *format;
+	const char *output;
+	bool list;
+};
+
+static int set_option(int index, const char *value, void *arg, struct kp_err *err)
+{
+	struct args *args = arg;
+	struct kp_incident *what = &args->incident;
+
+	switch (index) {
+	case OPT_INPUT:
+		what->input = value;
+		return 0;
+	case OPT_TRACES:
+		what->traces = value;
+		return 0;
+	case OPT_DB:
+		what->db = value;
+		return 0;
+	case OPT_TRACE:
+		what->trace = value;
+		return 0;
+	case OPT_SPAN:
+		what->span = value;
+		return 0;
+	case OPT_ATTRIBUTE:
+		what->attribute = value;
+		return strchr(value, '=') ? 0
+					  : kp_err_set(err, -EINVAL, "--attribute wants KEY=VALUE");
+	case OPT_PID:
+		return kp_parse_u32(value, &what->pid, err);
+	case OPT_TID:
+		return kp_parse_u32(value, &what->tid, err);
+	case OPT_FROM:
+		return kp_parse_time(value, &what->from_realtime_ns, err);
+	case OPT_TO:
+		return kp_parse_time(value, &what->to_realtime_ns, err);
+	case OPT_DEADLINE:
+		return kp_parse_time(value, &what->deadline_realtime_ns, err);
+	case OPT_FORMAT:
+		args->format = value;
+		return 0;
+	case OPT_OUTPUT_FILE:
+		args->output = value;
+		return 0;
+	default:
+		args->list = true;
+		return 0;
+	}
+}
+
+/* Options that contradict each other, or miss one another. */
+static int check(const struct args *args, int operands, struct kp_err *err)
+{
+	const struct kp_incident *what = &args->incident;
+
+	if (args->list)
+		return operands ? kp_err_set(err, -EINVAL, "--list takes no incident") : 0;
+	if (operands != 1)
+		return kp_err_set(err, -EINVAL,
+				  "one INCIDENT-ID is needed (any name for a new one), or --list");
+	if ((what->trace != NULL) + (what->attribute != NULL) + (what->pid != 0) > 1)
+		return kp_err_set(err, -EINVAL, "only one of --trace, --attribute and --pid");
+	if ((what->trace || what->attribute) && !what->traces)
+		return kp_err_set(err, -EINVAL, "--trace and --attribute need --traces FILE");
+	if (what->span && !what->trace)
+		return kp_err_set(err, -EINVAL, "--span needs --trace");
+	if ((what->tid || what->from_realtime_ns || what->to_realtime_ns) && !what->pid)
+		return kp_err_set(err, -EINVAL, "--tid, --from and --to need --pid");
+	if (what->from_realtime_ns && what->to_realtime_ns &&
+	    what->to_realtime_ns < what->from_realtime_ns)
+		return kp_err_set(err, -EINVAL, "--to lies before --from");
+	return 0;
+}
+
+static int make_list(const struct args *args, struct kp_buf *out, struct kp_err *err)
+{
+	struct kp_store *store;
+	char path[4096];
+	int code;
+
+	code = kp_store_open(kp_incident_db(&args->incident, path, sizeof(path)), false, &store,
+			     err);
+	if (code < 0)
+		return code;
+	code = kp_store_list(store, strcmp(args->format, "text") != 0, out, err);
+	kp_store_free(store);
+	return code;
+}
+
+static int make_report(const struct args *args, bool color, struct kp_buf *out, struct kp_err *err)
+{
+	struct kp_report report;
+	int code = kp_incident_analyze(&args->incident, &report, err);
+
+	if (code == 0 && strcmp(args->format, "text") == 0)
+		kp_report_text(&report, color, out);
+	else if (code == 0)
+		kp_report_json(&report, strcmp(args->format, "jsonl") == 0, out);
+	kp_report_done(&report);
+	return code == 0 && out->failed ? kp_err_set(err, -ENOMEM, "out of memory") : code;
+}
+
+static int write_out(const struct args *args, FILE *file, const struct kp_buf *out,
+		     struct kp_err *err)
+{
+	bool good = fwrite(out->data, 1, out->len, file) == out->len && fflush(file) == 0;
+	int code = good ? 0 : -errno;
+
+	if (file != stdout && fclose(file) != 0 && good)
+		code = -errno;
+	return code ? kp_err_sys(err, code, "cannot write %s",
+				 args->output ? args->output : "the report")
+		    : 0;
+}
+
+static int run(int argc, char **argv)
+{
+	struct args args = {.incident = {.input = "/var/lib/kprobe"}, .format = "text"};
+	int operands = kp_cli_parse(&kp_command_analyze, argc, argv, set_option, &args), code;
+	struct kp_err err = {""};
+	struct kp_buf out = {0};
+	FILE *file = stdout;
+
+	if (operands < 0)
+		return -operands - 1;
+	if (check(&args, operands, &err) < 0) {
+		kp_cli_error(&err);
+		return KP_EXIT_USAGE;
+	}
+	args.incident.id = operands ? argv[1] : NULL;
+	if (args.output && !(file = fopen(args.output, "we"))) {
+		kp_err_sys(&err, -errno, "cannot write %s", args.output);
+		kp_cli_error(&err);
+		return KP_EXIT_FAILED;
+	}
+	code = args.list ? make_list(&args, &out, &err)
+			 : make_report(&args, kp_cli_color(file), &out, &err);
+	if (code == 0)
+		code = write_out(&args, file, &out, &err);
+	else if (file != stdout)
+		fclose(file);
+	kp_buf_done(&out);
+	if (code < 0)
+		kp_cli_error(&err);
+	return code == -EINVAL ? KP_EXIT_USAGE : kp_cli_status(code);
+}
+
+const struct kp_command kp_command_analyze = {
+	.name = "analyze",
+	.summary = "Say why a request, or a process in a time, took so long",
+	.usage = "analyze [options] INCIDENT-ID\n"
+		 "analyze [options] --list\n",
+	.limits = "One host's log: a second --input is refused. Traces in protobuf and Jaeger's "
+		  "JSON, the "
+		  "formats html, dot and perfetto, --neo4j and --bundle are not there. A span's "
+		  "process.pid "
+		  "must be the pid in the host's namespace. IPv6 addresses print folded to four "
+		  "bytes.",
+	.options = options,
+	.run = run,
+};
