@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT
+ * The pipeline: what is put is in the log or counted, in order, also when the disk is full.
+ */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "log/reader.h"
+#include "record/pipeline.h"
+
+static char dir[] = "/tmp/kprobe-pipeline-XXXXXX";
+
+static void make_dir(void)
+{
+	cr_assert(mkdtemp(dir));
+}
+
+static void remove_dir(void)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	cr_assert_eq(system(command), 0);
+}
+
+TestSuite(pipeline, .init = make_dir, .fini = remove_dir);
+
+static struct kp_pipeline *start(uint64_t queue_len)
+{
+	struct kp_pipeline_options options = {.dir = dir,
+					      .log = {.codec = KP_CODEC_DELTA_ZLIB},
+					      .queue_len = queue_len,
+					      .sync_ns = 10000000};
+	struct kp_pipeline *pipeline;
+	struct kp_err err = {""};
+
+	cr_assert_eq(kp_pipeline_start(&options, &pipeline, &err), 0, "%s", err.text);
+	return pipeline;
+}
+
+static struct kp_ev_task_exit event(uint32_t cpu, uint32_t i)
+{
+	return (struct kp_ev_task_exit){.hdr = {.time_ns = 1000 + i,
+						.size = sizeof(struct kp_ev_task_exit),
+						.kind = KP_EV_task_exit,
+						.cpu = (uint16_t)cpu,
+						.pid = 7,
+						.tid = i}};
+}
+
+/* Counts the events of task_exit per CPU and checks their order. */
+static void count_log(uint64_t cnt[2])
+{
+	struct kp_log_filter filter = {.kinds = 1ull << KP_EV_task_exit};
+	struct kp_log_reader *reader;
+	const struct kp_hdr *hdr;
+	struct kp_err err = {""};
+	uint32_t last[2] = {0, 0};
+
+	cnt[0] = cnt[1] = 0;
+	cr_assert_eq(kp_log_open(dir, &filter, &reader, &err), 0, "%s", err.text);
+	while (kp_log_next(reader, &hdr, &err) == 1) {
+		cr_assert_lt(hdr->cpu, 2);
+		cr_assert_geq(hdr->tid, last[hdr->cpu]);
+		last[hdr->cpu] = hdr->tid;
+		cnt[hdr->cpu]++;
+	}
+	kp_log_reader_free(reader);
+}
+
+Test(pipeline, everything_put_is_in_the_log_in_order)
+{
+	struct kp_pipeline *pipeline = start(0);
+	struct kp_accounts accounts;
+	struct kp_ev_task_exit ev;
+	uint64_t cnt[2];
+
+	for (uint32_t i = 0; i < 50000; i++) {
+		ev = event(i & 1, i);
+		kp_pipeline_put(pipeline, i & 1, &ev.hdr);
+	}
+	kp_pipeline_drain(pipeline);
+	kp_pipeline_accounts(pipeline, 1, &accounts);
+	cr_assert_eq(accounts.stored[KP_GROUP_life], 25000);
+	cr_assert_eq(accounts.dropped[KP_GROUP_life], 0);
+	cr_assert_eq(kp_pipeline_stop(pipeline, NULL), 0);
+	count_log(cnt);
+	cr_assert_eq(cnt[0], 25000);
+	cr_assert_eq(cnt[1], 25000);
+}
+
+Test(pipeline, a_full_queue_drops_and_counts)
+{
+	struct kp_pipeline *pipeline = start(2 * KP_BLOCK_RAW_MAX);
+	const uint32_t total = 400000;
+	struct kp_accounts accounts;
+	struct kp_ev_task_exit ev;
+	uint64_t cnt[2];
+
+	for (uint32_t i = 0; i < total; i++) {
+		ev = event(0, i);
+		kp_pipeline_put(pipeline, 0, &ev.hdr);
+	}
+	kp_pipeline_drain(pipeline);
+	kp_pipeline_accounts(pipeline, 0, &accounts);
+	cr_assert_eq(kp_pipeline_stop(pipeline, NULL), 0);
+	count_log(cnt);
+	cr_assert_gt(accounts.dropped[KP_GROUP_life], 0);
+	cr_assert_eq(accounts.stored[KP_GROUP_life], cnt[0]);
+	cr_assert_eq(accounts.stored[KP_GROUP_life] + accounts.dropped[KP_GROUP_life], total);
+}
+
+Test(pipeline, a_file_that_cannot_grow_loses_and_counts)
+{
+	struct kp_pipeline *pipeline = start(0);
+	struct rlimit limit = {1 << 20, 1 << 20};
+	struct kp_accounts accounts;
+	struct kp_ev_task_exit ev;
+	struct kp_err err = {""};
+	uint64_t cnt[2];
+
+	signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	srandom(1);
+	for (uint32_t i = 0; i < 400000; i++) {
+		ev = event(0, i);
+		ev.exit_code = (uint32_t)random(); /* so that it does not compress */
+		kp_pipeline_put(pipeline, 0, &ev.hdr);
+	}
+	kp_pipeline_drain(pipeline);
+	cr_assert_lt(kp_pipeline_error(pipeline, &err), 0);
+	cr_assert(err.text[0]);
+	kp_pipeline_accounts(pipeline, 0, &accounts);
+	kp_pipeline_stop(pipeline, NULL);
+	count_log(cnt);
+	cr_assert_gt(accounts.dropped[KP_GROUP_life], 0);
+	cr_assert_eq(accounts.stored[KP_GROUP_life], cnt[0]);
+	cr_assert_eq(accounts.stored[KP_GROUP_life] + accounts.dropped[KP_GROUP_life], 400000);
+}
