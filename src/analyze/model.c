@@ -583,8 +583,9 @@ static int on_insert(struct kp_model *m, const struct kp_hdr *hdr)
 	return 0;
 }
 
-_Static_assert(sizeof(struct kp_ev_block_insert) == sizeof(struct kp_ev_block_issue),
-	       "a request that goes to the device at once is made from its issue event");
+_Static_assert(sizeof(struct kp_ev_block_insert) == sizeof(struct kp_ev_block_issue) &&
+		       sizeof(struct kp_ev_block_insert) == sizeof(struct kp_ev_block_complete),
+	       "a request is made from whichever of its events comes first");
 
 static int on_issue(struct kp_model *m, const struct kp_hdr *hdr)
 {
@@ -598,20 +599,30 @@ static int on_issue(struct kp_model *m, const struct kp_hdr *hdr)
 	return 0;
 }
 
+/* Whether a completion is of a request that is complete already: another part of it. */
+static bool is_part(const struct kp_request *rq, const struct kp_ev_block_complete *e)
+{
+	return e->len && e->sector >= rq->sector && e->sector < rq->sector + rq->len / 512 + 1;
+}
+
 static int on_complete(struct kp_model *m, const struct kp_hdr *hdr)
 {
 	const struct kp_ev_block_complete *e = (const void *)hdr;
 	struct kp_completion done = {.t_ns = hdr->time_ns};
 	uint64_t *newest = kp_map_get(&m->rq_map, e->rq);
-	struct kp_request *rq;
 
-	if (!newest)
-		return 0;
-	rq = &m->requests.at[*newest];
-	rq->complete_ns = hdr->time_ns;
+	if (!newest ||
+	    (m->requests.at[*newest].complete_ns && !is_part(&m->requests.at[*newest], e))) {
+		/* What waits for a flush of the device's cache is neither queued nor issued. */
+		if (request_new(m, (const void *)hdr, &done.request) < 0)
+			return -ENOMEM;
+		m->requests.at[done.request].task = KP_NONE;
+	} else {
+		done.request = (uint32_t)*newest;
+	}
+	m->requests.at[done.request].complete_ns = hdr->time_ns;
 	if (m->completions.cnt && done.t_ns < m->completions.at[m->completions.cnt - 1].t_ns)
 		done.t_ns = m->completions.at[m->completions.cnt - 1].t_ns;
-	done.request = (uint32_t)*newest;
 	return hdr->time_ns < m->keep_from_ns ? 0 : KP_VEC_PUSH(&m->completions, done);
 }
 

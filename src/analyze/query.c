@@ -202,10 +202,14 @@ uint32_t kp_model_request(const struct kp_model *model, uint64_t id, uint64_t t_
 	const uint64_t *newest = kp_map_get(&model->rq_map, id);
 	uint32_t i = newest ? (uint32_t)*newest : KP_NONE, n;
 	const struct kp_request *rq;
+	uint64_t begin;
 
 	for (n = 0; i != KP_NONE && n < CHAIN_MAX; n++, i = rq->older) {
 		rq = &model->requests.at[i];
-		if ((rq->insert_ns ? rq->insert_ns : rq->issue_ns) <= t_ns)
+		begin = rq->insert_ns  ? rq->insert_ns
+			: rq->issue_ns ? rq->issue_ns
+				       : rq->complete_ns; /* the wake comes right behind it */
+		if (begin <= t_ns)
 			return i;
 	}
 	return KP_NONE;

@@ -237,6 +237,12 @@ static void explain_request(struct kp_walk *walk, const struct kp_rule *rule,
 	rq = &m->requests.at[i];
 	piece.obj = i;
 	piece.cause = rq->task ? rq->task : KP_NONE;
+	if (!rq->insert_ns && !rq->issue_ns) {
+		piece.detail = KP_D_flush;
+		piece.confidence = 'B';
+		kp_walk_emit(walk, piece);
+		return;
+	}
 	begin = clamp64(rq->insert_ns ? rq->insert_ns : rq->issue_ns, b->lo, b->hi);
 	issue = clamp64(rq->issue_ns, begin, b->hi);
 	done = clamp64(rq->complete_ns ? rq->complete_ns : b->hi, issue, b->hi);

@@ -48,7 +48,8 @@ enum kp_bucket_kind {
 	X(cut, "the chain is too long to follow")           \
 	X(outside, "outside the log")                       \
 	X(unended, "what ended the wait is not in the log") \
-	X(state, "the task's state is not in the log")
+	X(state, "the task's state is not in the log")      \
+	X(flush, "the device flushed its cache")
 
 enum kp_detail {
 #define X(name, text) KP_D_##name,
