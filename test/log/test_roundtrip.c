@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT
+ * What was written comes back: streams, segments, order, filters, runs.
+ */
+#include "fixture.h"
+
+TestSuite(roundtrip, .init = fixture_setup, .fini = fixture_teardown, .timeout = 60);
+
+Test(roundtrip, streams_and_segments_merge_by_time)
+{
+	struct kp_log_writer *writer = fixture_create(40000);
+	struct kp_buf all = {0}, back = {0};
+	uint64_t time_ns = 1000, rnd = 1;
+	const struct kp_log_info *info;
+	struct kp_log_reader *reader;
+
+	for (uint32_t i = 0; i < 60; i++)
+		fixture_append(writer, i * 7 % 5, 50, &time_ns, &rnd, &all);
+	fixture_close(writer);
+	reader = fixture_open(fixture_dir, NULL);
+	cr_assert_eq(fixture_read(reader, &back), 3000);
+	cr_assert_eq(back.len, all.len);
+	cr_assert_eq(memcmp(back.data, all.data, all.len), 0);
+	info = kp_log_get_info(reader);
+	cr_assert_str_eq(info->node, "node-1");
+	cr_assert_str_eq(info->options_json, "{}");
+	cr_assert_str_eq(info->dir, fixture_path(0));
+	cr_assert_gt(info->segment_cnt, 2);
+	cr_assert_eq(info->block_cnt, 60);
+	cr_assert_eq(info->event_cnt, 3000);
+	cr_assert_eq(info->first_ns, 1010);
+	cr_assert_eq(info->last_ns, time_ns);
+	cr_assert_eq(info->gap_cnt, 0);
+	cr_assert_eq(info->unknown_cnt, 0);
+
+	kp_buf_reset(&back);
+	cr_assert_eq(kp_log_rewind(reader, NULL), 0);
+	cr_assert_eq(fixture_read(reader, &back), 3000);
+	cr_assert_eq(memcmp(back.data, all.data, all.len), 0);
+	kp_log_reader_free(reader);
+
+	reader = fixture_open(fixture_path(0), NULL); /* the boot's folder */
+	cr_assert_eq(fixture_read(reader, NULL), 3000);
+	kp_log_reader_free(reader);
+	reader = fixture_open(fixture_path(2), NULL); /* one segment */
+	cr_assert(fixture_read(reader, NULL) % 50 == 0);
+	cr_assert_eq(kp_log_get_info(reader)->gap_cnt, 0);
+	kp_log_reader_free(reader);
+	kp_buf_done(&all);
+	kp_buf_done(&back);
+}
+
+/* An event that an interrupt wrote early stays where the ring had it. */
+Test(roundtrip, a_stream_keeps_its_order)
+{
+	static const uint64_t times[2][6] = {{100, 50, 60, 300, 290, 400},
+					     {70, 80, 120, 295, 310, 500}};
+	static const uint64_t want[] = {70, 80, 100, 50, 60, 120, 295, 300, 290, 310, 400, 500};
+	struct kp_log_writer *writer = fixture_create(0);
+	struct kp_log_reader *reader;
+	const struct kp_hdr *event;
+	struct kp_buf events = {0};
+	uint64_t rnd = 1;
+
+	for (uint32_t stream = 0; stream < 2; stream++)
+		for (int i = 0; i < 6; i += 2) {
+			kp_buf_reset(&events);
+			synth_event(&events, KP_EV_irq, times[stream][i], 0, &rnd);
+			synth_event(&events, KP_EV_irq, times[stream][i + 1], 0, &rnd);
+			cr_assert_eq(kp_log_append(writer, stream, events.data,
+						   (uint32_t)events.len, no_loss, NULL),
+				     0);
+		}
+	fixture_close(writer);
+	reader = fixture_open(fixture_dir, NULL);
+	for (size_t i = 0; i < 12; i++) {
+		cr_assert_eq(kp_log_next(reader, &event, NULL), 1);
+		cr_expect_eq(event->time_ns, want[i], "%zu: %" PRIu64, i, event->time_ns);
+	}
+	cr_assert_eq(kp_log_next(reader, &event, NULL), 0);
+	cr_assert_eq(kp_log_next(reader, &event, NULL), 0);
+	kp_log_reader_free(reader);
+	kp_buf_done(&events);
+}
+
+static size_t count_matching(const struct kp_buf *all, const struct kp_log_filter *f)
+{
+	const struct kp_hdr *event;
+	size_t cnt = 0;
+
+	for (size_t at = 0; at < all->len; at += event->size) {
+		event = (const struct kp_hdr *)(all->data + at);
+		cnt += event->time_ns >= f->from_ns && (!f->to_ns || event->time_ns <= f->to_ns) &&
+		       (!f->kinds || f->kinds >> event->kind & 1);
+	}
+	return cnt;
+}
+
+Test(roundtrip, filters)
+{
+	static const struct kp_log_filter filters[] = {
+		{.from_ns = 5000},
+		{.to_ns = 5000},
+		{.from_ns = 3333, .to_ns = 7777},
+		{.kinds = 1ull << KP_EV_syscall | 1ull << KP_EV_task},
+		{.from_ns = 3330, .to_ns = 7770, .kinds = 1ull << KP_EV_syscall},
+		{.from_ns = 3330, .to_ns = 3330},
+		{.from_ns = 1000000},
+		{.to_ns = 1},
+	};
+	struct kp_log_writer *writer = fixture_create(20000);
+	struct kp_buf all = {0}, back = {0};
+	uint64_t time_ns = 0, rnd = 2;
+	struct kp_log_reader *reader;
+
+	for (uint32_t i = 0; i < 50; i++)
+		fixture_append(writer, i % 3, 20, &time_ns, &rnd, &all);
+	fixture_close(writer);
+	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
+		kp_buf_reset(&back);
+		reader = fixture_open(fixture_dir, &filters[i]);
+		cr_expect_eq(fixture_read(reader, &back), count_matching(&all, &filters[i]),
+			     "filter %zu", i);
+		cr_expect(fixture_is_subset(&back, &all));
+		cr_assert_eq(kp_log_rewind(reader, NULL), 0);
+		cr_expect_eq(fixture_read(reader, NULL), count_matching(&all, &filters[i]));
+		kp_log_reader_free(reader);
+	}
+	kp_buf_done(&all);
+	kp_buf_done(&back);
+}
+
+Test(roundtrip, lost_counts_add_up_over_runs)
+{
+	uint64_t lost[KP_GROUP_CNT] = {0}, time_ns = 0, rnd = 3;
+	struct kp_buf events = {0};
+	struct kp_log_reader *reader;
+	struct kp_log_writer *writer;
+
+	synth_event(&events, KP_EV_irq, time_ns, 0, &rnd);
+	for (int run = 0; run < 3; run++) {
+		writer = fixture_create(1); /* each block a segment */
+		for (uint64_t i = 1; i <= 4; i++)
+			for (uint32_t stream = 0; stream < 2; stream++) {
+				lost[KP_GROUP_sched] = i * (stream + 1);
+				lost[KP_GROUP_meta] = 5;
+				cr_assert_eq(kp_log_append(writer, stream, events.data,
+							   (uint32_t)events.len, lost, NULL),
+					     0);
+			}
+		fixture_close(writer);
+	}
+	reader = fixture_open(fixture_dir, NULL);
+	cr_assert_eq(kp_log_get_info(reader)->segment_cnt, 24);
+	cr_assert_eq(kp_log_get_info(reader)->lost[KP_GROUP_sched], 3 * (4 + 8));
+	cr_assert_eq(kp_log_get_info(reader)->lost[KP_GROUP_meta], 3 * 2 * 5);
+	cr_assert_eq(kp_log_get_info(reader)->lost[KP_GROUP_irq], 0);
+	cr_assert_eq(kp_log_get_info(reader)->gap_cnt, 0);
+	kp_log_reader_free(reader);
+	kp_buf_done(&events);
+}
+
+struct snapshot {
+	int calls;
+	uint64_t time_ns;
+	uint64_t rnd;
+};
+
+static void write_snapshot(struct kp_log_writer *writer, void *arg)
+{
+	struct snapshot *s = arg;
+
+	s->calls++;
+	for (int i = 0; i < 30; i++)
+		fixture_append(writer, KP_CPU_USER, 20, &s->time_ns, &s->rnd, NULL);
+}
+
+/* A snapshot longer than a segment must not begin the next one, or there would be no end. */
+Test(roundtrip, on_segment_may_append)
+{
+	struct snapshot snapshot = {.rnd = 4};
+	struct kp_log_options options = {.segment_len = 12000,
+					 .codec = KP_CODEC_DELTA,
+					 .on_segment = write_snapshot,
+					 .on_segment_arg = &snapshot};
+	struct kp_log_writer *writer;
+	struct kp_log_reader *reader;
+
+	cr_assert_eq(kp_log_create(fixture_dir, &options, &writer, NULL), 0);
+	cr_assert_eq(snapshot.calls, 1);
+	for (int i = 0; i < 5; i++)
+		fixture_append(writer, 0, 20, &snapshot.time_ns, &snapshot.rnd, NULL);
+	fixture_close(writer);
+	cr_assert_eq(snapshot.calls, 5);
+	reader = fixture_open(fixture_dir, NULL);
+	cr_assert_eq(fixture_read(reader, NULL), (5 * 30 + 5) * 20);
+	cr_assert_eq(kp_log_get_info(reader)->segment_cnt, 5);
+	kp_log_reader_free(reader);
+}
+
+Test(roundtrip, the_newest_boot_is_read)
+{
+	struct kp_log_writer *writer = fixture_create(0);
+	uint64_t time_ns = 0, rnd = 5;
+	struct kp_log_reader *reader;
+	char older[256];
+
+	fixture_append(writer, 0, 3, &time_ns, &rnd, NULL);
+	fixture_close(writer);
+	snprintf(older, sizeof(older), "%s/00000000-older", fixture_dir);
+	cr_assert_eq(rename(fixture_path(0), older), 0);
+	writer = fixture_create(0);
+	fixture_append(writer, 0, 7, &time_ns, &rnd, NULL);
+	fixture_close(writer);
+	reader = fixture_open(fixture_dir, NULL);
+	cr_assert_eq(fixture_read(reader, NULL), 7);
+	kp_log_reader_free(reader);
+	reader = fixture_open(older, NULL);
+	cr_assert_eq(fixture_read(reader, NULL), 3);
+	kp_log_reader_free(reader);
+}
+
+Test(roundtrip, modes_and_names)
+{
+	struct kp_log_writer *writer = fixture_create(0);
+	uint64_t time_ns = 0, rnd = 6;
+	struct stat st;
+
+	fixture_append(writer, 0, 3, &time_ns, &rnd, NULL);
+	cr_assert_eq(kp_log_sync(writer, NULL), 0);
+	cr_assert_eq(stat(fixture_path(0), &st), 0);
+	cr_assert_eq(st.st_mode & 07777, 0700);
+	cr_assert_eq(stat(fixture_path(1), &st), 0);
+	cr_assert_eq(st.st_mode & 07777, 0600);
+	cr_assert_eq((uint64_t)st.st_size, kp_log_written(writer));
+	fixture_close(writer);
+}
+
+Test(roundtrip, nothing_there)
+{
+	struct kp_log_reader *reader;
+	struct kp_err err = {""};
+	char path[128];
+	int fd;
+
+	cr_assert_eq(kp_log_open("/nonexistent/log", NULL, &reader, &err), -ENOENT);
+	cr_assert_neq(err.text[0], '\0');
+	cr_assert_eq(kp_log_open(fixture_dir, NULL, &reader, &err), -ENOENT);
+	snprintf(path, sizeof(path), "%s/00000001.kpl", fixture_dir);
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	cr_assert_eq(
+		write(fd, "no segment, but long enough to be the header of one at the least", 64),
+		64);
+	close(fd);
+	cr_assert_eq(kp_log_open(path, NULL, &reader, &err), -EBADMSG);
+	cr_assert_not_null(strstr(err.text, "not a segment"), "%s", err.text);
+}
+
+Test(roundtrip, bad_events_are_refused)
+{
+	struct kp_log_writer *writer = fixture_create(0);
+	struct kp_buf events = {0};
+	uint64_t rnd = 7, before = kp_log_written(writer);
+
+	synth_event(&events, KP_EV_irq, 5, 0, &rnd);
+	synth_event(&events, KP_EV_irq, 6, 0, &rnd);
+	cr_assert_eq(kp_log_append(writer, 0, events.data, (uint32_t)events.len - 8, no_loss, NULL),
+		     -EINVAL);
+	cr_assert_eq(kp_log_append(writer, 0, events.data, 0, no_loss, NULL), -EINVAL);
+	cr_assert_eq(kp_log_append(writer, 0, events.data, KP_BLOCK_RAW_MAX + 8, no_loss, NULL),
+		     -E2BIG);
+	cr_assert_eq(kp_log_written(writer), before);
+	fixture_close(writer);
+	kp_buf_done(&events);
+}
