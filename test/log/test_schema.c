@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT
+ * Logs of other versions: kinds that are unknown or elsewhere, fields that are unknown or missing.
+ */
+#include "fixture.h"
+
+#include "base/crc32c.h"
+#include "log/codec.h"
+
+TestSuite(schema, .init = fixture_setup, .fini = fixture_teardown, .timeout = 60);
+
+/* Writes a segment with this header text and one block of these stored bytes. */
+static const char *write_segment(const char *text, enum kp_codec codec, const void *stored,
+				 uint32_t stored_len, uint32_t raw_len, uint32_t event_cnt,
+				 uint64_t first_ns, uint64_t last_ns)
+{
+	static char path[128];
+	struct kp_seg_hdr seg = {.magic = KP_SEG_MAGIC,
+				 .version = KP_LOG_VERSION,
+				 .text_len = (uint32_t)strlen(text),
+				 .salt = 99,
+				 .sequence = 1,
+				 .text_crc = kp_crc32c(0, text, strlen(text))};
+	struct kp_block_hdr block = {.magic = KP_BLOCK_MAGIC,
+				     .version = KP_LOG_VERSION,
+				     .codec = (kp_u8)codec,
+				     .salt = 99,
+				     .first_ns = first_ns,
+				     .last_ns = last_ns,
+				     .event_cnt = event_cnt,
+				     .raw_len = raw_len,
+				     .stored_len = stored_len,
+				     .prev_crc = seg.text_crc,
+				     .payload_crc = kp_crc32c(0, stored, stored_len)};
+	struct iovec iov[] = {{&seg, sizeof(seg)},
+			      {(void *)text, strlen(text)},
+			      {&block, sizeof(block)},
+			      {(void *)stored, stored_len}};
+	int fd;
+
+	kp_seg_hdr_seal(&seg);
+	kp_block_hdr_seal(&block);
+	snprintf(path, sizeof(path), "%s/00000001.kpl", fixture_dir);
+	fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+	cr_assert_eq(kp_seg_write(fd, iov, 4, 0), 0);
+	close(fd);
+	return path;
+}
+
+/* This program's schema with every `from` replaced. Freed by the caller. */
+static char *own_text_with(const char *from, const char *to)
+{
+	struct kp_buf own = {0}, out = {0};
+	const char *at, *hit;
+
+	kp_buf_puts(&own, "{\"schema\":");
+	kp_event_print_schema(&own);
+	kp_buf_putc(&own, '}');
+	for (at = own.data; (hit = strstr(at, from)); at = hit + strlen(from)) {
+		kp_buf_append(&out, at, (size_t)(hit - at));
+		kp_buf_puts(&out, to);
+	}
+	kp_buf_puts(&out, at);
+	kp_buf_done(&own);
+	return out.data;
+}
+
+static const char *write_encoded(const char *text, enum kp_codec codec, const struct kp_buf *events)
+{
+	struct kp_encoder *encoder;
+	struct kp_encoded enc;
+	const char *path;
+
+	cr_assert_eq(kp_encoder_new(codec, &encoder, NULL), 0);
+	cr_assert_eq(kp_encode(encoder, events->data, events->len, &enc, NULL), 0);
+	path = write_segment(text, enc.codec, enc.data, enc.len, (uint32_t)events->len,
+			     enc.event_cnt, enc.first_ns, enc.last_ns);
+	kp_encoder_free(encoder);
+	return path;
+}
+
+Test(schema, unknown_kinds_are_left_out_and_counted)
+{
+	char *text = own_text_with("\"name\":\"memory\"", "\"name\":\"hyperspace\"");
+	struct kp_buf events = {0}, back = {0}, want = {0};
+	struct kp_log_reader *reader;
+	uint64_t rnd = 31;
+
+	for (uint64_t i = 0; i < 200; i++) {
+		unsigned kind = i % 5 ? KP_EV_fd : KP_EV_memory;
+		size_t begin = events.len;
+
+		synth_event(&events, kind, 100 + i, 30, &rnd);
+		if (kind == KP_EV_fd)
+			kp_buf_append(&want, events.data + begin, events.len - begin);
+	}
+	for (enum kp_codec codec = KP_CODEC_RAW; codec <= KP_CODEC_DELTA_ZLIB; codec++) {
+		kp_buf_reset(&back);
+		reader = fixture_open(write_encoded(text, codec, &events), NULL);
+		cr_assert_eq(fixture_read(reader, &back), 160);
+		cr_assert_eq(back.len, want.len);
+		cr_assert_eq(memcmp(back.data, want.data, want.len), 0);
+		cr_assert_eq(kp_log_get_info(reader)->unknown_cnt, 40);
+		cr_assert_eq(kp_log_get_info(reader)->gap_cnt, 0);
+		kp_log_reader_free(reader);
+	}
+	free(text);
+	kp_buf_done(&events);
+	kp_buf_done(&back);
+	kp_buf_done(&want);
+}
+
+Test(schema, fields_map_by_name)
+{
+	char *text = own_text_with("[\"target_tid\",\"u32\"]", "[\"something\",\"u32\"]");
+	struct kp_buf events = {0};
+	const struct kp_ev_sched_migrate *was, *is;
+	struct kp_log_reader *reader;
+	const struct kp_hdr *event;
+	uint64_t rnd = 32;
+
+	synth_event(&events, KP_EV_sched_migrate, 100, 0, &rnd);
+	was = (const struct kp_ev_sched_migrate *)events.data;
+	for (enum kp_codec codec = KP_CODEC_RAW; codec <= KP_CODEC_DELTA_ZLIB; codec++) {
+		reader = fixture_open(write_encoded(text, codec, &events), NULL);
+		cr_assert_eq(kp_log_next(reader, &event, NULL), 1);
+		is = (const struct kp_ev_sched_migrate *)event;
+		cr_expect_eq(is->target_tid, 0);
+		cr_expect_eq(is->target_pid, was->target_pid);
+		cr_expect_eq(is->dest_cpu, was->dest_cpu);
+		kp_log_reader_free(reader);
+	}
+	free(text);
+	kp_buf_done(&events);
+}
+
+/* An older log: `fd` had no obj and a shorter number, and was kind 90. */
+Test(schema, missing_fields_are_zero)
+{
+	static const char text[] =
+		"{\"schema\":[{\"kind\":90,\"name\":\"fd\",\"tail\":\"STR\",\"fields\":"
+		"[[\"ino\",\"u32\"],[\"data_len\",\"u32\"]]}]}";
+	struct {
+		struct kp_hdr hdr;
+		kp_u32 ino, data_len;
+		char data[8];
+	} old[3];
+	const struct kp_ev_fd *fd;
+	struct kp_log_reader *reader;
+	const struct kp_hdr *event;
+
+	memset(old, 0, sizeof(old));
+	for (unsigned i = 0; i < 3; i++) {
+		old[i].hdr = (struct kp_hdr){100 + i, sizeof(old[i]), 90, KP_CPU_USER, 5, 5};
+		old[i].ino = 4000000000u + i;
+		old[i].data_len = 4 + i;
+		memcpy(old[i].data, "/dev/null", 4 + i);
+	}
+	reader = fixture_open(
+		write_segment(text, KP_CODEC_RAW, old, sizeof(old), sizeof(old), 3, 100, 102),
+		NULL);
+	for (unsigned i = 0; i < 3; i++) {
+		cr_assert_eq(kp_log_next(reader, &event, NULL), 1);
+		cr_assert_eq(event->kind, KP_EV_fd);
+		cr_assert_eq(kp_event_validate(event, event->size, NULL), 0);
+		fd = (const struct kp_ev_fd *)event;
+		cr_expect_eq(fd->ino, 4000000000u + i);
+		cr_expect_eq(fd->obj, 0);
+		cr_expect_eq(fd->data_len, 4 + i);
+		cr_expect_eq(memcmp(KP_TAIL(fd), "/dev/null", 4 + i), 0);
+	}
+	cr_assert_eq(kp_log_next(reader, &event, NULL), 0);
+	cr_assert_eq(kp_log_get_info(reader)->gap_cnt, 0);
+	kp_log_reader_free(reader);
+}
+
+Test(schema, unusable_texts_are_refused)
+{
+	static const char *const texts[] = {
+		"",
+		"{",
+		"[]",
+		"{\"schema\":5}",
+		"{\"schema\":[5]}",
+		"{\"schema\":[{\"kind\":0,\"name\":\"a\",\"tail\":\"NONE\",\"fields\":[]}]}",
+		"{\"schema\":[{\"kind\":256,\"name\":\"a\",\"tail\":\"NONE\",\"fields\":[]}]}",
+		"{\"schema\":[{\"kind\":1,\"name\":\"a\",\"tail\":\"STR\",\"fields\":[]}]}",
+		"{\"schema\":[{\"kind\":1,\"name\":\"a\",\"tail\":\"NONE\",\"fields\":[[\"b\","
+		"\"u8\"]]}]}",
+		"{\"schema\":[{\"kind\":1,\"name\":\"a\",\"tail\":\"NONE\",\"fields\":[[\"b\","
+		"\"u9\"]]}]}",
+		"{\"schema\":[{\"kind\":1,\"name\":\"a\",\"tail\":\"NONE\",\"fields\":[]},"
+		"{\"kind\":1,\"name\":\"b\",\"tail\":\"NONE\",\"fields\":[]}]}",
+	};
+	struct kp_log_reader *reader;
+	struct kp_err err;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		cr_expect_eq(kp_log_open(write_segment(texts[i], KP_CODEC_RAW, "", 0, 0, 1, 0, 0),
+					 NULL, &reader, &err),
+			     -EBADMSG, "text %zu", i);
+}
