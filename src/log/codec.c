@@ -488,12 +488,13 @@ struct output {
 static const char *begin_event(struct output *o, unsigned number,
 			       const struct kp_schema_kind **ret_kind, unsigned char **ret_to)
 {
-	const struct kp_schema_kind *kind = &o->schema->kinds[number];
+	const struct kp_schema_kind *kind;
 
-	if (number >= KP_SCHEMA_KINDS || !kind->known)
+	if (number >= KP_SCHEMA_KINDS || !o->schema->kinds[number].known)
 		return "an event's kind is not in the schema";
 	if (++o->event_cnt > o->block->event_cnt)
 		return "more events than the header says";
+	kind = &o->schema->kinds[number];
 	o->raw_used += kind->struct_len;
 	if (o->raw_used > o->block->raw_len)
 		return "more bytes than the header says";
