@@ -77,13 +77,12 @@ static __always_inline void kp_count(__u64 *counter, enum kp_group group)
  * Room for an event of size bytes in one of this CPU's rings with its header filled in, or NULL:
  * lost. Every other byte must be written before bpf_ringbuf_submit.
  */
-static __always_inline void *kp_reserve(enum kp_ring ring, enum kp_group group, __u16 kind,
-					__u32 size, __u64 now)
+static __always_inline void *kp_reserve_for(enum kp_ring ring, enum kp_group group, __u16 kind,
+					    __u32 size, __u64 now, __u32 pid, __u32 tid)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct kp_counts *c = kp_this_counts(cpu, ring);
 	struct kp_hdr *hdr = NULL;
-	__u64 who = bpf_get_current_pid_tgid();
 	void *rb = ring == KP_RING_PAYLOAD ? bpf_map_lookup_elem(&payload_rings, &cpu)
 					   : bpf_map_lookup_elem(&event_rings, &cpu);
 
@@ -98,15 +97,29 @@ static __always_inline void *kp_reserve(enum kp_ring ring, enum kp_group group, 
 	hdr->size = size;
 	hdr->kind = kind;
 	hdr->cpu = cpu;
-	hdr->pid = who >> 32;
-	hdr->tid = who;
+	hdr->pid = pid;
+	hdr->tid = tid;
 	return hdr;
+}
+
+/* The same for the current task. */
+static __always_inline void *kp_reserve(enum kp_ring ring, enum kp_group group, __u16 kind,
+					__u32 size, __u64 now)
+{
+	__u64 who = bpf_get_current_pid_tgid();
+
+	return kp_reserve_for(ring, group, kind, size, now, who >> 32, who);
 }
 
 /* An event without data behind its struct, in the ring of the whole system. */
 #define KP_EVENT(name, group, now)                                                        \
 	(struct kp_ev_##name *)kp_reserve(KP_RING_EVENTS, KP_GROUP_##group, KP_EV_##name, \
 					  sizeof(struct kp_ev_##name), now)
+/* For the frequent ones, which have the current task's struct at hand. */
+#define KP_EVENT_FOR(name, group, now, task)                                                  \
+	(struct kp_ev_##name *)kp_reserve_for(KP_RING_EVENTS, KP_GROUP_##group, KP_EV_##name, \
+					      sizeof(struct kp_ev_##name), now, (task)->tgid, \
+					      (task)->pid)
 #define KP_SUBMIT(ev) bpf_ringbuf_submit(ev, KP_FLAG_RB_QUIET)
 
 static __always_inline bool kp_is_self(void)

@@ -31,10 +31,9 @@ static __always_inline int on_switch(bool preempt, struct task_struct *prev,
 	spill_entry(c, prev);
 	if (!emit_sched)
 		return 0;
-	ev = KP_EVENT(sched_switch, sched, bpf_ktime_get_ns());
+	ev = KP_EVENT_FOR(sched_switch, sched, bpf_ktime_get_ns(), prev);
 	if (!ev)
 		return 0;
-	/* The current task is still prev here, and so are the header's pid and tid. */
 	ev->prev_state = preempt ? 0 : prev_state;
 	ev->next_pid = next->tgid;
 	ev->next_tid = next->pid;

@@ -219,7 +219,7 @@ int BPF_PROG(kp_sys_exit, struct pt_regs *regs, long ret)
 	}
 	if (!emit_syscall)
 		return 0;
-	ev = KP_EVENT(syscall, syscall, now);
+	ev = KP_EVENT_FOR(syscall, syscall, now, task);
 	if (!ev)
 		return 0;
 	fill(ev, task, regs, ret, nr);
