@@ -3,24 +3,28 @@
  * Writes what is derived from the tables at build time: the option list of a man page, the event
  * and system call lists, shell completions.
  *
- *   generate man PAGE.in        the page with @OPTIONS COMMAND@, @EVENTS@, @SYSCALLS@, @VERSION@
- * filled in generate bash|zsh|fish      a completion script
+ *   generate man PAGE.in      the page with @OPTIONS COMMAND@, @EVENTS@, @SYSCALLS@, @RULES@ filled
+ * in generate bash|zsh|fish    a completion script
  */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "analyze/rules.h"
 #include "cli/cli.h"
 #include "event/event.h"
 #include "event/syscall.h"
 
-/* Text as an argument or a line of roff. */
+/* Text as an argument or lines of roff; each sentence begins a line. */
 static void roff(const char *text)
 {
 	if (*text == '.' || *text == '\'')
 		fputs("\\&", stdout);
 	for (; *text; text++)
-		if (*text == '\\')
+		if (*text == '.' && text[1] == ' ') {
+			puts(".");
+			text++;
+		} else if (*text == '\\')
 			fputs("\\e", stdout);
 		else if (*text == '-')
 			fputs("\\-", stdout);
@@ -98,6 +102,17 @@ static void man_syscalls(void)
 	printf(".El\n");
 }
 
+static void man_rules(void)
+{
+	printf(".Bl -tag -width stopped -compact\n");
+	for (const struct kp_rule *rule = kp_rules; rule->name; rule++) {
+		printf(".It Cm %s\n%c: ", rule->name, rule->confidence);
+		roff(rule->doc);
+		printf(".\n");
+	}
+	printf(".El\n");
+}
+
 static int man_page(const char *path)
 {
 	const struct kp_command *command;
@@ -117,6 +132,8 @@ static int man_page(const char *path)
 			man_events();
 		} else if (!strncmp(line, "@SYSCALLS@", 10)) {
 			man_syscalls();
+		} else if (!strncmp(line, "@RULES@", 7)) {
+			man_rules();
 		} else if (*line == '@') {
 			fprintf(stderr, "%s: unknown line: %s", path, line);
 			return 1;
