@@ -160,7 +160,7 @@ build_all() {
 }
 
 build_asan() {
-	cmake -G Ninja -S . -B "$asan" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DKP_WERROR=ON \
+	cmake -G Ninja -S . -B "$asan" -DCMAKE_BUILD_TYPE=Release -DKP_WERROR=ON \
 		-DKP_SANITIZE=ON >/dev/null && ninja -C "$asan" --quiet && ninja -C "$asan" --quiet kprobe
 }
 

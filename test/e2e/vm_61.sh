@@ -54,7 +54,7 @@ import json, sys
 report = json.load(open(sys.argv[1]))
 total = sum(b["ns"] for b in report["buckets"])
 print("duration", report["duration_ns"], "causes", [(c["kind"], c["ns"]) for c in report["causes"]][:3])
-assert total == report["duration_ns"] == 3_000_000_000
-assert report["causes"][0]["kind"] == "timer", report["causes"][0]
-assert report["causes"][0]["ns"] > 2_000_000_000
+assert total == report["duration_ns"] and abs(total - 3_000_000_000) < 1_000_000
+timer = sum(c["ns"] for c in report["causes"] if c["kind"] == "timer")
+assert report["causes"][0]["kind"] == "timer" and timer > 2_000_000_000, timer
 PY
