@@ -2,25 +2,24 @@
 # SPDX-License-Identifier: MIT
 """An independent reading of the kernel's scheduler tracepoints for scripts/demo.sh.
 
-usage: sched_wait.py TRACE-FILE PID
+usage: sched_wait.py TRACE-FILE PID OTHER-PID
 
-TRACE-FILE is what tracefs printed of sched_switch and sched_waking on the clock "mono". Prints the
-longest time that task PID was runnable but did not run, in nanoseconds (the trace has microseconds),
-and the task that took its CPU at the beginning of that wait.
+TRACE-FILE is what tracefs printed of sched_switch and sched_waking for these two on the clock
+"mono". Prints, in nanoseconds (the trace has microseconds), the longest time that task PID was
+runnable but did not run, and how much of it OTHER-PID ran on a CPU.
 """
 import re
 import sys
 
 LINE = re.compile(r"\s(\d+)\.(\d{6}): (sched_switch|sched_waking): (.*)$")
-SWITCH = re.compile(
-    r"prev_comm=.* prev_pid=(\d+) prev_prio=\d+ prev_state=(\S+) ==> "
-    r"next_comm=(.*) next_pid=(\d+) next_prio=\d+"
-)
+SWITCH = re.compile(r"prev_comm=.* prev_pid=(\d+) .*prev_state=(\S+) ==> .* next_pid=(\d+) ")
 WAKING = re.compile(r"comm=.* pid=(\d+) prio=")
 
 
-def longest_wait(lines, pid):
-    since, behind, best = None, "", (0, "")
+def read(lines, pid, other):
+    """The waits of pid and the runs of other, as lists of (begin, end)."""
+    waits, runs = [], []
+    waiting_since = running_since = None
     for line in lines:
         match = LINE.search(line)
         if not match:
@@ -28,26 +27,32 @@ def longest_wait(lines, pid):
         now = int(match[1]) * 1_000_000_000 + int(match[2]) * 1000
         if match[3] == "sched_waking":
             woken = WAKING.match(match[4])
-            if woken and int(woken[1]) == pid and since is None:
-                since, behind = now, "?"
+            if woken and int(woken[1]) == pid and waiting_since is None:
+                waiting_since = now
             continue
         switch = SWITCH.match(match[4])
         if not switch:
             continue
-        if int(switch[1]) == pid and switch[2].startswith("R"):
-            since, behind = now, f"{switch[3]} {switch[4]}"
-        elif int(switch[1]) == pid:
-            since = None
-        elif int(switch[4]) == pid and since is not None:
-            best = max(best, (now - since, behind))
-            since = None
-    return best
+        before, state, after = int(switch[1]), switch[2], int(switch[3])
+        if before == pid:
+            waiting_since = now if state.startswith("R") else None
+        if after == pid and waiting_since is not None:
+            waits.append((waiting_since, now))
+            waiting_since = None
+        if before == other and running_since is not None:
+            runs.append((running_since, now))
+            running_since = None
+        if after == other:
+            running_since = now
+    return waits, runs
 
 
 def main():
     with open(sys.argv[1], encoding="utf-8", errors="replace") as trace:
-        wait_ns, behind = longest_wait(trace, int(sys.argv[2]))
-    print(wait_ns, behind)
+        waits, runs = read(trace, int(sys.argv[2]), int(sys.argv[3]))
+    begin, end = max(waits, key=lambda wait: wait[1] - wait[0])
+    ran = sum(max(0, min(end, run[1]) - max(begin, run[0])) for run in runs)
+    print(end - begin, ran)
 
 
 main()
