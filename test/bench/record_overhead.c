@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What recording costs: four small workloads alone, under `kprobe record`, under `perf record -e
+ * raw_syscalls:*,sched:* -a`, and under `strace -f`, in one run; medians and ratios. A tool that is
+ * not installed is left out and said to be.
+ *
+ *   record_overhead [KPROBE]        (default: $KPROBE, else ./kprobe)
+ */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ROUNDS 9
+#define SETTLE_NS 2000000000l /* until a recorder has attached */
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static void must(int ok, const char *what)
+{
+	if (ok)
+		return;
+	perror(what);
+	exit(1);
+}
+
+/* Both sides of a conversation on one CPU: the distance of two CPUs' wakeups is noise here. */
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* --- the workloads: each does n operations and returns the nanoseconds it took --- */
+
+static uint64_t run_empty(unsigned n)
+{
+	uint64_t begin = now_ns();
+
+	while (n--)
+		syscall(SYS_getppid);
+	return now_ns() - begin;
+}
+
+static uint64_t run_write(unsigned n)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	uint64_t begin = now_ns();
+
+	while (n--)
+		must(write(fd, "", 1) == 1, "write");
+	begin = now_ns() - begin;
+	close(fd);
+	return begin;
+}
+
+/* Sends n bytes on `to` and reads one back on `from` after each; a child answers. */
+static uint64_t converse(int from, int to, int child_from, int child_to, unsigned n)
+{
+	char byte = 0;
+	uint64_t begin;
+	pid_t child = fork();
+
+	must(child >= 0, "fork");
+	if (!child) {
+		for (unsigned i = 0; i < n; i++)
+			if (read(child_from, &byte, 1) != 1 || write(child_to, &byte, 1) != 1)
+				_exit(1);
+		_exit(0);
+	}
+	begin = now_ns();
+	for (unsigned i = 0; i < n; i++)
+		must(write(to, &byte, 1) == 1 && read(from, &byte, 1) == 1, "conversation");
+	begin = now_ns() - begin;
+	waitpid(child, NULL, 0);
+	return begin;
+}
+
+static uint64_t run_pipe(unsigned n)
+{
+	int there[2], back[2];
+	uint64_t ns;
+
+	must(!pipe2(there, O_CLOEXEC) && !pipe2(back, O_CLOEXEC), "pipe");
+	ns = converse(back[0], there[1], there[0], back[1], n);
+	for (int i = 0; i < 2; i++) {
+		close(there[i]);
+		close(back[i]);
+	}
+	return ns;
+}
+
+static uint64_t run_tcp(unsigned n)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), server;
+	uint64_t ns;
+
+	must(!bind(listener, (void *)&address, len) && !listen(listener, 1) &&
+		     !getsockname(listener, (void *)&address, &len) &&
+		     !connect(client, (void *)&address, len),
+	     "TCP connection");
+	server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	must(server >= 0, "accept");
+	ns = converse(client, client, server, server, n);
+	close(listener);
+	close(client);
+	close(server);
+	return ns;
+}
+
+static const struct workload {
+	const char *name;
+	uint64_t (*run)(unsigned n);
+	unsigned n;      /* operations of a round */
+	unsigned n_slow; /* the same under strace */
+} workloads[] = {
+	{"empty system call", run_empty, 300000, 3000},
+	{"1-byte write", run_write, 300000, 3000},
+	{"pipe ping-pong", run_pipe, 30000, 1000},
+	{"TCP request-response", run_tcp, 10000, 1000},
+};
+#define WORKLOAD_CNT (sizeof(workloads) / sizeof(*workloads))
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Nanoseconds an operation, medians of rounds, one line per workload on stdout. */
+static void measure(int is_slow)
+{
+	double ns[ROUNDS];
+
+	pin(0);
+	for (size_t w = 0; w < WORKLOAD_CNT; w++) {
+		unsigned n = is_slow ? workloads[w].n_slow : workloads[w].n;
+
+		workloads[w].run(n / 10);
+		for (int i = 0; i < ROUNDS; i++)
+			ns[i] = (double)workloads[w].run(n) / n;
+		qsort(ns, ROUNDS, sizeof(*ns), compare);
+		printf("%.1f\n", ns[ROUNDS / 2]);
+	}
+}
+
+/* --- the tools --- */
+
+static pid_t start(char *const *argv)
+{
+	pid_t pid = fork();
+	int null;
+
+	must(pid >= 0, "fork");
+	if (pid)
+		return pid;
+	null = open("/dev/null", O_RDWR);
+	dup2(null, STDOUT_FILENO);
+	dup2(null, STDERR_FILENO);
+	execvp(argv[0], argv);
+	_exit(127);
+}
+
+/* Runs this program's measurement by the shell, with a prefix; 0 when it gave all figures. */
+static int measure_by(const char *prefix, const char *self, double *ret_ns)
+{
+	char command[4096];
+	size_t got = 0;
+	FILE *out;
+
+	snprintf(command, sizeof(command), "%s '%s' %s", prefix, self,
+		 *prefix ? "--measure-slow" : "--measure");
+	out = popen(command, "re");
+	must(out != NULL, "popen");
+	while (got < WORKLOAD_CNT && fscanf(out, "%lf", &ret_ns[got]) == 1)
+		got++;
+	pclose(out);
+	return got == WORKLOAD_CNT ? 0 : -1;
+}
+
+/* Measures while a system-wide recorder runs; -1 when it could not start. */
+static int measure_beside(char *const *argv, const char *self, double *ret_ns)
+{
+	pid_t pid = start(argv);
+	int status, r;
+
+	nanosleep(&(struct timespec){SETTLE_NS / 1000000000, SETTLE_NS % 1000000000}, NULL);
+	if (waitpid(pid, &status, WNOHANG) == pid)
+		return -1;
+	r = measure_by("", self, ret_ns);
+	kill(pid, SIGINT);
+	waitpid(pid, &status, 0);
+	return r;
+}
+
+static void print_row(const char *name, int failed, const double *ns, const double *native)
+{
+	printf("%-16s", name);
+	for (size_t w = 0; w < WORKLOAD_CNT; w++)
+		if (failed)
+			printf("  %20s", "not available");
+		else
+			printf("  %12.0f (x%5.2f)", ns[w], ns[w] / native[w]);
+	putchar('\n');
+	fflush(stdout);
+}
+
+static void compare_tools(const char *self, const char *kprobe, const char *dir)
+{
+	double native[WORKLOAD_CNT], again[WORKLOAD_CNT], ns[WORKLOAD_CNT];
+	char log[256], data[256];
+	int failed;
+
+	snprintf(log, sizeof(log), "%s/log", dir);
+	snprintf(data, sizeof(data), "%s/perf.data", dir);
+	printf("%-16s", "ns an operation");
+	for (size_t w = 0; w < WORKLOAD_CNT; w++)
+		printf("  %20s", workloads[w].name);
+	putchar('\n');
+	must(!measure_by("", self, native), "measuring");
+	print_row("alone", 0, native, native);
+	failed = measure_beside((char *[]){(char *)kprobe, "record", "-o", log, NULL}, self, ns);
+	print_row("kprobe record", failed, ns, native);
+	/* perf wants tracefs; a machine that has not mounted it is given it for the while. */
+	mount("none", "/sys/kernel/tracing", "tracefs", 0, NULL);
+	failed = measure_beside((char *[]){"perf", "record", "-q", "-a", "-e",
+					   "raw_syscalls:*,sched:*", "-o", data, NULL},
+				self, ns);
+	print_row("perf record", failed, ns, native);
+	failed = measure_by("strace -f -o /dev/null", self, ns);
+	print_row("strace -f", failed, ns, native);
+	must(!measure_by("", self, again), "measuring");
+	print_row("alone, again", 0, again, native);
+}
+
+int main(int argc, char **argv)
+{
+	const char *kprobe = argc > 1 ? argv[1] : getenv("KPROBE");
+	char dir[] = "/tmp/kprobe-bench-XXXXXX", command[64], self[4096] = "";
+
+	if (argc > 1 && !strncmp(argv[1], "--measure", 9)) {
+		measure(!strcmp(argv[1], "--measure-slow"));
+		return 0;
+	}
+	must(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0, "/proc/self/exe");
+	must(mkdtemp(dir) != NULL, "mkdtemp");
+	compare_tools(self, kprobe ? kprobe : "./kprobe", dir);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command) ? 1 : 0;
+}

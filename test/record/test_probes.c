@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: MIT
+ * Each kind of event is provoked by a child and found in the log with what it must say.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "probes_run.h"
+
+#define SLEEP_MS 30
+#define STATE_ESTABLISHED 1
+#define STATE_SYN_SENT 2
+
+TestSuite(probes, .init = need_probes, .timeout = 60);
+
+static uint32_t kernel_dev(dev_t dev)
+{
+	return major(dev) << 20 | minor(dev);
+}
+
+/* --- life --- */
+
+static void live(struct told *told)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		prctl(PR_SET_NAME, "renamed");
+		execl("/bin/sh", "sh", "-c", "exit 3", NULL);
+		_exit(1);
+	}
+	told->tids[1] = (uint32_t)pid;
+	waitpid(pid, NULL, 0);
+}
+
+Test(probes, life)
+{
+	struct run run = {0};
+	const struct kp_ev_task_fork *forked;
+	const struct kp_ev_task_rename *renamed;
+	const struct kp_ev_task_exec *exec;
+	const struct kp_ev_task_exit *ended;
+
+	record_child(&run, live, (struct kp_recorder_options){0});
+	while ((forked = next_of(&run, KP_EV_task_fork)) && forked->child_tid != run.told->tids[1])
+		;
+	cr_assert(forked, "no fork");
+	cr_expect_eq(forked->hdr.pid, run.told->tids[0]);
+	cr_expect_eq(forked->child_pid, run.told->tids[1]);
+	while ((renamed = next_of(&run, KP_EV_task_rename)) &&
+	       renamed->hdr.pid != run.told->tids[1])
+		;
+	cr_assert(renamed, "no rename");
+	cr_expect_str_eq(renamed->comm, "renamed");
+	while ((exec = next_of(&run, KP_EV_task_exec)) && exec->hdr.pid != run.told->tids[1])
+		;
+	cr_assert(exec, "no exec");
+	cr_expect_str_eq(exec->comm, "sh");
+	cr_expect_eq(exec->data_len, strlen("/bin/sh"));
+	cr_expect(!memcmp(KP_TAIL(exec), "/bin/sh", exec->data_len));
+	while ((ended = next_of(&run, KP_EV_task_exit)) && ended->hdr.pid != run.told->tids[1])
+		;
+	cr_assert(ended, "no exit");
+	cr_expect_eq(ended->exit_code, 3 << 8);
+	cr_expect_eq(ended->group_dead, 1);
+	done(&run);
+}
+
+/* --- scheduling --- */
+
+static void talk_by_pipe(struct told *told)
+{
+	int there[2];
+	char byte;
+	pid_t pid;
+
+	if (pipe(there) || (pid = fork()) < 0)
+		_exit(1);
+	if (!pid) {
+		if (read(there[0], &byte, 1) != 1)
+			_exit(1);
+		_exit(0);
+	}
+	told->tids[1] = (uint32_t)pid;
+	sleep_ms(SLEEP_MS);
+	if (write(there[1], "", 1) != 1)
+		_exit(1);
+	waitpid(pid, NULL, 0);
+}
+
+Test(probes, pipe_wakeup_comes_from_the_writer)
+{
+	struct run run = {0};
+	const struct kp_ev_sched_waking *waking;
+	const struct kp_ev_sched_wakeup_new *born;
+
+	record_child(&run, talk_by_pipe, (struct kp_recorder_options){0});
+	while ((born = next_of(&run, KP_EV_sched_wakeup_new)) &&
+	       born->target_tid != run.told->tids[1])
+		;
+	cr_assert(born, "no first wakeup");
+	cr_expect_eq(born->hdr.tid, run.told->tids[0]);
+	while ((waking = next_of(&run, KP_EV_sched_waking)) &&
+	       waking->target_tid != run.told->tids[1])
+		;
+	cr_assert(waking, "no wakeup");
+	cr_expect_eq(waking->hdr.tid, run.told->tids[0]);
+	cr_expect_eq(waking->ctx & KP_CTX_IRQ, 0, "ctx %x", waking->ctx);
+	done(&run);
+}
+
+static void sleep_on_timer(struct told *told)
+{
+	told->times[0] = mono_ns();
+	sleep_ms(SLEEP_MS);
+	told->times[1] = mono_ns();
+}
+
+Test(probes, timer_wakeup_names_its_due_time)
+{
+	const uint64_t asked = SLEEP_MS * 1000000ull;
+	struct run run = {0};
+	const struct kp_ev_sched_waking *waking;
+	const struct kp_ev_sched_switch *left;
+
+	record_child(&run, sleep_on_timer, (struct kp_recorder_options){0});
+	while ((left = next_of(&run, KP_EV_sched_switch)) &&
+	       (left->hdr.tid != run.told->tids[0] || left->hdr.time_ns < run.told->times[0] ||
+		!(left->prev_state & KP_TASK_INTERRUPTIBLE)))
+		;
+	cr_assert(left, "it did not sleep");
+	while ((waking = next_of(&run, KP_EV_sched_waking)) &&
+	       (waking->target_tid != run.told->tids[0] ||
+		waking->hdr.time_ns < run.told->times[0] + asked))
+		;
+	cr_assert(waking, "no wakeup");
+	cr_expect_eq(waking->ctx, KP_CTX_HARDIRQ | KP_CTX_TIMER, "ctx %x", waking->ctx);
+	cr_expect(waking->obj >= run.told->times[0] + asked && waking->obj <= waking->hdr.time_ns,
+		  "due %ld ns after the begin", (long)(waking->obj - run.told->times[0]));
+	done(&run);
+}
+
+static void move(struct told *told)
+{
+	cpu_set_t set;
+
+	(void)told;
+	for (int cpu = 0; cpu < 2; cpu++) {
+		CPU_ZERO(&set);
+		CPU_SET(cpu, &set);
+		if (sched_setaffinity(0, sizeof(set), &set))
+			_exit(1);
+	}
+}
+
+Test(probes, migration)
+{
+	struct run run = {0};
+	const struct kp_ev_sched_migrate *moved;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		cr_skip_test("needs two CPUs");
+	record_child(&run, move, (struct kp_recorder_options){0});
+	while ((moved = next_of(&run, KP_EV_sched_migrate)) &&
+	       !(moved->target_tid == run.told->tids[0] && moved->orig_cpu == 0 &&
+		 moved->dest_cpu == 1))
+		;
+	cr_assert(moved, "no migration from CPU 0 to 1");
+	done(&run);
+}
+
+/* --- TCP --- */
+
+/* A server waits in read(), its client sends after a while. */
+static void talk_by_tcp(struct told *told)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), fd;
+	char byte;
+	pid_t pid;
+
+	if (bind(listener, (void *)&address, len) || listen(listener, 1) ||
+	    getsockname(listener, (void *)&address, &len))
+		_exit(1);
+	told->ports[0] = ntohs(address.sin_port);
+	pid = fork();
+	if (!pid) {
+		fd = accept(listener, NULL, NULL);
+		_exit(read(fd, &byte, 1) != 1);
+	}
+	told->tids[1] = (uint32_t)pid;
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (connect(fd, (void *)&address, len) || getsockname(fd, (void *)&address, &len))
+		_exit(1);
+	told->ports[1] = ntohs(address.sin_port);
+	sleep_ms(SLEEP_MS);
+	told->times[0] = mono_ns();
+	if (write(fd, "", 1) != 1)
+		_exit(1);
+	waitpid(pid, NULL, 0);
+}
+
+Test(probes, tcp_wakeup_names_the_receiving_socket)
+{
+	struct run run = {0};
+	const struct kp_ev_sched_waking *waking;
+	const struct kp_ev_syscall *sent;
+	uint32_t loopback = htonl(INADDR_LOOPBACK);
+
+	record_child(&run, talk_by_tcp, (struct kp_recorder_options){0});
+	while ((waking = next_of(&run, KP_EV_sched_waking)) &&
+	       (waking->target_tid != run.told->tids[1] ||
+		waking->hdr.time_ns < run.told->times[0]))
+		;
+	cr_assert(waking, "no wakeup");
+	cr_expect_eq(waking->ctx, KP_CTX_SOFTIRQ | KP_CTX_NET, "ctx %x", waking->ctx);
+	cr_expect_eq(waking->softirq, 3);
+	cr_expect_eq(waking->laddr, loopback);
+	cr_expect_eq(waking->raddr, loopback);
+	cr_expect_eq(waking->lport, run.told->ports[0]);
+	cr_expect_eq(waking->rport, run.told->ports[1]);
+	rewind_run(&run);
+	while ((sent = next_of(&run, KP_EV_syscall)) &&
+	       !(sent->hdr.tid == run.told->tids[0] && sent->nr == SYS_write &&
+		 sent->obj == KP_OBJ_tcp))
+		;
+	cr_assert(sent, "no record of the write");
+	cr_expect_eq(sent->lport, run.told->ports[1]);
+	cr_expect_eq(sent->rport, run.told->ports[0]);
+	cr_expect_eq(sent->laddr, loopback);
+	cr_expect_eq(sent->netns, waking ? sent->netns : 0);
+	cr_expect_neq(sent->netns, 0);
+	done(&run);
+}
+
+Test(probes, tcp_states)
+{
+	struct run run = {0};
+	const struct kp_ev_tcp_state *state;
+
+	record_child(&run, talk_by_tcp, (struct kp_recorder_options){0});
+	while ((state = next_of(&run, KP_EV_tcp_state)) &&
+	       !(state->oldstate == STATE_SYN_SENT && state->newstate == STATE_ESTABLISHED &&
+		 state->rport == run.told->ports[0]))
+		;
+	cr_assert(state, "no SYN_SENT to ESTABLISHED");
+	cr_expect_eq(state->lport, run.told->ports[1]);
+	cr_expect_neq(state->netns, 0);
+	done(&run);
+}
+
+/* Drops what the client sends for a while, so that it sends again. */
+static void talk_over_loss(struct told *told)
+{
+	char command[256];
+
+	if (system("iptables -w -N KPROBE_TEST 2>/dev/null; iptables -w -I INPUT -j KPROBE_TEST"))
+		_exit(77);
+	snprintf(command, sizeof(command),
+		 "iptables -w -A KPROBE_TEST -i lo -p tcp --tcp-flags PSH PSH -m statistic "
+		 "--mode nth --every 2 --packet 0 -j DROP");
+	if (!system(command))
+		talk_by_tcp(told);
+	if (system("iptables -w -F KPROBE_TEST; iptables -w -D INPUT -j KPROBE_TEST; "
+		   "iptables -w -X KPROBE_TEST"))
+		_exit(1);
+}
+
+Test(probes, tcp_retransmission)
+{
+	struct run run = {0};
+	const struct kp_ev_tcp_retransmit *again;
+
+	if (system("iptables -w -L INPUT -n >/dev/null 2>&1"))
+		cr_skip_test("needs iptables");
+	record_child(&run, talk_over_loss, (struct kp_recorder_options){0});
+	while ((again = next_of(&run, KP_EV_tcp_retransmit)) && again->rport != run.told->ports[0])
+		;
+	cr_assert(again, "no retransmission");
+	cr_expect_eq(again->lport, run.told->ports[1]);
+	cr_expect_eq(again->len, 1);
+	cr_expect_eq(again->state, STATE_ESTABLISHED);
+	done(&run);
+}
+
+/* --- files and disk --- */
+
+static void write_to_disk(struct told *told)
+{
+	char path[] = "/var/tmp/kprobe-sync-XXXXXX";
+	int fd = mkstemp(path);
+	struct stat st;
+
+	if (fd < 0 || write(fd, "ledger", 6) != 6 || fdatasync(fd) || fstat(fd, &st))
+		_exit(1);
+	told->inos[0] = st.st_ino;
+	told->inos[1] = kernel_dev(st.st_dev);
+	unlink(path);
+}
+
+Test(probes, file_sync_and_block_requests)
+{
+	struct run run = {0};
+	const struct kp_ev_file_sync *synced;
+	const struct kp_ev_block_complete *complete;
+	const struct kp_ev_block_issue *issue;
+	uint64_t rq;
+
+	if (system("df -t ext4 /var/tmp >/dev/null 2>&1"))
+		cr_skip_test("needs ext4 at /var/tmp");
+	record_child(&run, write_to_disk, (struct kp_recorder_options){0});
+	while ((synced = next_of(&run, KP_EV_file_sync)) && synced->ino != run.told->inos[0])
+		;
+	cr_assert(synced, "no file sync");
+	cr_expect_eq(synced->hdr.tid, run.told->tids[0]);
+	cr_expect_eq(synced->dev, run.told->inos[1]);
+	cr_expect_eq(synced->datasync, 1);
+	cr_expect_eq(synced->ret, 0);
+	cr_expect_lt(synced->entry_ns, synced->hdr.time_ns);
+	rewind_run(&run);
+	while ((issue = next_of(&run, KP_EV_block_issue)) && !issue->len)
+		;
+	cr_assert(issue, "no request went to the device");
+	rq = issue->rq;
+	while ((complete = next_of(&run, KP_EV_block_complete)) && complete->rq != rq)
+		;
+	cr_assert(complete, "the request was not completed");
+	cr_expect_eq(complete->error, 0);
+	done(&run);
+}
+
+Test(probes, block_wakeup_names_its_request)
+{
+	struct run run = {0};
+	const struct kp_ev_sched_waking *waking;
+	const struct kp_ev_block_complete *complete;
+	uint64_t rq;
+
+	record_child(&run, write_to_disk, (struct kp_recorder_options){0});
+	while ((waking = next_of(&run, KP_EV_sched_waking)) && !(waking->ctx & KP_CTX_BLOCK))
+		;
+	cr_assert(waking, "no wakeup by a block request");
+	cr_expect_neq(waking->ctx & KP_CTX_IRQ, 0);
+	rq = waking->obj;
+	rewind_run(&run);
+	while ((complete = next_of(&run, KP_EV_block_complete)) && complete->rq != rq)
+		;
+	cr_expect(complete, "the request of the wakeup is not known");
+	done(&run);
+}
+
+/* --- signals --- */
+
+static volatile sig_atomic_t caught;
+
+static void on_usr1(int sig)
+{
+	caught = sig;
+}
+
+static void take_signal(struct told *told)
+{
+	pid_t pid;
+
+	signal(SIGUSR1, on_usr1);
+	pid = fork();
+	if (!pid) {
+		while (!caught)
+			sleep_ms(1000);
+		_exit(0);
+	}
+	told->tids[1] = (uint32_t)pid;
+	sleep_ms(SLEEP_MS);
+	kill(pid, SIGUSR1);
+	waitpid(pid, NULL, 0);
+}
+
+Test(probes, signals)
+{
+	struct run run = {0};
+	const struct kp_ev_signal_generate *sent;
+	const struct kp_ev_signal_deliver *taken;
+	const struct kp_ev_syscall *back;
+
+	record_child(&run, take_signal, (struct kp_recorder_options){0});
+	while ((sent = next_of(&run, KP_EV_signal_generate)) &&
+	       !(sent->target_pid == run.told->tids[1] && sent->sig == SIGUSR1))
+		;
+	cr_assert(sent, "no signal sent");
+	cr_expect_eq(sent->hdr.tid, run.told->tids[0]);
+	cr_expect_eq(sent->result, 0);
+	cr_expect_eq(sent->ctx & KP_CTX_IRQ, 0);
+	while ((taken = next_of(&run, KP_EV_signal_deliver)) &&
+	       !(taken->hdr.pid == run.told->tids[1] && taken->sig == SIGUSR1))
+		;
+	cr_assert(taken, "no signal taken");
+	cr_expect_eq(taken->handler, (uint64_t)(uintptr_t)on_usr1);
+	cr_expect_eq(taken->data_len, 0);
+	while ((back = next_of(&run, KP_EV_syscall)) && back->hdr.tid != run.told->tids[1])
+		;
+	cr_assert(back, "no call after the handler");
+	while (back && !(back->hdr.tid == run.told->tids[1] && back->nr == SYS_rt_sigreturn))
+		back = next_of(&run, KP_EV_syscall);
+	cr_expect(back, "rt_sigreturn is not recorded as such");
+	done(&run);
+}
+
+/* --- system calls, interrupts, memory --- */
+
+static void make_calls(struct told *told)
+{
+	struct stat st;
+	int fds[2];
+	char byte;
+
+	syscall(SYS_getppid);
+	if (pipe(fds) || write(fds[1], "x", 1) != 1 || read(fds[0], &byte, 1) != 1 ||
+	    fstat(fds[0], &st))
+		_exit(1);
+	told->inos[0] = st.st_ino;
+	told->addr = (uint64_t)(uintptr_t)&byte;
+	told->times[0] = mono_ns();
+	sleep_ms(SLEEP_MS); /* blocks: its entry goes by the task's storage */
+	close(-1);
+}
+
+Test(probes, system_calls)
+{
+	struct run run = {0};
+	const struct kp_ev_syscall *call;
+
+	record_child(&run, make_calls, (struct kp_recorder_options){0});
+	while ((call = next_of(&run, KP_EV_syscall)) &&
+	       !(call->hdr.tid == run.told->tids[0] && call->nr == SYS_getppid))
+		;
+	cr_assert(call, "no getppid");
+	cr_expect_eq(call->ret, getpid());
+	cr_expect_eq(call->obj, KP_OBJ_none);
+	cr_expect_eq(call->seq, 0);
+	cr_expect_eq(call->flags, 0);
+	while ((call = next_of(&run, KP_EV_syscall)) &&
+	       !(call->hdr.tid == run.told->tids[0] && call->nr == SYS_read))
+		;
+	cr_assert(call, "no read");
+	cr_expect_eq(call->ret, 1);
+	cr_expect_eq(call->arg1, run.told->addr);
+	cr_expect_eq(call->arg2, 1);
+	cr_expect_eq(call->obj, KP_OBJ_pipe);
+	cr_expect_eq(call->ino, run.told->inos[0]);
+	while ((call = next_of(&run, KP_EV_syscall)) &&
+	       !(call->hdr.tid == run.told->tids[0] && call->nr == SYS_clock_nanosleep))
+		;
+	cr_assert(call, "no nanosleep");
+	cr_expect_eq(call->flags, 0);
+	cr_expect_geq(call->hdr.time_ns - call->entry_ns, SLEEP_MS * 1000000ull);
+	cr_expect_geq(call->entry_ns, run.told->times[0]);
+	while ((call = next_of(&run, KP_EV_syscall)) &&
+	       !(call->hdr.tid == run.told->tids[0] && call->nr == SYS_close))
+		;
+	cr_assert(call, "no close");
+	cr_expect_eq(call->ret, -EBADF);
+	done(&run);
+}
+
+Test(probes, interrupts_and_clocks)
+{
+	struct run run = {0};
+	const struct kp_ev_irq_sum *sum;
+	const struct kp_ev_clock *clocks;
+	const struct kp_hdr *slow;
+
+	record_child(&run, write_to_disk, (struct kp_recorder_options){.irq_threshold_ns = 1});
+	while ((sum = next_of(&run, KP_EV_irq_sum)) && sum->vector != 3)
+		;
+	cr_assert(!sum || sum->count);
+	rewind_run(&run);
+	cr_expect(next_of(&run, KP_EV_irq_sum), "no sums of interrupts");
+	rewind_run(&run);
+	slow = next_of(&run, KP_EV_softirq);
+	cr_assert(slow, "no softirq over 1 ns");
+	cr_expect_lt(((const struct kp_ev_softirq *)slow)->entry_ns, slow->time_ns);
+	rewind_run(&run);
+	cr_expect(next_of(&run, KP_EV_irq), "no interrupt over 1 ns");
+	rewind_run(&run);
+	clocks = next_of(&run, KP_EV_clock);
+	cr_assert(clocks, "no clocks");
+	cr_expect_lt(clocks->bracket_ns, 1000000000u);
+	done(&run);
+}
+
+#define MEMCG "/sys/fs/cgroup/memory/kprobe-test"
+
+/* Reads a file larger than its memory cgroup may use. */
+static void be_short_of_memory(struct told *told)
+{
+	(void)told;
+	if (system("mkdir -p " MEMCG " && echo 8388608 >" MEMCG "/memory.limit_in_bytes && "
+		   "sh -c 'echo $$ >" MEMCG "/cgroup.procs; "
+		   "head -c 64M /dev/zero >/var/tmp/kprobe-reclaim'"))
+		_exit(1);
+	unlink("/var/tmp/kprobe-reclaim");
+	sleep_ms(SLEEP_MS);
+	rmdir(MEMCG);
+}
+
+Test(probes, reclaim)
+{
+	struct run run = {0};
+	const struct kp_ev_reclaim *reclaim;
+
+	if (access("/sys/fs/cgroup/memory/memory.limit_in_bytes", W_OK))
+		cr_skip_test("needs memory cgroups, version 1");
+	record_child(&run, be_short_of_memory, (struct kp_recorder_options){0});
+	while ((reclaim = next_of(&run, KP_EV_reclaim)) && !reclaim->memcg)
+		;
+	cr_assert(reclaim, "no reclaim of a memory cgroup");
+	cr_expect_lt(reclaim->entry_ns, reclaim->hdr.time_ns);
+	done(&run);
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT
+ * The recorder as a whole: accounts, selection for replay, payloads, choice of groups, checks.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "probes_run.h"
+#include "record/check.h"
+
+TestSuite(recorder, .init = need_probes, .timeout = 60);
+
+/* --- accounts --- */
+
+/* produced = stored + lost in the result, and the log says the same. */
+static void expect_accounts(struct run *run, bool is_loss)
+{
+	const struct kp_totals *totals = &run->result.totals;
+	uint64_t counted[KP_GROUP_CNT] = {0}, told_lost[KP_GROUP_CNT] = {0}, lost = 0;
+	const struct kp_ev_record_stats *stats;
+	const struct kp_ev_lost *gone;
+
+	for (int g = 0; g < KP_GROUP_CNT; g++) {
+		cr_expect_eq(totals->produced[g], totals->stored[g] + totals->lost[g],
+			     "%s: %lu produced, %lu stored, %lu lost", kp_group_name((unsigned)g),
+			     totals->produced[g], totals->stored[g], totals->lost[g]);
+		lost += totals->lost[g];
+	}
+	cr_expect_eq(lost > 0, is_loss, "%lu lost", lost);
+	for (unsigned kind = 1; kind < KP_EV_END; kind++) {
+		const struct kp_event_desc *desc = kp_event_get(kind);
+
+		/* meta has the snapshot too, which has no probe behind it */
+		if (!desc || desc->group == KP_GROUP_meta)
+			continue;
+		rewind_run(run);
+		while (next_of(run, kind))
+			counted[desc->group]++;
+	}
+	rewind_run(run);
+	while ((gone = next_of(run, KP_EV_lost)))
+		told_lost[gone->lost_group] += gone->count;
+	for (int g = 0; g < KP_GROUP_CNT; g++) {
+		if (g != KP_GROUP_meta)
+			cr_expect_eq(counted[g], totals->stored[g],
+				     "%s: %lu in the log, %lu stored", kp_group_name((unsigned)g),
+				     counted[g], totals->stored[g]);
+		cr_expect_eq(told_lost[g], totals->lost[g]);
+	}
+	rewind_run(run);
+	while ((stats = next_of(run, KP_EV_record_stats)))
+		cr_expect_eq(stats->produced, stats->stored + stats->lost);
+}
+
+static void call_often(struct told *told)
+{
+	(void)told;
+	for (int i = 0; i < 2000000; i++)
+		syscall(SYS_getppid);
+}
+
+static void call_sometimes(struct told *told)
+{
+	(void)told;
+	for (int i = 0; i < 20000; i++)
+		syscall(SYS_getppid);
+}
+
+Test(recorder, accounts_are_exact)
+{
+	struct run run = {0};
+
+	record_child(&run, call_sometimes, (struct kp_recorder_options){0});
+	expect_accounts(&run, false);
+	cr_expect_geq(run.result.totals.stored[KP_GROUP_syscall], 20000);
+	done(&run);
+}
+
+Test(recorder, accounts_are_exact_under_overload)
+{
+	struct run run = {0};
+
+	record_child(&run, call_often, (struct kp_recorder_options){.ring_len = 16384});
+	expect_accounts(&run, true);
+	done(&run);
+}
+
+/* --- payloads --- */
+
+#define LARGE (5u << 20) /* over the capture's cap */
+
+static void move_bytes(struct told *told)
+{
+	char *large = calloc(1, LARGE), a[3], b[5];
+	struct iovec iov[2] = {{a, sizeof(a)}, {b, sizeof(b)}};
+	int fds[2], zero = open("/dev/zero", O_RDONLY);
+
+	if (pipe(fds) || write(fds[1], "payload", 7) != 7 || readv(fds[0], iov, 2) != 7)
+		_exit(1);
+	told->addr = (uint64_t)(uintptr_t)b;
+	if (read(zero, large, LARGE) != LARGE || read(zero, large, 150000) != 150000)
+		_exit(1);
+	free(large);
+	_exit(access("/nowhere", F_OK) != -1);
+}
+
+/* The record of the next call of number nr, and in *ret_len the payload bytes before it. */
+static const struct kp_ev_syscall *next_call(struct run *run, unsigned nr, uint64_t *ret_len,
+					     char *ret_text, size_t cap)
+{
+	const struct kp_hdr *event;
+	const struct kp_ev_payload *payload;
+	const struct kp_ev_syscall *call;
+	uint64_t len = 0;
+
+	while (kp_log_next(run->reader, &event, NULL) > 0) {
+		if (event->tid != run->told->tids[0])
+			continue;
+		payload = (const void *)event;
+		call = (const void *)event;
+		if (event->kind == KP_EV_payload) {
+			if (len < cap)
+				memcpy(ret_text + len, KP_TAIL(payload),
+				       payload->data_len < cap - len ? payload->data_len
+								     : cap - len);
+			len += payload->data_len;
+		}
+		if (event->kind == KP_EV_syscall && call->nr == nr) {
+			*ret_len = len;
+			return call;
+		}
+		if (event->kind == KP_EV_syscall)
+			len = 0;
+	}
+	return NULL;
+}
+
+Test(recorder, payloads_of_selected_processes)
+{
+	struct run run = {0};
+	const struct kp_ev_syscall *call;
+	char text[64] = "";
+	uint64_t len;
+	uint32_t seq = 0;
+
+	record_child(&run, move_bytes, (struct kp_recorder_options){.pid_cnt = 1});
+	call = next_call(&run, SYS_write, &len, text, sizeof(text));
+	cr_assert(call && call->flags & KP_SYSF_PAYLOAD);
+	cr_expect_eq(len, 7);
+	cr_expect(!memcmp(text, "payload", 7));
+	call = next_call(&run, SYS_readv, &len, text, sizeof(text));
+	cr_assert(call);
+	cr_expect_eq(len, 7);
+	cr_expect(!memcmp(text, "payload", 7), "vectors come in order");
+	call = next_call(&run, SYS_read, &len, text, sizeof(text));
+	cr_assert(call && call->ret == LARGE);
+	cr_expect_eq(call->flags & KP_SYSF_INCOMPLETE, KP_SYSF_INCOMPLETE);
+	call = next_call(&run, SYS_read, &len, text, sizeof(text));
+	cr_assert(call);
+	cr_expect_eq(call->flags, KP_SYSF_PAYLOAD);
+	cr_expect_eq(len, 150000);
+	call = next_call(&run, SYS_access, &len, text, sizeof(text));
+	cr_assert(call && call->ret == -ENOENT);
+	cr_expect_str_eq(text, "/nowhere", "strings are there even if the call failed");
+	rewind_run(&run);
+	while ((call = next_of(&run, KP_EV_syscall)))
+		if (call->hdr.tid == run.told->tids[0] && (call->seq || seq)) {
+			cr_expect_eq(call->seq, seq + 1, "hole after call %u", seq);
+			seq = call->seq;
+		}
+	done(&run);
+}
+
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+static void fork_and_signal(struct told *told)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		signal(SIGUSR1, ignore);
+		_exit(raise(SIGUSR1));
+	}
+	told->tids[1] = (uint32_t)pid;
+	waitpid(pid, NULL, 0);
+}
+
+Test(recorder, selection_is_inherited_and_signals_bring_registers)
+{
+	struct run run = {0};
+	const struct kp_ev_syscall *call;
+	const struct kp_ev_signal_deliver *taken;
+	const struct kp_pt_regs *regs;
+
+	record_child(&run, fork_and_signal, (struct kp_recorder_options){.pid_cnt = 1});
+	while ((call = next_of(&run, KP_EV_syscall)) && call->hdr.tid != run.told->tids[1])
+		;
+	cr_assert(call, "no call of the child");
+	cr_expect_eq(call->seq, 1);
+	rewind_run(&run);
+	while ((taken = next_of(&run, KP_EV_signal_deliver)) && taken->hdr.tid != run.told->tids[1])
+		;
+	cr_assert(taken, "no signal");
+	cr_expect_eq(taken->sig, SIGUSR1, "signal %d", taken->sig);
+	cr_assert_geq(taken->data_len, sizeof(*regs) + 3 * sizeof(int));
+	regs = (const void *)KP_TAIL(taken);
+	cr_expect_neq(regs->ip, 0);
+	cr_expect_eq(regs->cs, 0x33);
+	cr_expect_eq(((const int *)(regs + 1))[0], SIGUSR1, "siginfo's number");
+	cr_expect_gt(taken->seq, 2);
+	done(&run);
+}
+
+/* --- the rest --- */
+
+Test(recorder, command_status_and_first_call_after_the_image)
+{
+	struct run run = {0};
+	struct kp_recorder_options options = {
+		.groups = ALL_GROUPS,
+		.ring_len = 4u << 20,
+		.argv = (char *[]){"/bin/sh", "-c", "exit 5", NULL},
+	};
+	const struct kp_ev_exec_image *image;
+	const struct kp_ev_syscall *call;
+	const struct kp_hdr *event;
+	struct kp_err err = {""};
+	uint32_t pid, seq = 0;
+
+	strcpy(run.dir, "/tmp/kprobe-record-XXXXXX");
+	cr_assert(mkdtemp(run.dir));
+	options.dir = run.dir;
+	cr_assert_eq(kp_recorder_run(&options, &run.result, &err), 0, "%s", err.text);
+	cr_expect(run.result.command_ended && WEXITSTATUS(run.result.command_status) == 5);
+	cr_assert_eq(kp_log_open(run.dir, NULL, &run.reader, &err), 0, "%s", err.text);
+	image = next_of(&run, KP_EV_exec_image);
+	cr_assert(image);
+	pid = image->hdr.pid;
+	while (kp_log_next(run.reader, &event, NULL) > 0) {
+		call = (const void *)event;
+		if (event->kind != KP_EV_syscall || event->pid != pid)
+			continue;
+		if (!seq)
+			cr_expect(call->nr == SYS_execve && call->ret == 0,
+				  "call %u follows the image", call->nr);
+		else
+			cr_expect_eq(call->seq, seq + 1);
+		seq = call->seq;
+	}
+	cr_expect_gt(seq, 10);
+	run.told = mmap(NULL, sizeof(*run.told), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	done(&run);
+}
+
+Test(recorder, only_the_wanted_groups)
+{
+	struct run run = {0};
+
+	record_child(
+		&run, call_sometimes,
+		(struct kp_recorder_options){.groups = 1u << KP_GROUP_life | 1u << KP_GROUP_meta});
+	cr_expect(next_of(&run, KP_EV_task_exit), "no life");
+	for (int g = 0; g < KP_GROUP_CNT; g++)
+		if (g != KP_GROUP_life && g != KP_GROUP_meta)
+			cr_expect_eq(run.result.totals.produced[g], 0, "%s",
+				     kp_group_name((unsigned)g));
+	done(&run);
+}
+
+Test(recorder, a_process_that_is_not_there)
+{
+	struct kp_recorder_result result;
+	struct kp_err err = {""};
+	char dir[] = "/tmp/kprobe-record-XXXXXX", command[64];
+	const pid_t pids[] = {0x3fffffff};
+	struct kp_recorder_options options = {
+		.groups = ALL_GROUPS, .ring_len = 65536, .pids = pids, .pid_cnt = 1};
+
+	cr_assert(mkdtemp(dir));
+	options.dir = dir;
+	cr_expect_eq(kp_recorder_run(&options, &result, &err), -ESRCH);
+	cr_expect(strstr(err.text, "there is no process"), "%s", err.text);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	cr_assert_eq(system(command), 0);
+}
+
+static void note_check(const char *what, enum kp_check_state state, const char *remedy, void *arg)
+{
+	int *cnt = arg;
+
+	cnt[state]++;
+	cr_expect(state == KP_CHECK_OK || *remedy, "%s has no remedy", what);
+}
+
+Test(recorder, check_of_this_machine)
+{
+	int cnt[3] = {0};
+
+	cr_expect(kp_check_run(note_check, cnt));
+	cr_expect_gt(cnt[KP_CHECK_OK], 20);
+	cr_expect_eq(cnt[KP_CHECK_FAILED], 0);
+}
