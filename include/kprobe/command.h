@@ -153,18 +153,54 @@ static inline struct kp_command_arg kp_command_semctl(kp_u32 cmd)
 	return KP_CMD_NONE;
 }
 
-/* For a call of number nr whose argument `arg` is a KP_LEN_COMMAND one. */
-static inline struct kp_command_arg kp_command_arg(kp_u32 nr, kp_u64 arg0, kp_u64 arg1, kp_u64 arg2)
+/* Of futex's uaddr2. */
+static inline struct kp_command_arg kp_command_futex(kp_u32 op)
+{
+	switch (op & 127) {
+	case 5:  /* FUTEX_WAKE_OP */
+	case 11: /* FUTEX_WAIT_REQUEUE_PI */
+	case 12: /* FUTEX_CMP_REQUEUE_PI */
+		return KP_CMD_OUT(4);
+	}
+	return KP_CMD_NONE;
+}
+
+/* Of keyctl's third argument; the fourth is the buffer's length, ret what there is to put there. */
+static inline struct kp_command_arg kp_command_keyctl(kp_u32 op, kp_u64 cap, kp_s64 ret)
+{
+	switch (op) {
+	case 6:  /* KEYCTL_DESCRIBE */
+	case 11: /* KEYCTL_READ */
+	case 17: /* KEYCTL_GET_SECURITY */
+		return KP_CMD_OUT((kp_u64)ret < cap ? (kp_u32)ret : (kp_u32)cap);
+	case 23: /* KEYCTL_DH_COMPUTE, PKEY_QUERY to VERIFY, CAPABILITIES: buffers elsewhere */
+	case 24:
+	case 25:
+	case 26:
+	case 27:
+	case 28:
+	case 31:
+		return KP_CMD_REFUSE;
+	}
+	return KP_CMD_NONE;
+}
+
+/* For the KP_LEN_COMMAND argument of a call of number nr that gave ret. */
+static inline struct kp_command_arg kp_command_arg(kp_u32 nr, const kp_u64 *args, kp_s64 ret)
 {
 	switch (nr) {
 	case 16:
-		return kp_command_ioctl((kp_u32)arg1);
+		return kp_command_ioctl((kp_u32)args[1]);
 	case 72:
-		return kp_command_fcntl((kp_u32)arg1);
+		return kp_command_fcntl((kp_u32)args[1]);
 	case 157:
-		return kp_command_prctl((kp_u32)arg0);
+		return kp_command_prctl((kp_u32)args[0]);
 	case 66:
-		return kp_command_semctl((kp_u32)arg2);
+		return kp_command_semctl((kp_u32)args[2]);
+	case 202:
+		return kp_command_futex((kp_u32)args[1]);
+	case 250:
+		return kp_command_keyctl((kp_u32)args[0], args[3], ret);
 	}
 	return KP_CMD_NONE;
 }

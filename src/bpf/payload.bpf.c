@@ -245,7 +245,7 @@ static __always_inline __u64 buffer_len(struct kp_cpu *c, const struct kp_arg *a
 
 static __always_inline void capture_command(struct kp_cpu *c, __u64 addr, __u32 i)
 {
-	struct kp_command_arg cmd = kp_command_arg(c->cap_nr, c->args[0], c->args[1], c->args[2]);
+	struct kp_command_arg cmd = kp_command_arg(c->cap_nr, c->args, c->ret);
 
 	if (cmd.dir && cmd.len)
 		kp_capture(addr, cmd.len,

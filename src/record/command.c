@@ -42,8 +42,16 @@
 /* Data of an event stop: the upper half of the wait status. */
 #define STOP_EVENT(status) ((status) >> 16)
 
+/* Makes the tracing thread look up from waitpid. */
+#define WAKE_SIGNAL SIGURG
+
 /* Bytes of the arguments that the command event keeps. */
 #define ARGV_MAX 16384
+
+struct tracee {
+	pid_t tid;
+	bool parked; /* stopped because of kp_command_hold */
+};
 
 struct kp_command_run {
 	struct kp_command_options options;
@@ -57,8 +65,11 @@ struct kp_command_run {
 	uint32_t image_cnt;
 	int status; /* the command's wait status */
 
-	pthread_mutex_t lock; /* over what follows */
-	pid_t *tracees;       /* tids that are traced and not yet reaped */
+	_Atomic bool hold; /* wanted by kp_command_hold */
+	bool holding;      /* what the tracing thread has made of it */
+
+	pthread_mutex_t lock;   /* over what follows */
+	struct tracee *tracees; /* those not yet reaped */
 	size_t tracee_cnt;
 	size_t tracee_cap;
 };
@@ -72,16 +83,20 @@ static int install_filter(void)
 	const unsigned mmap_flags = offsetof(struct seccomp_data, args[3]);
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, arch),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, 5),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, 6),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, nr),
 		/* rseq writes CPU numbers into memory whenever it likes: the C library does
 		   without. */
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rseq, 4, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rseq, 5, 0),
+		/* Bytes that only the kernel sees cannot be compared nor shown again; every
+		   caller is ready for files of two file systems, and copies by itself. */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_copy_file_range, 5, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 2),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, mmap_flags),
-		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MAP_ANONYMOUS, 0, 2),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MAP_ANONYMOUS, 0, 3),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EXDEV),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
 	};
 	struct sock_fprog program = {sizeof(code) / sizeof(*code), code};
@@ -117,10 +132,10 @@ static _Noreturn void run_child(struct kp_command_run *run, const sigset_t *mask
 static void add_tracee(struct kp_command_run *run, pid_t tid)
 {
 	size_t cap = run->tracee_cap ? run->tracee_cap * 2 : 64, i;
-	pid_t *tracees;
+	struct tracee *tracees;
 
 	pthread_mutex_lock(&run->lock);
-	for (i = 0; i < run->tracee_cnt && run->tracees[i] != tid; i++)
+	for (i = 0; i < run->tracee_cnt && run->tracees[i].tid != tid; i++)
 		;
 	if (i == run->tracee_cap) {
 		tracees = realloc(run->tracees, cap * sizeof(*tracees));
@@ -130,7 +145,7 @@ static void add_tracee(struct kp_command_run *run, pid_t tid)
 		}
 	}
 	if (i == run->tracee_cnt && i < run->tracee_cap)
-		run->tracees[run->tracee_cnt++] = tid;
+		run->tracees[run->tracee_cnt++] = (struct tracee){.tid = tid};
 	pthread_mutex_unlock(&run->lock);
 }
 
@@ -138,7 +153,7 @@ static void remove_tracee(struct kp_command_run *run, pid_t tid)
 {
 	pthread_mutex_lock(&run->lock);
 	for (size_t i = 0; i < run->tracee_cnt; i++)
-		if (run->tracees[i] == tid)
+		if (run->tracees[i].tid == tid)
 			run->tracees[i] = run->tracees[--run->tracee_cnt];
 	pthread_mutex_unlock(&run->lock);
 }
@@ -210,6 +225,40 @@ static bool is_stop_signal(int sig)
 	return sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
 }
 
+/* Leaves a task in its stop while the command is held; false if it is not. */
+static bool park(struct kp_command_run *run, pid_t tid)
+{
+	if (!run->holding)
+		return false;
+	pthread_mutex_lock(&run->lock);
+	for (size_t i = 0; i < run->tracee_cnt; i++)
+		if (run->tracees[i].tid == tid)
+			run->tracees[i].parked = true;
+	pthread_mutex_unlock(&run->lock);
+	return true;
+}
+
+/* Stops all tasks, or lets those that were stopped go on, when that has changed. */
+static void apply_hold(struct kp_command_run *run)
+{
+	bool hold = run->hold;
+
+	if (run->holding == hold)
+		return;
+	run->holding = hold;
+	pthread_mutex_lock(&run->lock);
+	for (size_t i = 0; i < run->tracee_cnt; i++) {
+		struct tracee *tracee = &run->tracees[i];
+
+		if (hold)
+			ptrace(PTRACE_INTERRUPT, tracee->tid, NULL, NULL);
+		else if (tracee->parked)
+			ptrace(PTRACE_CONT, tracee->tid, NULL, NULL);
+		tracee->parked = false;
+	}
+	pthread_mutex_unlock(&run->lock);
+}
+
 /* Handles one stop and lets the task go on. */
 static void at_stop(struct kp_command_run *run, pid_t tid, int status)
 {
@@ -225,6 +274,8 @@ static void at_stop(struct kp_command_run *run, pid_t tid, int status)
 			ptrace(PTRACE_LISTEN, tid, NULL, NULL);
 			return;
 		}
+		if (park(run, tid))
+			return;
 		break;
 	case PTRACE_EVENT_EXEC:
 		at_exec(run, tid);
@@ -245,6 +296,7 @@ static void trace_all(struct kp_command_run *run)
 	pid_t tid;
 
 	for (;;) {
+		apply_hold(run);
 		tid = waitpid(-1, &status, __WALL);
 		if (tid < 0 && errno == EINTR)
 			continue;
@@ -280,10 +332,17 @@ static int begin(struct kp_command_run *run)
 	return ptrace(PTRACE_SEIZE, run->pid, NULL, (void *)(long)TRACE_OPTIONS) < 0 ? -errno : 0;
 }
 
+static void wake_up(int sig)
+{
+	(void)sig; /* it is enough that waitpid returns */
+}
+
 static void *trace_thread(void *arg)
 {
 	struct kp_command_run *run = arg;
+	struct sigaction action = {.sa_handler = wake_up}; /* without SA_RESTART */
 
+	sigaction(WAKE_SIGNAL, &action, NULL);
 	run->start_error = begin(run);
 	if (run->start_error < 0 && run->pid > 0) {
 		kill(run->pid, SIGKILL);
@@ -396,9 +455,15 @@ static void kill_tracees(struct kp_command_run *run, pid_t only, int sig)
 {
 	pthread_mutex_lock(&run->lock);
 	for (size_t i = 0; i < run->tracee_cnt; i++)
-		if (!only || run->tracees[i] == only)
-			kill(run->tracees[i], sig);
+		if (!only || run->tracees[i].tid == only)
+			kill(run->tracees[i].tid, sig);
 	pthread_mutex_unlock(&run->lock);
+}
+
+void kp_command_hold(struct kp_command_run *run, bool hold)
+{
+	run->hold = hold;
+	pthread_kill(run->thread, WAKE_SIGNAL);
 }
 
 void kp_command_kill(struct kp_command_run *run, int sig)

@@ -55,7 +55,7 @@ static uint64_t expected_out(const struct kp_ev_syscall *call, const uint64_t ar
 	case KP_LEN_MSGBUF:
 		return 8 + (uint64_t)call->ret;
 	case KP_LEN_COMMAND:
-		command = kp_command_arg(call->nr, args[0], args[1], args[2]);
+		command = kp_command_arg(call->nr, args, call->ret);
 		return command.dir == 1 << KP_DIR_OUT ? command.len : 0;
 	default:
 		return 0;

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "kprobe/command.h"
 #include "replay/engine.h"
 
 bool kp_call_succeeded(const struct kp_ev_syscall *call)
@@ -86,6 +87,15 @@ int kp_engine_execute(struct kp_engine *engine, const struct kp_step *step)
 	return kp_engine_emulate(engine, step);
 }
 
+/* Commands of multiplexing calls that the log cannot answer. */
+static bool command_refused(const struct kp_ev_syscall *call)
+{
+	uint64_t args[6];
+
+	kp_call_args(call, args);
+	return kp_call_succeeded(call) && kp_command_arg(call->nr, args, call->ret).refuse;
+}
+
 static int act(struct kp_engine *engine, const struct kp_step *step)
 {
 	const struct kp_syscall *row = kp_syscall_get(step->call->nr);
@@ -93,6 +103,9 @@ static int act(struct kp_engine *engine, const struct kp_step *step)
 	if (!row && kp_call_succeeded(step->call))
 		return kp_engine_refuse(engine, "call %u: number %u is not in the table",
 					step->call->seq, step->call->nr);
+	if (command_refused(step->call))
+		return kp_engine_refuse(engine, "call %u: this command of %s cannot be replayed",
+					step->call->seq, row->name);
 	switch (row ? row->action : KP_ACT_EMULATE) {
 	case KP_ACT_EXECUTE:
 		return kp_engine_execute(engine, step);
@@ -134,7 +147,8 @@ static int check_call(struct kp_engine *engine, const struct kp_step *step)
 					 "the process makes another call: %s instead of %s",
 					 kp_syscall_name(engine->tracee.regs.orig_rax),
 					 row ? row->name : "an unknown one");
-	arg = differing_arg(engine, call);
+	/* A successful exec was recorded with the registers of the new program. */
+	arg = step->image == UINT32_MAX ? differing_arg(engine, call) : -1;
 	if (arg >= 0)
 		return kp_engine_diverge(engine, step, "%s: argument %d (%s) differs", row->name,
 					 arg, row->arg_names[arg]);

@@ -9,7 +9,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "kprobe/command.h"
 #include "replay/engine.h"
 
 #define PAGE_UP(addr) (((addr) + 4095) & ~4095ULL)
@@ -172,16 +171,6 @@ static int do_exec(struct kp_engine *engine, const struct kp_step *step)
 	return kp_engine_enter_image(engine, step->image);
 }
 
-static int do_prctl(struct kp_engine *engine, const struct kp_step *step)
-{
-	struct kp_command_arg command = kp_command_arg(SYS_prctl, step->call->arg0, 0, 0);
-
-	if (command.refuse)
-		return kp_engine_refuse(engine, "call %u: prctl option %d cannot be replayed",
-					step->call->seq, (int)step->call->arg0);
-	return kp_engine_emulate(engine, step);
-}
-
 /* Segment bases and the use of extended state live in the CPU: the real kernel keeps them. */
 static int do_arch_prctl(struct kp_engine *engine, const struct kp_step *step)
 {
@@ -214,8 +203,6 @@ int kp_engine_special(struct kp_engine *engine, const struct kp_step *step)
 	case SYS_execve:
 	case SYS_execveat:
 		return do_exec(engine, step);
-	case SYS_prctl:
-		return do_prctl(engine, step);
 	case SYS_arch_prctl:
 		return do_arch_prctl(engine, step);
 	case SYS_seccomp:
