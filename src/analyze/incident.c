@@ -360,6 +360,26 @@ static int answer(struct analysis *a, struct kp_err *err)
 	return code < 0 ? kp_err_set(err, code, "out of memory") : 0;
 }
 
+/* What a reader of the report should know about its inputs. */
+static void take_note(struct analysis *a)
+{
+	const struct kp_log_info *info = kp_log_get_info(a->reader);
+	struct kp_buf note = {0};
+
+	if (info->gap_cnt)
+		kp_buf_printf(&note,
+			      "the log is damaged in %zu places, the first in %s at byte %" PRIu64
+			      " (%s%s)",
+			      info->gap_cnt, info->gaps[0].file, info->gaps[0].offset,
+			      info->gaps[0].torn ? "torn end: " : "", info->gaps[0].why);
+	if (a->traces.skipped)
+		kp_buf_printf(&note, "%s%" PRIu64 " spans or lines of %s could not be used",
+			      note.len ? "; " : "", a->traces.skipped, a->what->traces);
+	if (note.len)
+		a->report->note = keep(a->report, note.data);
+	kp_buf_done(&note);
+}
+
 static int define(struct analysis *a, struct kp_err *err)
 {
 	int code = 0;
@@ -374,7 +394,10 @@ static int define(struct analysis *a, struct kp_err *err)
 		code = read_model(a, err);
 	if (code == 0)
 		code = a->what->pid ? choose_task(a, err) : choose_span(a, err);
-	return code == 0 ? answer(a, err) : code;
+	if (code < 0)
+		return code;
+	take_note(a);
+	return answer(a, err);
 }
 
 static int analyze(const struct kp_incident *what, struct kp_report *report, struct kp_err *err)

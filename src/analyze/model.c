@@ -592,7 +592,9 @@ static int on_issue(struct kp_model *m, const struct kp_hdr *hdr)
 	const struct kp_ev_block_issue *e = (const void *)hdr;
 	uint32_t i = request_open(m, e->rq);
 
-	if ((i == KP_NONE || m->requests.at[i].issue_ns) &&
+	/* A device that is full gives a request back; it is issued again, by whom does not matter.
+	 */
+	if ((i == KP_NONE || m->requests.at[i].sector != e->sector) &&
 	    request_new(m, (const void *)hdr, &i) < 0)
 		return -ENOMEM;
 	m->requests.at[i].issue_ns = hdr->time_ns;

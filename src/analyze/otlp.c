@@ -215,11 +215,13 @@ int kp_traces_parse(struct kp_traces *traces, const char *text, size_t len, cons
 	int code;
 
 	while (at < len) {
+		if (isspace((unsigned char)text[at])) {
+			at++;
+			continue;
+		}
 		code = kp_json_read(&arena, text + at, len - at, &used, &json, say);
 		if (code == 1)
 			code = read_request(traces, json);
-		else if (code == 0)
-			break;
 		kp_arena_done(&arena);
 		if (code == -ENOMEM)
 			return kp_err_set(err, code, "%s: out of memory", name);

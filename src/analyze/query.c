@@ -238,15 +238,19 @@ const struct kp_signal *kp_model_signal(const struct kp_model *model, uint32_t p
 {
 	const uint64_t *newest = kp_map_get(&model->sig_map, pid);
 	uint32_t i = newest ? (uint32_t)*newest : KP_NONE, n;
-	const struct kp_signal *s;
+	const struct kp_signal *s, *best = NULL;
+	uint64_t away, nearest = slack_ns;
 
 	for (n = 0; i != KP_NONE && n < CHAIN_MAX; n++, i = s->older) {
 		s = &model->signals.at[i];
 		if (s->t_ns + slack_ns < t_ns)
-			return NULL;
+			break;
 		/* The event comes at the end of sending: a little after the wake is fine. */
-		if (s->t_ns <= t_ns + slack_ns && s->sender == sender)
-			return s;
+		away = s->t_ns > t_ns ? s->t_ns - t_ns : t_ns - s->t_ns;
+		if (s->sender == sender && away <= nearest) {
+			best = s;
+			nearest = away;
+		}
 	}
-	return NULL;
+	return best;
 }

@@ -109,6 +109,7 @@ struct kp_report {
 	uint32_t baseline_cnt;
 	bool complete;
 	char join_confidence; /* 0: not from a span */
+	const char *note;     /* what the reading of the inputs met, or NULL; not kept */
 	KP_VEC(struct kp_loss) lost;
 	KP_VEC(struct kp_bucket) buckets; /* largest first */
 	KP_VEC(struct kp_cause) causes;   /* by excess */

@@ -184,7 +184,7 @@ static void put_lost(const struct kp_report *r, struct kp_buf *out)
 
 	if (r->complete)
 		return;
-	kp_buf_puts(out, "not complete:");
+	kp_buf_puts(out, "incomplete:");
 	for (uint32_t i = 0; i < r->lost.cnt && i < 5; i++) {
 		l = &r->lost.at[i];
 		group = kp_group_name(l->group);

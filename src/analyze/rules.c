@@ -449,7 +449,7 @@ static bool is_signal(const struct kp_walk *walk, const struct kp_blocked *b)
 	const struct kp_model *m = walk->model;
 	const struct kp_signal *sig;
 
-	if (!by_task(b))
+	if (!by_task(b) || uninterruptible(b))
 		return false;
 	sig = kp_model_signal(m, m->tasks.at[b->task].pid, b->wake->waker, b->wake->t_ns,
 			      SIGNAL_SLACK_NS);

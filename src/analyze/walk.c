@@ -154,7 +154,13 @@ static void walk_runnable(struct kp_walk *walk, uint32_t task, const struct stat
 	}
 }
 
-/* The call that goes on with one which a signal interrupted (-512 to -516), or NULL. */
+/* -ERESTARTSYS and its kin: a signal interrupted the call, which may begin again. */
+static bool was_interrupted(const struct kp_call *call)
+{
+	return call->ret <= -512 && call->ret >= -516;
+}
+
+/* The call that goes on with an interrupted one; NULL: none does, or it has not ended yet. */
 static const struct kp_call *restart_of(const struct kp_task *t, const struct kp_call *call)
 {
 	uint32_t i = (uint32_t)(call - t->calls.at), n;
@@ -184,10 +190,12 @@ static bool last_wait(const struct kp_task *t, uint32_t i, const struct kp_call 
 	const struct kp_call *next;
 	uint32_t k, n;
 
-	for (n = 0; n < RESTART_MAX && call->ret <= -512 && call->ret >= -516; n++) {
+	for (n = 0; n < RESTART_MAX && was_interrupted(call); n++) {
 		next = restart_of(t, call);
-		if (!next)
+		if (!next && call == &t->calls.at[t->calls.cnt - 1])
 			return false;
+		if (!next) /* a handler ran instead: the signal ended it */
+			break;
 		call = next;
 	}
 	*ret_last = i;

@@ -151,6 +151,8 @@ static int make_report(const struct args *args, bool color, struct kp_buf *out, 
 	struct kp_report report;
 	int code = kp_incident_analyze(&args->incident, &report, err);
 
+	if (code == 0 && report.note)
+		fprintf(stderr, "kprobe: note: %s\n", report.note);
 	if (code == 0 && strcmp(args->format, "text") == 0)
 		kp_report_text(&report, color, out);
 	else if (code == 0)

@@ -132,7 +132,8 @@ Test(rules, disk_before_queued_shared_and_own)
 	FEED(&m, block_insert, 500, 1, B, .rq = 8, .dev = 5);
 	FEED(&m, block_issue, 600, 1, B, .rq = 8, .dev = 5);
 	sw(&m, 1000, 0, A, D, 0);
-	FEED(&m, block_issue, 2000, 1, 0, .rq = 7, .dev = 5);
+	FEED(&m, block_issue, 1500, 1, 0, .rq = 7, .dev = 5, .sector = 8);
+	FEED(&m, block_issue, 2000, 1, C, .rq = 7, .dev = 5, .sector = 8); /* again: it was full */
 	FEED(&m, block_complete, 5000, 1, 0, .rq = 8, .dev = 5);
 	FEED(&m, block_complete, 8000, 1, 0, .rq = 7, .dev = 5);
 	wake_irq(&m, 8500, 1, B, A, KP_CTX_SOFTIRQ | KP_CTX_BLOCK, 7);

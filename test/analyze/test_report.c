@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT
+ * From a walk to a report, through the database and out again; the join of spans; the baseline.
+ */
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "analyze/join.h"
+#include "analyze/report.h"
+#include "analyze/store.h"
+#include "stream.h"
+
+#define A 100
+#define HOG 200
+
+static struct kp_model m;
+static const struct kp_clock no_clock;
+
+/* A runs, waits `wait_us` behind the hog from 10 ms on, and is at a socket before and after. */
+static void story(uint64_t wait_us)
+{
+	cr_assert_eq(kp_model_init(&m), 0);
+	FEED(&m, task, 0, KP_CPU_USER, A, .comm = "ledger", .state = 'R');
+	FEED(&m, task, 0, KP_CPU_USER, HOG, .comm = "hog \"x\"", .state = 'R');
+	sw(&m, 0, 1, 0, 0, A);
+	sw(&m, 10000, 1, A, 0, HOG);
+	sw(&m, 10000 + wait_us, 1, HOG, 0, A);
+	call(&m, 9000, 9100, A, SYS_read, KP_OBJ_tcp, 1);
+	call(&m, 10050 + wait_us, 10060 + wait_us, A, SYS_write, KP_OBJ_tcp, 1);
+	sw(&m, 300000, 1, A, 0, 0);
+	cr_assert_eq(kp_model_finish(&m), 0);
+}
+
+static struct kp_report report_of(uint64_t t0, uint64_t t1, uint64_t deadline)
+{
+	struct kp_report r = {.id = "i'd",
+			      .host = "h",
+			      .boot_id = "b",
+			      .t0_ns = t0 * US,
+			      .t1_ns = t1 * US,
+			      .deadline_realtime_ns = deadline * US};
+	struct kp_walk w = walk_of(&m, A, t0, t1);
+
+	r.task = kp_report_who(&r, &m, kp_model_task(&m, A, 0), t1 * US);
+	cr_assert_eq(kp_report_build(&r, &w, &no_clock), 0);
+	kp_walk_done(&w);
+	return r;
+}
+
+Test(report, the_first_cause_names_the_hog)
+{
+	story(50000);
+	struct kp_report r = report_of(9000, 61000, 15000);
+	const struct kp_cause *c = &r.causes.at[0];
+
+	cr_expect_eq(c->kind, KP_B_run_queue);
+	cr_expect_eq(c->ns, 50000 * US);
+	cr_expect_str_eq(c->text, "run queue on cpu 1 behind hog \"x\" (pid 200)");
+	cr_expect_eq(c->end_min_ns, 11000 * US);
+	cr_expect_eq(c->end_max_ns, 11000 * US);
+	cr_expect_eq(c->met, KP_MET_YES);
+	cr_expect_eq(r.causes.at[1].met, KP_MET_NO);
+	cr_expect(r.complete);
+	kp_report_done(&r);
+	kp_model_done(&m);
+}
+
+Test(report, baseline_ranks_by_excess)
+{
+	struct kp_report normal[5];
+
+	for (int i = 0; i < 5; i++) {
+		story(100);
+		normal[i] = report_of(9000, 61000, 0); /* 51.9 ms of its own, 0.1 of the hog */
+		kp_model_done(&m);
+	}
+	story(5000);
+	struct kp_report r = report_of(9000, 66000, 0);
+	cr_expect_eq(r.causes.at[0].kind, KP_B_on_cpu, "without a baseline: by its length");
+	cr_assert_eq(kp_report_compare(&r, normal, 5), 0);
+	cr_expect_eq(r.baseline_ns, 52000 * US);
+	cr_expect_eq(r.causes.at[0].kind, KP_B_run_queue);
+	cr_expect_eq(r.causes.at[0].excess_ns, 4900 * (int64_t)US);
+	cr_expect_float_eq(r.causes.at[0].percent, 98.0, 0.01);
+	for (int i = 0; i < 5; i++)
+		kp_report_done(&normal[i]);
+	kp_report_done(&r);
+	kp_model_done(&m);
+}
+
+Test(report, through_the_database_and_replaced)
+{
+	char path[] = "/tmp/kprobe-test-db.XXXXXX";
+	struct kp_buf before = {0}, after = {0}, list = {0};
+	struct kp_store *store;
+	struct kp_report again;
+	struct kp_err err = {""};
+
+	close(mkstemp(path));
+	story(50000);
+	FEED(&m, lost, 400000, KP_CPU_USER, 0, .from_ns = 1, .to_ns = 20000 * US, .count = 3,
+	     .lost_group = KP_GROUP_block, .lost_cpu = 1);
+	struct kp_report r = report_of(9000, 61000, 70000);
+	struct kp_report_span span = {"t",        "s", "p", "n\"", "svc", 5,
+				      1ull << 62, 1,   2,   'B',   "why", true};
+	cr_assert_eq(KP_VEC_PUSH(&r.spans, span), 0);
+	cr_expect_not(r.complete);
+	kp_report_json(&r, false, &before);
+	cr_assert_eq(kp_store_open(path, true, &store, &err), 0, "%s", err.text);
+	cr_assert_eq(kp_store_save(store, &r, &err), 0, "%s", err.text);
+	cr_assert_eq(kp_store_save(store, &r, &err), 0, "again: %s", err.text);
+	kp_store_free(store);
+	cr_assert_eq(kp_store_open(path, false, &store, &err), 0, "%s", err.text);
+	cr_assert_eq(kp_store_load(store, "i'd", &again, &err), 0, "%s", err.text);
+	kp_report_json(&again, false, &after);
+	cr_expect_str_eq(after.data, before.data);
+	cr_expect_eq(kp_store_list(store, true, &list, &err), 0);
+	cr_expect(strstr(list.data, "\"incident\":\"i'd\""));
+	cr_expect_eq(strchr(list.data, '\n'), list.data + list.len - 1, "one line");
+	kp_report_done(&again);
+	cr_expect_eq(kp_store_load(store, "other", &again, &err), -ENOENT);
+	kp_report_done(&again);
+	kp_store_free(store);
+	unlink(path);
+	cr_expect_eq(kp_store_open(path, false, &store, &err), -ENOENT);
+	kp_buf_done(&before);
+	kp_buf_done(&after);
+	kp_buf_done(&list);
+	kp_report_done(&r);
+	kp_model_done(&m);
+}
+
+Test(report, join_by_pid_and_boundary)
+{
+	struct kp_span span = {.name = "",
+			       .service = "",
+			       .host = "",
+			       .pid = A,
+			       .start_ns = 9050 * US,
+			       .end_ns = 60055 * US};
+	struct kp_joined j;
+
+	story(50000);
+	j = kp_join(&m, &no_clock, "h", &span);
+	cr_expect_eq(j.task, kp_model_task(&m, A, 0));
+	cr_expect_eq(j.confidence, 'B');
+	span.host = "other";
+	cr_expect_eq(kp_join(&m, &no_clock, "h", &span).task, KP_NONE);
+	span.host = "";
+	span.pid = 4711;
+	cr_expect_eq(kp_join(&m, &no_clock, "h", &span).task, KP_NONE);
+	span.pid = 0;
+	cr_expect_eq(kp_join(&m, &no_clock, "h", &span).task, KP_NONE);
+	kp_model_done(&m);
+}

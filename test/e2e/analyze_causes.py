@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""Holds kprobe's answers against what delay.c knows. usage: KPROBE LOG KNOWN"""
+import json
+import subprocess
+import sys
+
+kprobe, log, known = sys.argv[1:]
+# kind, via, and the part of the delay (in ms) that must be found; None: any
+EXPECT = {
+    "own_sleep": ("timer", [], 55),
+    "self_stopped": ("stopped", [], 110),
+    "service_stopped": ("stopped", ["socket"], 110),
+    "tcp_sleeping": ("timer", ["socket"], 55),
+    "tcp_busy": ("on_cpu", ["socket"], 50),
+    "unix_sleeping": ("timer", ["socket"], 55),
+    "epoll_sleeping": ("timer", ["socket"], 55),
+    "chain_sleeping": ("timer", ["socket", "socket"], 55),
+    "pipe_busy": ("on_cpu", ["pipe"], 50),
+    "signal_sleeping": ("timer", ["signal"], 55),
+    "child_busy": ("on_cpu", ["child"], 50),
+    "lock_sleeping": ("timer", ["lock"], 50),
+    "queue_hog": ("run_queue", [], 40),
+    "slow_disk": ("disk", None, 100),
+    "synced_disk": ("disk", None, 1),
+    "throttled": ("throttled", [], 80),
+    "major_faults": ("fault", [], 1),
+}
+failed = 0
+seen = set()
+for line in open(known):
+    name, pid, begin, end, cause_pid, cause_tid = line.split()
+    seen.add(name)
+    run = subprocess.run(
+        [kprobe, "analyze", name, "-i", log, "--pid", pid, "--from", begin, "--to", end,
+         "--format", "json"], capture_output=True, text=True)
+    if run.returncode:
+        print(f"FAILED {name}: exit {run.returncode}: {run.stderr}")
+        failed = 1
+        continue
+    report = json.loads(run.stdout)
+    problems = []
+    if sum(b["ns"] for b in report["buckets"]) != report["duration_ns"]:
+        problems.append("the buckets do not add up")
+    if sum(p["t1_ns"] - p["t0_ns"] for p in report["path"]) != report["duration_ns"]:
+        problems.append("the path does not add up")
+    kind, via, least_ms = EXPECT[name]
+    good = [b for b in report["buckets"] if b["kind"] == kind
+            and (via is None or b["via"] == via)
+            and (int(cause_tid) == 0 or via is None or (b["cause"] or {}).get("tid") == int(cause_tid))]
+    found = sum(b["ns"] for b in good) / 1e6
+    if found < least_ms:
+        problems.append(f"{found:.3f} ms of {kind} via {via} by {cause_tid}, wanted {least_ms}")
+    by_kind = {}
+    for b in report["buckets"]:
+        by_kind[b["kind"]] = by_kind.get(b["kind"], 0) + b["ns"]
+    first = report["causes"][0]
+    if max(by_kind, key=by_kind.get) != kind:
+        problems.append(f"most time is {max(by_kind, key=by_kind.get)}")
+    if not report["complete"]:
+        problems.append("not complete: %s" % report["lost"][:3])
+    print("%-16s %9.3f ms, %9.3f found: %s" % (name, report["duration_ns"] / 1e6, found, first["text"]))
+    for problem in problems:
+        print(f"FAILED {name}: {problem}")
+    if problems:
+        failed = 1
+        for b in report["buckets"][:6]:
+            print("   ", json.dumps(b))
+missing = set(EXPECT) - seen
+if missing:
+    print("FAILED: not run:", *missing)
+    failed = 1
+sys.exit(failed)
