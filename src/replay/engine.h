@@ -22,6 +22,7 @@ struct kp_engine {
 	struct kp_fds fds;
 	uint32_t at;      /* index of the next step */
 	uint64_t brk;     /* end of the heap as the process knows it */
+	bool in_child;    /* a child that borrows the memory of the process */
 	const int *stubs; /* one stub per image */
 };
 
@@ -66,6 +67,12 @@ void kp_engine_emit(struct kp_engine *engine, const struct kp_step *step);
 
 /* --- calls with code of their own (special.c) --- */
 int kp_engine_special(struct kp_engine *engine, const struct kp_step *step);
+
+/*
+ * A vfork just came back with a child's pid: runs the child's recorded calls in the process, whose
+ * memory it shares, up to its exec or exit (vfork.c).
+ */
+int kp_engine_run_child(struct kp_engine *engine, const struct kp_step *step);
 
 /* --- signals (signals.c) --- */
 /* The next step is a signal: brings the process there and lets it take it. */

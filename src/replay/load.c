@@ -2,6 +2,7 @@
  * Reads one process out of a log: once to find it, once to load it.
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "log/reader.h"
 #include "replay/session.h"
@@ -80,6 +81,66 @@ static int read_all(struct kp_log_reader *reader, struct kp_session *session, st
 	return rc;
 }
 
+/* A place for the stream of each child that borrows the process's memory. */
+static int add_children(struct kp_session *session)
+{
+	for (uint32_t i = 0; i < session->steps.cnt; i++) {
+		struct kp_session *child;
+
+		if (!kp_session_is_vfork(session, &session->steps.at[i]))
+			continue;
+		child = malloc(sizeof(*child));
+		if (!child)
+			return -ENOMEM;
+		kp_session_init(child, (uint32_t)session->steps.at[i].call->ret);
+		if (KP_VEC_PUSH(&session->children, child) < 0) {
+			free(child);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* Gives each child the events of its pid. */
+static int read_children(struct kp_log_reader *reader, struct kp_session *session,
+			 struct kp_err *err)
+{
+	const struct kp_hdr *event;
+	struct kp_map index = {0};
+	int rc = 0;
+
+	for (uint32_t i = 0; i < session->children.cnt && rc == 0; i++)
+		rc = kp_map_put(&index, session->children.at[i]->pid, i);
+	while (rc >= 0 && (rc = kp_log_next(reader, &event, err)) == 1) {
+		const uint64_t *at = kp_map_get(&index, event->pid);
+
+		if (at)
+			rc = kp_session_add(session->children.at[*at], event, err);
+	}
+	kp_map_done(&index);
+	return rc;
+}
+
+/* Reads the log once more for the children. */
+static int load_children(const char *path, struct kp_session *session, struct kp_err *err)
+{
+	struct kp_log_filter filter = {.kinds = KIND(syscall) | KIND(payload) |
+						KIND(signal_deliver) | KIND(file_map)};
+	struct kp_log_reader *reader;
+	int rc = add_children(session);
+
+	if (rc < 0 || !session->children.cnt)
+		return rc < 0 ? kp_err_set(err, rc, "out of memory while reading the log") : 0;
+	rc = kp_log_open(path, &filter, &reader, err);
+	if (rc < 0)
+		return rc;
+	rc = read_children(reader, session, err);
+	kp_log_reader_free(reader);
+	for (uint32_t i = 0; i < session->children.cnt; i++)
+		kp_session_finish_child(session->children.at[i]);
+	return rc;
+}
+
 int kp_session_load(const char *path, uint32_t pid, struct kp_session *session, struct kp_err *err)
 {
 	struct kp_log_filter filter = {.kinds = replay_kinds};
@@ -102,5 +163,5 @@ int kp_session_load(const char *path, uint32_t pid, struct kp_session *session, 
 		rc = kp_err_set(err, -ENOENT, "'%s' holds no process %u", path, pid);
 	if (rc == 0)
 		rc = kp_session_finish(session, err);
-	return rc;
+	return rc < 0 ? rc : load_children(path, session, err);
 }

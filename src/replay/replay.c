@@ -48,8 +48,10 @@ uint64_t kp_engine_budget(const struct kp_engine *engine)
 
 	if (!session->steps.cnt)
 		return BUDGET_BASE_NS;
-	from = engine->at ? step_time(&session->steps.at[engine->at - 1], false)
-			  : session->images.at[0].time_ns;
+	if (engine->at)
+		from = step_time(&session->steps.at[engine->at - 1], false);
+	else
+		from = session->images.cnt ? session->images.at[0].time_ns : session->last_ns;
 	to = engine->at < session->steps.cnt ? step_time(&session->steps.at[engine->at], true)
 					     : session->last_ns;
 	span = to > from ? to - from : 0;

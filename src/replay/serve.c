@@ -53,10 +53,15 @@ int kp_engine_emulate(struct kp_engine *engine, const struct kp_step *step)
 	return 0;
 }
 
-/* Calls to the kernel that change nothing which replay depends on, though the table executes them.
+/*
+ * Calls that change nothing which replay depends on, though the table executes them. A child that
+ * borrows memory has signal actions of its own.
  */
-static bool only_advice(const struct kp_ev_syscall *call)
+static bool needs_no_run(const struct kp_engine *engine, const struct kp_ev_syscall *call)
 {
+	if (engine->in_child && (call->nr == SYS_rt_sigaction || call->nr == SYS_rt_sigprocmask ||
+				 call->nr == SYS_sigaltstack))
+		return true;
 	return call->nr == SYS_madvise && call->arg2 != MADV_DONTNEED && call->arg2 != MADV_REMOVE;
 }
 
@@ -67,7 +72,7 @@ int kp_engine_execute(struct kp_engine *engine, const struct kp_step *step)
 	int64_t value;
 	int rc;
 
-	if (!sigreturn && (!kp_call_succeeded(call) || only_advice(call)))
+	if (!sigreturn && (!kp_call_succeeded(call) || needs_no_run(engine, call)))
 		return kp_engine_emulate(engine, step);
 	rc = kp_tracee_execute(&engine->tracee, call->nr, engine->err);
 	if (rc < 0)

@@ -4,8 +4,10 @@
 #include "replay/session.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -33,6 +35,11 @@ void kp_session_done(struct kp_session *session)
 	for (uint32_t i = 0; i < session->files.cnt; i++)
 		if (session->files.at[i].fd >= 0)
 			close(session->files.at[i].fd);
+	for (uint32_t i = 0; i < session->children.cnt; i++) {
+		kp_session_done(session->children.at[i]);
+		free(session->children.at[i]);
+	}
+	KP_VEC_DONE(&session->children);
 	KP_VEC_DONE(&session->steps);
 	KP_VEC_DONE(&session->payloads);
 	KP_VEC_DONE(&session->images);
@@ -310,7 +317,7 @@ int kp_session_add(struct kp_session *session, const struct kp_hdr *event, struc
 	return rc == -ENOMEM ? kp_err_set(err, rc, "out of memory while reading the log") : rc;
 }
 
-static bool is_exec(const struct kp_step *step)
+bool kp_step_is_exec(const struct kp_step *step)
 {
 	return step->call && step->call->ret == 0 &&
 	       (step->call->nr == SYS_execve || step->call->nr == SYS_execveat);
@@ -327,7 +334,7 @@ static void drop_before_image(struct kp_session *session)
 
 	while (first < session->steps.cnt) {
 		const struct kp_step *step = &session->steps.at[first];
-		bool exec = is_exec(step);
+		bool exec = kp_step_is_exec(step);
 
 		if (step->call)
 			kp_fds_apply(&session->fds, step->call);
@@ -375,7 +382,9 @@ static void pair_up(struct kp_session *session)
 		struct kp_step *step = &session->steps.at[i];
 		const struct kp_ev_syscall *call = step->call;
 
-		if (is_exec(step)) {
+		if (kp_step_is_exec(step)) {
+			if (!session->images.cnt)
+				continue; /* a child that borrows memory ends here */
 			if (image >= session->images.cnt)
 				kp_session_refuse(
 					session,
@@ -422,6 +431,58 @@ static int check_file(struct kp_session *session, const struct kp_archived *file
 	if (crc != file->crc)
 		kp_session_refuse(session, "the archived content of '%s' is damaged", file->path);
 	return 0;
+}
+
+/* The flags of a clone3: the first word of its arguments. */
+static uint64_t clone3_flags(const struct kp_session *session, const struct kp_step *step)
+{
+	uint64_t flags = 0;
+
+	for (uint32_t i = 0; i < step->payload_cnt; i++) {
+		const struct kp_ev_payload *payload = session->payloads.at[step->payload + i];
+
+		if (payload->arg == 0 && payload->offset == 0 && payload->data_len >= sizeof flags)
+			memcpy(&flags, KP_TAIL(payload), sizeof flags);
+	}
+	return flags;
+}
+
+bool kp_session_is_vfork(const struct kp_session *session, const struct kp_step *step)
+{
+	const uint64_t both = CLONE_VM | CLONE_VFORK;
+
+	if (!step->call || step->call->ret <= 0)
+		return false;
+	switch (step->call->nr) {
+	case SYS_vfork:
+		return true;
+	case SYS_clone:
+		return (step->call->arg0 & both) == both;
+	case SYS_clone3:
+		return (clone3_flags(session, step) & both) == both;
+	}
+	return false;
+}
+
+void kp_session_finish_child(struct kp_session *session)
+{
+	const struct kp_ev_syscall *first = session->steps.cnt ? session->steps.at[0].call : NULL;
+	uint32_t end = 0;
+
+	check_seq(session);
+	/* Its first record is its return from the call that made it. */
+	if (first && first->seq != 1)
+		kp_session_refuse(session, "its first calls are not in the log");
+	if (first && first->ret == 0 &&
+	    (first->nr == SYS_clone || first->nr == SYS_clone3 || first->nr == SYS_vfork)) {
+		session->steps.cnt--;
+		memmove(session->steps.at, session->steps.at + 1,
+			session->steps.cnt * sizeof(*session->steps.at));
+	}
+	while (end < session->steps.cnt && !kp_step_is_exec(&session->steps.at[end]))
+		end++;
+	session->steps.cnt = end < session->steps.cnt ? end + 1 : end;
+	pair_up(session);
 }
 
 int kp_session_finish(struct kp_session *session, struct kp_err *err)

@@ -80,9 +80,11 @@ struct kp_session {
 	struct kp_map image_index;   /* number → index in images */
 	uint64_t last_ns;            /* time of the last event of the process */
 	uint64_t realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC, for --until */
-	uint32_t pending;            /* payloads before this index have their call */
-	bool threads;                /* it had more than one thread */
-	uint64_t lost;               /* events of the groups that replay needs */
+	/* Children that borrowed its memory (vfork) up to their exec or exit; no images. */
+	KP_VEC(struct kp_session *) children;
+	uint32_t pending; /* payloads before this index have their call */
+	bool threads;     /* it had more than one thread */
+	uint64_t lost;    /* events of the groups that replay needs */
 	struct kp_arena arena;
 	char refusal[512]; /* why it cannot be replayed; "": it can be tried */
 };
@@ -98,6 +100,15 @@ int kp_session_add(struct kp_session *session, const struct kp_hdr *event, struc
  * missing. 0, also when the process cannot be replayed: session->refusal says so.
  */
 int kp_session_finish(struct kp_session *session, struct kp_err *err);
+
+/* As kp_session_finish, for a child that borrows its parent's memory. */
+void kp_session_finish_child(struct kp_session *session);
+
+/* Whether a call made a child that borrows the process's memory until it execs or exits. */
+bool kp_session_is_vfork(const struct kp_session *session, const struct kp_step *step);
+
+/* Whether the step is an exec that succeeded. */
+bool kp_step_is_exec(const struct kp_step *step);
 
 /*
  * Reads a log. pid 0: the command that was recorded. Errors: as kp_log_open; -ENOENT when the log

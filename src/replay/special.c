@@ -140,6 +140,8 @@ static int do_clone(struct kp_engine *engine, const struct kp_step *step, uint64
 		return kp_engine_refuse(engine, "call %u starts a child that shares the memory",
 					step->call->seq);
 	rc = kp_engine_emulate(engine, step);
+	if (rc == 0 && kp_session_is_vfork(engine->session, step))
+		rc = kp_engine_run_child(engine, step);
 	if (rc || !extended)
 		return rc;
 	if (flags & CLONE_PIDFD)
@@ -196,6 +198,8 @@ int kp_engine_special(struct kp_engine *engine, const struct kp_step *step)
 		return do_mremap(engine, step);
 	case SYS_brk:
 		return do_brk(engine, step);
+	case SYS_vfork:
+		return do_clone(engine, step, CLONE_VM | CLONE_VFORK);
 	case SYS_clone:
 		return do_clone(engine, step, call->arg0);
 	case SYS_clone3:

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A child of vfork (or of clone with its flags, as posix_spawn makes it) runs in its parent's
+ * memory while the parent waits, and what it leaves there the parent sees: the error of an exec
+ * that failed. So its calls, recorded under its own pid, are replayed in the one process that there
+ * is, between the parent's call and its return. When its stream is not in the log, it is left out.
+ */
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+
+#include "replay/engine.h"
+
+/* Offset in struct clone_args (linux/sched.h). */
+#define CLONE_ARGS_STACK 40
+
+static struct kp_session *find_child(const struct kp_session *session, uint32_t pid)
+{
+	for (uint32_t i = 0; i < session->children.cnt; i++) {
+		struct kp_session *child = session->children.at[i];
+
+		if (child->pid == pid && child->steps.cnt && !child->refusal[0])
+			return child;
+	}
+	return NULL;
+}
+
+/* The stack that the call gave the child; 0: it shares its parent's. */
+static uint64_t child_stack(const struct kp_engine *engine, const struct kp_ev_syscall *call)
+{
+	uint64_t stack[2] = {0, 0}; /* address, length */
+
+	if (call->nr == SYS_clone)
+		return call->arg1;
+	if (call->nr == SYS_clone3)
+		kp_tracee_read(&engine->tracee, call->arg0 + CLONE_ARGS_STACK, stack, sizeof stack);
+	return stack[0] + stack[1];
+}
+
+/* One step of the child. KP_END with the verdict unchanged: it came to its end. */
+static int advance_child(struct kp_engine *child)
+{
+	const struct kp_session *session = child->session;
+	const struct kp_step *step =
+		child->at < session->steps.cnt ? &session->steps.at[child->at] : NULL;
+	uint64_t nr;
+	struct kp_stop stop;
+	int rc;
+
+	if (step && step->deliver)
+		return kp_engine_signal(child, step);
+	rc = kp_engine_run(child, PTRACE_SYSEMU, 0, &stop);
+	if (rc)
+		return rc;
+	if (stop.kind != KP_STOP_SYSCALL)
+		return kp_engine_unexpected(child, &stop);
+	nr = child->tracee.regs.orig_rax;
+	if (step && !kp_step_is_exec(step))
+		return kp_engine_serve(child);
+	if (step ? nr == step->call->nr : nr == SYS_exit || nr == SYS_exit_group)
+		return KP_END;
+	return kp_engine_diverge(child, step, "a child of the process makes another call: %s",
+				 kp_syscall_name(nr));
+}
+
+int kp_engine_run_child(struct kp_engine *engine, const struct kp_step *step)
+{
+	struct kp_session *session = find_child(engine->session, (uint32_t)step->call->ret);
+	struct kp_replay_options options = *engine->options;
+	struct user_regs_struct parent = engine->tracee.regs;
+	struct kp_engine child = *engine;
+	uint64_t stack = child_stack(engine, step->call);
+	int rc = 0;
+
+	if (!session)
+		return 0;
+	options.output = NULL; /* not the process's own */
+	child.session = session;
+	child.options = &options;
+	child.at = 0;
+	child.in_child = true;
+	child.tracee.regs.rax = 0;
+	if (stack)
+		child.tracee.regs.rsp = stack;
+	child.tracee.dirty = true;
+	while (rc == 0)
+		rc = advance_child(&child);
+	engine->tracee = child.tracee;
+	engine->brk = child.brk;
+	if (rc != KP_END || engine->result->verdict != KP_VERDICT_EXACT || !child.tracee.alive)
+		return rc;
+	engine->result->seq = step->call->seq;
+	engine->tracee.regs = parent;
+	engine->tracee.dirty = true;
+	return 0;
+}
