@@ -7,7 +7,7 @@
 
 #define BLOCKS_MAX 64
 
-TestSuite(damage, .init = fixture_setup, .fini = fixture_teardown, .timeout = 300);
+TestSuite(damage, .init = fixture_setup, .fini = fixture_teardown);
 
 /* A log of one segment; `ends` are the offsets behind each block. */
 struct small_log {

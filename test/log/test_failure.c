@@ -13,7 +13,7 @@
 #include "event/event.h"
 #include "fixture.h"
 
-TestSuite(failure, .init = fixture_setup, .fini = fixture_teardown, .timeout = 120);
+TestSuite(failure, .init = fixture_setup, .fini = fixture_teardown);
 
 /* Calls of pwritev from now on that succeed; -1: all. Then one fails, or is short if `cut` is set.
  */

@@ -3,7 +3,7 @@
  */
 #include "fixture.h"
 
-TestSuite(roundtrip, .init = fixture_setup, .fini = fixture_teardown, .timeout = 60);
+TestSuite(roundtrip, .init = fixture_setup, .fini = fixture_teardown);
 
 Test(roundtrip, streams_and_segments_merge_by_time)
 {

@@ -6,7 +6,7 @@
 #include "base/crc32c.h"
 #include "log/codec.h"
 
-TestSuite(schema, .init = fixture_setup, .fini = fixture_teardown, .timeout = 60);
+TestSuite(schema, .init = fixture_setup, .fini = fixture_teardown);
 
 /* Writes a segment with this header text and one block of these stored bytes. */
 static const char *write_segment(const char *text, enum kp_codec codec, const void *stored,
