@@ -11,12 +11,10 @@
 
 const volatile bool emit_irq = true;
 const volatile __u64 irq_threshold_ns = 50000;
-struct kp_irq_sum irq_sums[KP_CPU_MAX * KP_IRQ_SUM_CNT];
 
-static __always_inline void add_sum(__u32 slot, __u64 len_ns)
+static __always_inline void add_sum(struct kp_cpu *c, __u32 slot, __u64 len_ns)
 {
-	__u32 cpu = bpf_get_smp_processor_id() & (KP_CPU_MAX - 1);
-	struct kp_irq_sum *sum = &irq_sums[cpu * KP_IRQ_SUM_CNT + (slot & (KP_IRQ_SUM_CNT - 1))];
+	struct kp_irq_sum *sum = &c->irq_sums[slot & (KP_IRQ_SUM_CNT - 1)];
 
 	sum->count++;
 	sum->total_ns += len_ns;
@@ -46,7 +44,7 @@ int BPF_PROG(kp_irq_exit, int irq)
 	if (!begin)
 		return 0;
 	now = bpf_ktime_get_ns();
-	add_sum(KP_IRQ_SUM_DEVICE, now - begin);
+	add_sum(c, KP_IRQ_SUM_DEVICE, now - begin);
 	if (!emit_irq || now - begin < irq_threshold_ns)
 		return 0;
 	ev = KP_EVENT(irq, irq, now);
@@ -85,7 +83,7 @@ int BPF_PROG(kp_softirq_exit, unsigned int vector)
 	if (!begin)
 		return 0;
 	now = bpf_ktime_get_ns();
-	add_sum(vector, now - begin);
+	add_sum(c, vector, now - begin);
 	if (!emit_irq || now - begin < irq_threshold_ns)
 		return 0;
 	ev = KP_EVENT(softirq, irq, now);

@@ -2,7 +2,7 @@
 /*
  * The bytes that a system call of a selected task read or wrote, found by walking the call's row
  * of syscalls.def. The functions are global on purpose: the verifier checks each once, whatever the
- * number of callers, and they find what they need in this CPU's memory.
+ * number of callers, and they find what they need in this CPU's memory. It allows 8 of them deep.
  */
 #include "bpf/payload.h"
 #include "bpf/emit.h"
@@ -96,46 +96,43 @@ static __always_inline void send(struct kp_cpu *c, struct kp_scratch *s, void *r
 }
 
 /*
- * Captures n <= KP_CHUNK_MAX bytes at addr, which are those from offset on of their buffer. A
- * function of its own: in a loop the verifier would follow each of its branches each time.
+ * Captures chunk number i of the want bytes at addr; nonzero: there is no more. A loop's state is
+ * its counter alone, the rest is in memory: a verifier (6.1) follows every branch of every round of
+ * a loop whose registers differ.
  */
-__noinline int kp_capture_chunk(__u64 addr, __u32 n, __u32 offset, __u32 tag)
+__noinline int kp_capture_chunk(__u64 addr, __u64 want, __u32 tag, __u32 i)
 {
 	__u32 cpu = bpf_get_smp_processor_id(), got;
 	struct kp_cpu *c = kp_this_cpu();
 	struct kp_scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
 	void *ring = bpf_map_lookup_elem(&payload_rings, &cpu);
+	__u64 offset = (__u64)i * KP_CHUNK_MAX, n;
 
-	if (!s || !ring)
-		return 0;
+	if (!s || !ring || offset >= want)
+		return 1;
+	n = want - offset;
+	if (n > KP_CHUNK_MAX)
+		n = KP_CHUNK_MAX;
+	if (n > c->budget) {
+		c->incomplete = 1;
+		return 1;
+	}
+	c->budget -= n;
 	got = n & 0xffff;
-	if (bpf_probe_read_user(s->data, got, (void *)addr))
+	if (bpf_probe_read_user(s->data, got, (void *)(addr + offset)))
 		got = 0;
-	send(c, s, ring, cpu, addr, offset, n, got, tag);
+	send(c, s, ring, cpu, addr + offset, offset, n, got, tag);
 	return 0;
 }
 
 /* Captures want bytes at addr of the current task, in chunks. */
 __noinline int kp_capture(__u64 addr, __u64 want, __u32 tag)
 {
-	struct kp_cpu *c = kp_this_cpu();
-	__u64 offset = 0;
-
 	if (!addr)
 		return 0;
-	for (__u32 i = 0; i <= KP_CAPTURE_MAX / KP_CHUNK_MAX && offset < want; i++) {
-		__u64 n = want - offset;
-
-		if (n > KP_CHUNK_MAX)
-			n = KP_CHUNK_MAX;
-		if (n > c->budget) {
-			c->incomplete = 1;
+	for (__u32 i = 0; i <= KP_CAPTURE_MAX / KP_CHUNK_MAX; i++)
+		if (kp_capture_chunk(addr, want, tag, i))
 			break;
-		}
-		c->budget -= n;
-		kp_capture_chunk(addr + offset, n, offset, tag);
-		offset += n;
-	}
 	return 0;
 }
 
@@ -158,24 +155,33 @@ __noinline int kp_capture_str(__u64 addr, __u32 tag)
 	return 0;
 }
 
-/* Captures total bytes spread over cnt iovecs. base: begin of the index of its vectors. */
+/* Captures what vector i at iov has of the bytes left; nonzero: it could not be read. */
+static __always_inline int capture_vec(__u64 iov, __u32 i, __u32 tag)
+{
+	struct kp_cpu *c = kp_this_cpu();
+	struct user_iovec v = {};
+	__u64 n;
+
+	if (bpf_probe_read_user(&v, sizeof(v), (void *)(iov + i * sizeof(v))))
+		return 1;
+	n = v.len < c->left ? v.len : c->left;
+	c->left -= n;
+	if (n)
+		kp_capture(v.base, n, tag + (i << 16));
+	return 0;
+}
+
+/* Captures total bytes spread over cnt iovecs; tag has the index of the first. */
 __noinline int kp_capture_iov(__u64 iov, __u64 cnt, __u64 total, __u32 tag)
 {
-	for (__u32 i = 0; i < KP_IOV_MAX; i++) {
-		struct user_iovec v = {};
-		__u64 n;
+	struct kp_cpu *c = kp_this_cpu();
 
-		if (i >= cnt || !total)
-			return 0;
-		if (bpf_probe_read_user(&v, sizeof(v), (void *)(iov + i * sizeof(v))))
+	c->left = total;
+	for (__u32 i = 0; i < KP_IOV_MAX; i++)
+		if (i >= cnt || !c->left || capture_vec(iov, i, tag))
 			break;
-		n = v.len < total ? v.len : total;
-		if (n)
-			kp_capture(v.base, n, tag + (i << 16));
-		total -= n;
-	}
-	if (total)
-		kp_this_cpu()->incomplete = 1;
+	if (c->left)
+		c->incomplete = 1;
 	return 0;
 }
 
@@ -197,20 +203,26 @@ __noinline int kp_capture_msg(__u64 addr, __u64 total, __u32 hdr_len, __u32 tag)
 	return 0;
 }
 
+/* Message i of a vector of mmsghdr; nonzero: it could not be read. */
+static __always_inline int capture_one_of_mmsg(__u64 addr, __u32 i, __u32 tag)
+{
+	__u64 at = addr + i * USER_MMSGHDR_LEN;
+	__u32 len = 0;
+
+	if (bpf_probe_read_user(&len, sizeof(len), (void *)(at + sizeof(struct user_msghdr)))) {
+		kp_this_cpu()->incomplete = 1;
+		return 1;
+	}
+	return kp_capture_msg(at, len, USER_MMSGHDR_LEN, tag + (i << 22));
+}
+
 __noinline int kp_capture_mmsg(__u64 addr, __u64 cnt, __u32 tag)
 {
-	for (__u32 i = 0; i < KP_IOV_MAX; i++) {
-		__u64 at = addr + i * USER_MMSGHDR_LEN;
-		__u32 len = 0;
-
-		if (i >= cnt)
-			return 0;
-		if (bpf_probe_read_user(&len, sizeof(len),
-					(void *)(at + sizeof(struct user_msghdr))))
+	if (cnt > KP_IOV_MAX)
+		kp_this_cpu()->incomplete = 1;
+	for (__u32 i = 0; i < KP_IOV_MAX; i++)
+		if (i >= cnt || capture_one_of_mmsg(addr, i, tag))
 			break;
-		kp_capture_msg(at, len, USER_MMSGHDR_LEN, tag + (i << 22));
-	}
-	kp_this_cpu()->incomplete = 1;
 	return 0;
 }
 
@@ -252,7 +264,6 @@ static __always_inline void capture_command(struct kp_cpu *c, __u64 addr, __u32 
 			   TAG(i, cmd.dir & 1 << KP_DIR_OUT ? KP_DIR_OUT : KP_DIR_IN, 0));
 }
 
-/* Captures what argument i of this CPU's call leads to. */
 __noinline int kp_capture_arg(__u32 i)
 {
 	struct kp_cpu *c = kp_this_cpu();
@@ -289,11 +300,4 @@ __noinline int kp_capture_arg(__u32 i)
 		kp_capture(c->args[arg->len_arg & 7], 4, TAG(arg->len_arg, KP_DIR_OUT, 0));
 	}
 	return kp_capture(addr, buffer_len(c, arg), tag);
-}
-
-__noinline int kp_capture_call(void)
-{
-	for (__u32 i = 0; i < KP_ARG_MAX; i++)
-		kp_capture_arg(i);
-	return 0;
 }

@@ -8,11 +8,11 @@
 #include "bpf/emit.h"
 
 /*
- * Writes the payloads of the call that this CPU's kp_cpu describes (args, ret, cap_nr, cap_seq,
- * budget) into the payload ring; sets its `incomplete` when some bytes are missing. A global
- * function, so that the verifier looks at it once. Returns 0.
+ * Writes the payloads behind argument i of the call that this CPU's kp_cpu describes (args, ret,
+ * cap_*, budget) into the payload ring; sets its `incomplete` when some bytes are missing. Returns
+ * 0.
  */
-int kp_capture_call(void);
+int kp_capture_arg(__u32 i);
 
 /* Local and remote address of an inet socket, IPv6 folded; sk may be any address. */
 static __always_inline void kp_read_addrs(const struct sock *sk, __u16 family, __u32 *laddr,

@@ -56,10 +56,12 @@ struct kp_cpu {
 	kp_u64 args[8];
 	kp_s64 ret;
 	kp_u64 cap_ns; /* its exit, and so the time of its payloads */
+	kp_u64 left;   /* bytes of a vector still to come */
 	kp_u32 cap_nr;
 	kp_u32 cap_seq;
-	kp_u32 budget;          /* bytes that the call may still bring */
-	kp_u32 incomplete;      /* some were not readable, or too many, or the ring was full */
+	kp_u32 budget;     /* bytes that the call may still bring */
+	kp_u32 incomplete; /* some were not readable, or too many, or the ring was full */
+	struct kp_irq_sum irq_sums[KP_IRQ_SUM_CNT];
 } __attribute__((aligned(64))); /* CPUs must not share a cache line */
 
 /* Value of the task storage. */

@@ -158,7 +158,8 @@ static __always_inline void record_selected(struct kp_cpu *c, struct kp_task *t,
 	c->incomplete = 0;
 	/* After exec the arguments' addresses mean nothing in the new memory. */
 	if (!((nr == NR_EXECVE || nr == NR_EXECVEAT) && ret == 0))
-		kp_capture_call();
+		for (__u32 i = 0; i < KP_ARG_MAX; i++)
+			kp_capture_arg(i);
 	ev = kp_reserve(KP_RING_PAYLOAD, KP_GROUP_syscall, KP_EV_syscall, sizeof(*ev), now);
 	if (!ev)
 		return;

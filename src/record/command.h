@@ -6,6 +6,7 @@
 #ifndef KP_RECORD_COMMAND_H
 #define KP_RECORD_COMMAND_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -32,6 +33,13 @@ struct kp_command_options {
 int kp_command_start(const struct kp_command_options *options, struct kp_command_run **ret_run,
 		     pid_t *ret_pid, struct kp_err *err);
 void kp_command_go(struct kp_command_run *run);
+
+/*
+ * Holds the command and its descendants, or lets them go on: what they do is not lost while the log
+ * is behind. Takes effect a little later; to be repeated until it is wanted no more. A call that
+ * signal(7) lists as interrupted by stop signals (epoll_wait, for one) may end with EINTR by it.
+ */
+void kp_command_hold(struct kp_command_run *run, bool hold);
 
 /* Passes a signal (SIGINT, SIGTERM) on to the command. */
 void kp_command_kill(struct kp_command_run *run, int sig);

@@ -345,6 +345,16 @@ void kp_pipeline_accounts(struct kp_pipeline *pipeline, uint32_t stream,
 	pthread_mutex_unlock(&pipeline->user_lock);
 }
 
+unsigned kp_pipeline_load(struct kp_pipeline *pipeline)
+{
+	unsigned load;
+
+	pthread_mutex_lock(&pipeline->lock);
+	load = (unsigned)(pipeline->in_flight * 100 / pipeline->block_max);
+	pthread_mutex_unlock(&pipeline->lock);
+	return load;
+}
+
 void kp_pipeline_drain(struct kp_pipeline *pipeline)
 {
 	kp_pipeline_flush(pipeline, 0);

@@ -56,6 +56,9 @@ const struct kp_sink *kp_pipeline_sink(struct kp_pipeline *pipeline);
 void kp_pipeline_accounts(struct kp_pipeline *pipeline, uint32_t stream,
 			  struct kp_accounts *ret_accounts);
 
+/* Share of the queue's room that waits for the writing thread, in percent. */
+unsigned kp_pipeline_load(struct kp_pipeline *pipeline);
+
 /* Waits until all that was put is written. */
 void kp_pipeline_drain(struct kp_pipeline *pipeline);
 

@@ -439,7 +439,7 @@ const volatile struct kp_counts *kp_probes_counts(const struct kp_probes *probes
 
 const volatile struct kp_irq_sum *kp_probes_irq_sums(const struct kp_probes *probes, unsigned cpu)
 {
-	return &probes->skel->bss->irq_sums[cpu * KP_IRQ_SUM_CNT];
+	return probes->skel->bss->cpus[cpu].irq_sums;
 }
 
 void kp_probes_free(struct kp_probes *probes)

@@ -29,6 +29,9 @@
 #define DRAIN_MS 5
 #define SECOND_MS 1000
 #define BLOCK_AGE_NS 100000000ull
+/* Load of the queue at which the command is held, and at which it goes on. */
+#define HOLD_PERCENT 20
+#define RELEASE_PERCENT 5
 #define DRAINS_PER_ACCOUNT 20 /* losses are looked for every 100 ms */
 
 /* Per CPU: what was already told of losses, and the interrupts at the last reading. */
@@ -42,6 +45,7 @@ struct recorder {
 	struct kp_probes *probes;
 	struct kp_pipeline *pipeline;
 	struct kp_command_run *command;
+	bool held; /* the command, until the log has caught up */
 	struct cpu_state *cpus;
 	unsigned cpu_cnt;
 	unsigned drain_cnt;
@@ -142,6 +146,24 @@ static size_t drain_all(struct recorder *r)
 		len += drain_ring(r, cpu, KP_RING_EVENTS);
 	}
 	return len;
+}
+
+static void hold(struct recorder *r, bool wanted)
+{
+	if (r->command && (wanted || r->held))
+		kp_command_hold(r->command, wanted);
+	r->held = wanted;
+}
+
+/*
+ * Holds the command while much of what it did waits to be written, so that nothing of it is lost,
+ * and lets it go on when most is written.
+ */
+static void pace(struct recorder *r)
+{
+	unsigned load = kp_pipeline_load(r->pipeline);
+
+	hold(r, load >= HOLD_PERCENT || (r->held && load > RELEASE_PERCENT));
 }
 
 /* --- accounts --- */
@@ -292,6 +314,7 @@ static void on_drain(uv_timer_t *timer)
 	struct recorder *r = timer->data;
 
 	drain_all(r);
+	pace(r);
 	kp_pipeline_flush(r->pipeline, BLOCK_AGE_NS);
 	if (++r->drain_cnt % DRAINS_PER_ACCOUNT == 0) {
 		tell_losses(r);
@@ -299,14 +322,16 @@ static void on_drain(uv_timer_t *timer)
 	}
 }
 
-/* The kernel wakes us for a payload ring that fills quickly. */
+/* The kernel wakes us when a payload ring is a quarter full: its writers must not outrun us. */
 static void on_payload(uv_poll_t *poll, int status, int events)
 {
 	struct recorder *r = poll->data;
 
 	(void)status;
 	(void)events;
+	hold(r, true);
 	drain_ring(r, (unsigned)(poll - r->polls), KP_RING_PAYLOAD);
+	pace(r);
 }
 
 static void on_second(uv_timer_t *timer)
