@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Fuzzes the reader with one segment in memory. Configure with -DKP_FUZZ=ON and clang, then
+ *
+ *   seed_log CORPUS && fuzz_log -max_len=65536 CORPUS
+ *
+ * The first byte of the input says what is made of the rest:
+ *   bit 0  the checksums, lengths, magics and the salt are put right, so that what lies behind
+ *          them is reached
+ *   bit 1  the header text is this program's schema instead of the input's
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/crc32c.h"
+#include "event/event.h"
+#include "log/reader.h"
+#include "log/segment.h"
+
+#define FIX_SUMS 1
+#define OWN_TEXT 2
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static void own_text(struct kp_buf *out)
+{
+	kp_buf_puts(out, "{\"run\":\"1\",\"schema\":");
+	kp_event_print_schema(out);
+	kp_buf_putc(out, '}');
+}
+
+/* Copies the blocks of the input with all that guards them put right. */
+static void fix_blocks(const uint8_t *data, size_t len, uint32_t prev_crc, struct kp_buf *out)
+{
+	struct kp_block_hdr hdr;
+
+	for (uint64_t number = 0; len >= sizeof(hdr); number++) {
+		memcpy(&hdr, data, sizeof(hdr));
+		data += sizeof(hdr);
+		len -= sizeof(hdr);
+		hdr.magic = KP_BLOCK_MAGIC;
+		hdr.version = KP_LOG_VERSION;
+		hdr.salt = 1;
+		hdr.sequence = number;
+		if (hdr.stored_len > len)
+			hdr.stored_len = (uint32_t)len;
+		hdr.prev_crc = prev_crc;
+		prev_crc = hdr.payload_crc = kp_crc32c(0, data, hdr.stored_len);
+		kp_block_hdr_seal(&hdr);
+		kp_buf_append(out, &hdr, sizeof(hdr));
+		kp_buf_append(out, data, hdr.stored_len);
+		data += hdr.stored_len;
+		len -= hdr.stored_len;
+	}
+}
+
+static void fix_segment(const uint8_t *data, size_t len, bool is_own_text, struct kp_buf *out)
+{
+	struct kp_buf text = {0};
+	struct kp_seg_hdr hdr;
+
+	memcpy(&hdr, data, sizeof(hdr));
+	data += sizeof(hdr);
+	len -= sizeof(hdr);
+	if (hdr.text_len > len)
+		hdr.text_len = (uint32_t)len;
+	if (is_own_text)
+		own_text(&text);
+	else
+		kp_buf_append(&text, data, hdr.text_len);
+	data += hdr.text_len;
+	len -= hdr.text_len;
+	hdr.magic = KP_SEG_MAGIC;
+	hdr.version = KP_LOG_VERSION;
+	hdr.salt = 1;
+	hdr.text_len = (uint32_t)text.len;
+	hdr.text_crc = kp_crc32c(0, text.data, text.len);
+	kp_seg_hdr_seal(&hdr);
+	kp_buf_append(out, &hdr, sizeof(hdr));
+	kp_buf_append(out, text.data, text.len);
+	fix_blocks(data, len, hdr.text_crc, out);
+	kp_buf_done(&text);
+}
+
+/* Reads all twice, and prints all: what is delivered must be valid. */
+static void read_all(const char *path)
+{
+	struct kp_log_reader *reader;
+	const struct kp_hdr *event;
+	struct kp_buf text = {0};
+
+	if (kp_log_open(path, NULL, &reader, NULL) < 0)
+		return;
+	for (int pass = 0; pass < 2; pass++) {
+		while (kp_log_next(reader, &event, NULL) == 1) {
+			if (kp_event_validate(event, event->size, NULL) < 0)
+				abort();
+			kp_buf_reset(&text);
+			kp_event_print_text(event, 1, &text);
+			kp_event_print_json(event, &text);
+		}
+		kp_log_rewind(reader, NULL);
+	}
+	kp_buf_done(&text);
+	kp_log_reader_free(reader);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct kp_buf file = {0};
+	struct iovec iov;
+	char path[64];
+	int fd;
+
+	if (len < 1 + sizeof(struct kp_seg_hdr))
+		return 0;
+	if (data[0] & FIX_SUMS)
+		fix_segment(data + 1, len - 1, data[0] & OWN_TEXT, &file);
+	else
+		kp_buf_append(&file, data + 1, len - 1);
+	fd = memfd_create("segment", MFD_CLOEXEC);
+	iov = (struct iovec){file.data, file.len};
+	if (fd < 0 || kp_seg_write(fd, &iov, 1, 0) < 0)
+		abort();
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	read_all(path);
+	close(fd);
+	kp_buf_done(&file);
+	return 0;
+}
