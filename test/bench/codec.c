@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Bytes and nanoseconds per event of each codec, over synthetic blocks of scheduler events, of
- * system calls, and of both mixed. Medians of many blocks; "zlib alone" is the raw structs through
- * zlib level 1, what the delta coding has to beat.
+ * system calls, and of both mixed; or, with a log as argument, over its events of these kinds,
+ * whose repetitions no generator has. Medians over blocks, time of the CPU. "zlib alone" is the raw
+ * structs through zlib level 1, what the delta coding has to beat.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 
 #include "../log/synth.h"
 #include "log/codec.h"
+#include "log/reader.h"
 
 #define BLOCKS 60
 
@@ -22,8 +24,14 @@ static uint64_t now_ns(void)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "codec: %s\n", what);
+	exit(1);
 }
 
 /* Eight busy tasks in four processes. */
@@ -93,14 +101,48 @@ static void add_syscall(struct kp_buf *out, uint64_t *time_ns, uint64_t *rnd)
 	kp_buf_append(out, &call, sizeof(call));
 }
 
-static void fill(struct kp_buf *out, enum load load, uint64_t *time_ns, uint64_t *rnd)
+/* Where the events of blocks come from. */
+struct source {
+	enum load load;
+	struct kp_log_reader *reader; /* NULL: they are made up */
+	uint64_t time_ns;
+	uint64_t rnd;
+};
+
+static struct source open_source(enum load load, const char *path)
 {
+	static const uint64_t sched = 1ull << KP_EV_sched_switch | 1ull << KP_EV_sched_waking;
+	static const uint64_t call = 1ull << KP_EV_syscall;
+	struct kp_log_filter filter = {.kinds = load == LOAD_SCHED     ? sched
+						: load == LOAD_SYSCALL ? call
+								       : sched | call};
+	struct source source = {.load = load, .time_ns = 5000000000000, .rnd = 7};
+
+	if (path && kp_log_open(path, &filter, &source.reader, NULL) < 0)
+		fail("cannot read the log");
+	return source;
+}
+
+/* The next block's events, of one CPU; false at the log's end. */
+static bool fill(struct kp_buf *out, struct source *source)
+{
+	const struct kp_hdr *event;
+
+	kp_buf_reset(out);
 	while (out->len + 600 < KP_BLOCK_RAW_MAX) {
-		if (load != LOAD_SYSCALL)
-			add_sched(out, time_ns, rnd);
-		if (load != LOAD_SCHED)
-			add_syscall(out, time_ns, rnd);
+		if (source->reader) {
+			if (kp_log_next(source->reader, &event, NULL) != 1)
+				return false;
+			if (event->cpu == 0)
+				kp_buf_append(out, event, event->size);
+			continue;
+		}
+		if (source->load != LOAD_SYSCALL)
+			add_sched(out, &source->time_ns, &source->rnd);
+		if (source->load != LOAD_SCHED)
+			add_syscall(out, &source->time_ns, &source->rnd);
 	}
+	return true;
 }
 
 static int compare_double(const void *a, const void *b)
@@ -110,22 +152,18 @@ static int compare_double(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static double median(double *values)
+static double median(double *values, int cnt)
 {
-	qsort(values, BLOCKS, sizeof(*values), compare_double);
-	return values[BLOCKS / 2];
+	qsort(values, (size_t)cnt, sizeof(*values), compare_double);
+	return cnt ? values[cnt / 2] : 0;
 }
 
-static void fail(const char *what)
-{
-	fprintf(stderr, "codec: %s\n", what);
-	exit(1);
-}
-
-static void run_codec(enum load load, enum kp_codec codec, const char *name)
+static void run_codec(enum load load, const char *path, enum kp_codec codec, const char *name)
 {
 	double bytes[BLOCKS], encode_ns[BLOCKS], decode_ns[BLOCKS];
-	uint64_t time_ns = 5000000000000, rnd = 7, begin;
+	struct source source = open_source(load, path);
+	uint64_t begin;
+	int cnt;
 	struct kp_buf events = {0}, back = {0};
 	struct kp_encoder *encoder;
 	struct kp_decoder *decoder;
@@ -136,14 +174,12 @@ static void run_codec(enum load load, enum kp_codec codec, const char *name)
 	if (kp_encoder_new(codec, &encoder, NULL) < 0 || kp_decoder_new(&decoder, NULL) < 0 ||
 	    kp_schema_own(&schema, NULL) < 0)
 		fail("out of memory");
-	for (int i = 0; i < BLOCKS; i++) {
-		kp_buf_reset(&events);
-		fill(&events, load, &time_ns, &rnd);
+	for (cnt = 0; cnt < BLOCKS && fill(&events, &source); cnt++) {
 		begin = now_ns();
 		if (kp_encode(encoder, events.data, events.len, &enc, NULL) < 0)
 			fail("cannot encode");
-		encode_ns[i] = (double)(now_ns() - begin) / enc.event_cnt;
-		bytes[i] = (double)enc.len / enc.event_cnt;
+		encode_ns[cnt] = (double)(now_ns() - begin) / enc.event_cnt;
+		bytes[cnt] = (double)enc.len / enc.event_cnt;
 		dec = (struct kp_decode){.codec = enc.codec,
 					 .raw_len = (uint32_t)events.len,
 					 .event_cnt = enc.event_cnt,
@@ -152,12 +188,13 @@ static void run_codec(enum load load, enum kp_codec codec, const char *name)
 		begin = now_ns();
 		if (kp_decode(decoder, schema, &dec, enc.data, enc.len, &back, NULL) < 0)
 			fail("cannot decode");
-		decode_ns[i] = (double)(now_ns() - begin) / enc.event_cnt;
+		decode_ns[cnt] = (double)(now_ns() - begin) / enc.event_cnt;
 		if (back.len != events.len || memcmp(back.data, events.data, back.len))
 			fail("decoded events differ");
 	}
 	printf("%-12s  %-12s  %6.2f B/event  encode %6.1f ns  decode %6.1f ns\n", load_names[load],
-	       name, median(bytes), median(encode_ns), median(decode_ns));
+	       name, median(bytes, cnt), median(encode_ns, cnt), median(decode_ns, cnt));
+	kp_log_reader_free(source.reader);
 	kp_encoder_free(encoder);
 	kp_decoder_free(decoder);
 	kp_schema_free(schema);
@@ -165,41 +202,44 @@ static void run_codec(enum load load, enum kp_codec codec, const char *name)
 	kp_buf_done(&back);
 }
 
-static void run_zlib(enum load load)
+static void run_zlib(enum load load, const char *path)
 {
 	double bytes[BLOCKS], encode_ns[BLOCKS];
-	uint64_t time_ns = 5000000000000, rnd = 7, begin;
+	struct source source = open_source(load, path);
 	struct kp_buf events = {0};
-	unsigned cnt;
+	unsigned event_cnt;
+	uint64_t begin;
+	int cnt;
 	uLong max = compressBound(KP_BLOCK_RAW_MAX), len;
 	unsigned char *packed = malloc(max);
 
-	for (int i = 0; i < BLOCKS; i++) {
-		kp_buf_reset(&events);
-		fill(&events, load, &time_ns, &rnd);
-		cnt = 0;
-		for (size_t at = 0; at < events.len; cnt++)
+	for (cnt = 0; cnt < BLOCKS && fill(&events, &source); cnt++) {
+		event_cnt = 0;
+		for (size_t at = 0; at < events.len; event_cnt++)
 			at += ((const struct kp_hdr *)(events.data + at))->size;
 		len = max;
 		begin = now_ns();
 		if (compress2(packed, &len, (unsigned char *)events.data, events.len, 1) != Z_OK)
 			fail("zlib failed");
-		encode_ns[i] = (double)(now_ns() - begin) / cnt;
-		bytes[i] = (double)len / cnt;
+		encode_ns[cnt] = (double)(now_ns() - begin) / event_cnt;
+		bytes[cnt] = (double)len / event_cnt;
 	}
 	printf("%-12s  %-12s  %6.2f B/event  encode %6.1f ns\n", load_names[load], "zlib alone",
-	       median(bytes), median(encode_ns));
+	       median(bytes, cnt), median(encode_ns, cnt));
+	kp_log_reader_free(source.reader);
 	kp_buf_done(&events);
 	free(packed);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	const char *path = argc > 1 ? argv[1] : NULL;
+
 	for (enum load load = LOAD_SCHED; load <= LOAD_MIXED; load++) {
-		run_codec(load, KP_CODEC_RAW, "raw");
-		run_zlib(load);
-		run_codec(load, KP_CODEC_DELTA, "delta");
-		run_codec(load, KP_CODEC_DELTA_ZLIB, "delta+zlib");
+		run_codec(load, path, KP_CODEC_RAW, "raw");
+		run_zlib(load, path);
+		run_codec(load, path, KP_CODEC_DELTA, "delta");
+		run_codec(load, path, KP_CODEC_DELTA_ZLIB, "delta+zlib");
 	}
 	return 0;
 }
