@@ -129,9 +129,9 @@ format() {
 }
 
 tidy() {
-	# One process per core; run-clang-tidy's own chatter is dropped, findings are not.
 	find src man -name '*.c' -not -name '*.bpf.c' -print0 |
-		xargs -0 -n 4 -P "$(nproc)" clang-tidy --quiet -p "$build"
+		xargs -0 -n 4 -P "$(nproc)" clang-tidy --quiet -p "$build" \
+			--header-filter="^$PWD/(src|include)/"
 }
 
 manuals() {
@@ -193,6 +193,7 @@ check reproducible 600 bash -c reproducible
 check build-asan 600 bash -c build_asan
 if [ -x "$asan/kprobe" ]; then
 	export KPROBE_ASAN=$asan/kprobe
+	export LSAN_OPTIONS=suppressions=$top/test/lsan.supp:print_suppressions=0
 	export ASAN_OPTIONS=abort_on_error=0:exitcode=99 UBSAN_OPTIONS=print_stacktrace=1
 	for exe in "$asan"/test/test_*; do
 		[ -x "$exe" ] && [ -f "$exe" ] && criterion "asan_$(basename "$exe")" "$exe"

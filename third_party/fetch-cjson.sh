@@ -34,7 +34,7 @@ chmod 755 "$work" "$work/src"
 	done
 } | sort -u >"$work/sources.list"
 
-opts="-o Dir::Etc::sourcelist=$work/sources.list -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists=$work/lists"
+opts="-o Dir::Etc::sourcelist=$work/sources.list -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists=$work/lists -o APT::Sandbox::User=root"
 # shellcheck disable=SC2086 # the options are words
 apt-get $opts -qq update
 # shellcheck disable=SC2086
