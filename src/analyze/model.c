@@ -486,6 +486,11 @@ static int on_syscall(struct kp_model *m, const struct kp_hdr *hdr)
 
 /* --- signals, interrupts, memory --- */
 
+static bool is_stop(int32_t sig)
+{
+	return sig >= 19 && sig <= 22; /* SIGSTOP SIGTSTP SIGTTIN SIGTTOU */
+}
+
 static int on_signal(struct kp_model *m, const struct kp_hdr *hdr)
 {
 	const struct kp_ev_signal_generate *e = (const void *)hdr;
@@ -497,12 +502,20 @@ static int on_signal(struct kp_model *m, const struct kp_hdr *hdr)
 		.ctx = e->ctx,
 		.result = e->result,
 	};
-	uint64_t *newest = kp_map_upsert(&m->sig_map, e->target_pid, KP_NONE);
+	uint64_t *newest;
 
-	if (!newest || task_get(m, hdr->pid, hdr->tid, &sig.sender) < 0)
+	if (task_get(m, hdr->pid, hdr->tid, &sig.sender) < 0)
 		return -ENOMEM;
-	sig.older = (uint32_t)*newest;
-	*newest = m->signals.cnt;
+	if (m->signals.cnt && sig.t_ns < m->signals.at[m->signals.cnt - 1].t_ns)
+		sig.t_ns = m->signals.at[m->signals.cnt - 1].t_ns;
+	sig.older = KP_NONE;
+	if (is_stop(e->sig)) {
+		newest = kp_map_upsert(&m->sig_map, e->target_pid, KP_NONE);
+		if (!newest)
+			return -ENOMEM;
+		sig.older = (uint32_t)*newest;
+		*newest = m->signals.cnt;
+	}
 	return KP_VEC_PUSH(&m->signals, sig);
 }
 

@@ -151,7 +151,7 @@ struct kp_signal {
 	int32_t sig;
 	uint32_t ctx;
 	uint32_t result;
-	uint32_t older; /* signal to the same process before */
+	uint32_t older; /* stop signal to the same process before, if this is one */
 };
 
 struct kp_connect {
@@ -184,7 +184,7 @@ struct kp_model {
 	struct kp_map tids;      /* tid → newest life */
 	struct kp_map sock_map;  /* hash of the 4-tuple → first socket */
 	struct kp_map rq_map;    /* identity → newest request */
-	struct kp_map sig_map;   /* pid → newest signal to it */
+	struct kp_map sig_map;   /* pid → newest stop signal to it */
 	KP_VEC(struct kp_task) tasks;
 	KP_VEC(struct kp_name) names;
 	KP_VEC(struct kp_wake) wakes;

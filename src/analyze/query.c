@@ -5,6 +5,8 @@
 
 /* Searches that follow a chain of older objects give up after this many. */
 #define CHAIN_MAX 4096
+/* Completions before a wake among which the one that caused it is looked for. */
+#define COMPLETION_MAX 256
 /* A stop signal takes effect a moment after it was sent; other CPUs' clocks add a little. */
 #define STOP_SLACK_NS 1000000
 
@@ -197,27 +199,36 @@ uint32_t kp_model_retransmit(const struct kp_model *model, uint32_t sock, uint64
 	return KP_NONE;
 }
 
-uint32_t kp_model_request(const struct kp_model *model, uint64_t id, uint64_t t_ns)
+/* By its completion, which the wake follows at once. */
+static uint32_t request_completed(const struct kp_model *model, uint64_t id, uint64_t t_ns)
 {
-	const uint64_t *newest = kp_map_get(&model->rq_map, id);
-	uint32_t i = newest ? (uint32_t)*newest : KP_NONE, n;
-	const struct kp_request *rq;
-	uint64_t begin;
+	uint32_t i, n;
 
-	for (n = 0; i != KP_NONE && n < CHAIN_MAX; n++, i = rq->older) {
-		rq = &model->requests.at[i];
-		begin = rq->insert_ns  ? rq->insert_ns
-			: rq->issue_ns ? rq->issue_ns
-				       : rq->complete_ns; /* the wake comes right behind it */
-		if (begin <= t_ns)
-			return i;
-	}
+	if (!model->completions.cnt)
+		return KP_NONE;
+	i = UPPER_BOUND(&model->completions, t_ns, t_ns);
+	for (n = 0; i-- > 0 && n < COMPLETION_MAX; n++)
+		if (model->requests.at[model->completions.at[i].request].id == id)
+			return model->completions.at[i].request;
 	return KP_NONE;
 }
 
-static bool is_stop(int32_t sig)
+uint32_t kp_model_request(const struct kp_model *model, uint64_t id, uint64_t t_ns)
 {
-	return sig >= 19 && sig <= 22; /* SIGSTOP SIGTSTP SIGTTIN SIGTTOU */
+	const uint64_t *newest = kp_map_get(&model->rq_map, id);
+	uint32_t i = request_completed(model, id, t_ns), n;
+	const struct kp_request *rq;
+
+	if (i != KP_NONE || !newest)
+		return i;
+	i = (uint32_t)*newest;
+	for (n = 0; i != KP_NONE && n < CHAIN_MAX; n++, i = rq->older) {
+		rq = &model->requests.at[i];
+		if ((rq->insert_ns || rq->issue_ns) &&
+		    (rq->insert_ns ? rq->insert_ns : rq->issue_ns) <= t_ns)
+			return i;
+	}
+	return KP_NONE;
 }
 
 const struct kp_signal *kp_model_stop_signal(const struct kp_model *model, uint32_t pid,
@@ -227,7 +238,7 @@ const struct kp_signal *kp_model_stop_signal(const struct kp_model *model, uint3
 	uint32_t i = newest ? (uint32_t)*newest : KP_NONE, n;
 
 	for (n = 0; i != KP_NONE && n < CHAIN_MAX; n++, i = model->signals.at[i].older)
-		if (is_stop(model->signals.at[i].sig) && model->signals.at[i].result != 1 &&
+		if (model->signals.at[i].result != 1 &&
 		    model->signals.at[i].t_ns <= t_ns + STOP_SLACK_NS)
 			return &model->signals.at[i];
 	return NULL;
@@ -236,18 +247,18 @@ const struct kp_signal *kp_model_stop_signal(const struct kp_model *model, uint3
 const struct kp_signal *kp_model_signal(const struct kp_model *model, uint32_t pid, uint32_t sender,
 					uint64_t t_ns, uint64_t slack_ns)
 {
-	const uint64_t *newest = kp_map_get(&model->sig_map, pid);
-	uint32_t i = newest ? (uint32_t)*newest : KP_NONE, n;
 	const struct kp_signal *s, *best = NULL;
 	uint64_t away, nearest = slack_ns;
+	uint32_t i;
 
-	for (n = 0; i != KP_NONE && n < CHAIN_MAX; n++, i = s->older) {
+	if (!model->signals.cnt)
+		return NULL;
+	/* The event comes at the end of sending: a little after the wake is fine. */
+	i = UPPER_BOUND(&model->signals, t_ns, t_ns + slack_ns);
+	while (i-- > 0 && model->signals.at[i].t_ns + slack_ns >= t_ns) {
 		s = &model->signals.at[i];
-		if (s->t_ns + slack_ns < t_ns)
-			break;
-		/* The event comes at the end of sending: a little after the wake is fine. */
 		away = s->t_ns > t_ns ? s->t_ns - t_ns : t_ns - s->t_ns;
-		if (s->sender == sender && away <= nearest) {
+		if (s->sender == sender && s->target_pid == pid && away <= nearest) {
 			best = s;
 			nearest = away;
 		}
