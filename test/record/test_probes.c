@@ -317,10 +317,10 @@ Test(probes, file_sync_and_block_requests)
 	if (system("df -t ext4 /var/tmp >/dev/null 2>&1"))
 		cr_skip_test("needs ext4 at /var/tmp");
 	record_child(&run, write_to_disk, (struct kp_recorder_options){0});
-	while ((synced = next_of(&run, KP_EV_file_sync)) && synced->ino != run.told->inos[0])
+	while ((synced = next_of(&run, KP_EV_file_sync)) && synced->hdr.tid != run.told->tids[0])
 		;
 	cr_assert(synced, "no file sync");
-	cr_expect_eq(synced->hdr.tid, run.told->tids[0]);
+	cr_expect_eq(synced->ino, run.told->inos[0]);
 	cr_expect_eq(synced->dev, run.told->inos[1]);
 	cr_expect_eq(synced->datasync, 1);
 	cr_expect_eq(synced->ret, 0);
