@@ -67,6 +67,10 @@ static int set_option(int index, const char *value, void *arg, struct kp_err *er
 
 	switch (index) {
 	case OPT_INPUT:
+		if (what->input)
+			return kp_err_set(
+				err, -EINVAL,
+				"only one --input: logs of several nodes are not joined yet");
 		what->input = value;
 		return 0;
 	case OPT_TRACES:
@@ -176,7 +180,7 @@ static int write_out(const struct args *args, FILE *file, const struct kp_buf *o
 
 static int run(int argc, char **argv)
 {
-	struct args args = {.incident = {.input = "/var/lib/kprobe"}, .format = "text"};
+	struct args args = {.format = "text"};
 	int operands = kp_cli_parse(&kp_command_analyze, argc, argv, set_option, &args), code;
 	struct kp_err err = {""};
 	struct kp_buf out = {0};
@@ -189,6 +193,8 @@ static int run(int argc, char **argv)
 		return KP_EXIT_USAGE;
 	}
 	args.incident.id = operands ? argv[1] : NULL;
+	if (!args.incident.input)
+		args.incident.input = "/var/lib/kprobe";
 	if (args.output && !(file = fopen(args.output, "we"))) {
 		kp_err_sys(&err, -errno, "cannot write %s", args.output);
 		kp_cli_error(&err);
