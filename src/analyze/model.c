@@ -11,7 +11,8 @@
 #include "analyze/model.h"
 
 #include <string.h>
-#include <sys/syscall.h>
+
+#include "analyze/ingest.h"
 
 /* TASK_DEAD of the kernel, beside the bits that event.h names. */
 #define STATE_DEAD 128u
@@ -47,8 +48,7 @@ static int task_new(struct kp_model *m, uint32_t pid, uint32_t tid, uint64_t sta
 	return 0;
 }
 
-/* The living task with this tid, made when it is new. */
-static int task_get(struct kp_model *m, uint32_t pid, uint32_t tid, uint32_t *ret_task)
+int kp_model_task_get(struct kp_model *m, uint32_t pid, uint32_t tid, uint32_t *ret_task)
 {
 	uint64_t *newest;
 	struct kp_task *task;
@@ -69,7 +69,7 @@ static int task_get(struct kp_model *m, uint32_t pid, uint32_t tid, uint32_t *re
 	return 0;
 }
 
-static struct kp_cpu *cpu_get(struct kp_model *m, uint32_t cpu)
+struct kp_cpu *kp_model_cpu_get(struct kp_model *m, uint32_t cpu)
 {
 	static const struct kp_cpu empty;
 
@@ -109,36 +109,6 @@ static int rec_push(struct kp_model *m, uint32_t task, struct kp_rec rec)
 static const struct kp_rec *rec_last(const struct kp_task *task)
 {
 	return task->recs.cnt ? &task->recs.at[task->recs.cnt - 1] : NULL;
-}
-
-static bool sock_same(const struct kp_sock *a, const struct kp_sock *b)
-{
-	return a->netns == b->netns && a->laddr == b->laddr && a->raddr == b->raddr &&
-	       a->lport == b->lport && a->rport == b->rport;
-}
-
-static uint64_t sock_hash(const struct kp_sock *s)
-{
-	return ((uint64_t)s->laddr << 32 | s->raddr) * 0x9e3779b97f4a7c15u ^
-	       ((uint64_t)s->lport << 16 | s->rport);
-}
-
-static int sock_get(struct kp_model *m, struct kp_sock key, uint32_t *ret_sock)
-{
-	uint64_t *first = kp_map_upsert(&m->sock_map, sock_hash(&key), KP_NONE);
-
-	if (!first)
-		return -ENOMEM;
-	for (uint32_t i = (uint32_t)*first; i != KP_NONE; i = m->socks.at[i].next)
-		if (sock_same(&m->socks.at[i], &key)) {
-			*ret_sock = i;
-			return 0;
-		}
-	key.next = (uint32_t)*first;
-	if (KP_VEC_PUSH(&m->socks, key) < 0)
-		return -ENOMEM;
-	*first = *ret_sock = m->socks.cnt - 1;
-	return 0;
 }
 
 /* --- sched --- */
@@ -199,14 +169,14 @@ static int on_switch(struct kp_model *m, const struct kp_hdr *hdr)
 	    kp_model_add_gap(m, m->last_switch_ns, hdr->time_ns) < 0)
 		return -ENOMEM;
 	m->last_switch_ns = hdr->time_ns;
-	if (task_get(m, hdr->pid, hdr->tid, &prev) < 0 ||
-	    task_get(m, e->next_pid, e->next_tid, &next) < 0)
+	if (kp_model_task_get(m, hdr->pid, hdr->tid, &prev) < 0 ||
+	    kp_model_task_get(m, e->next_pid, e->next_tid, &next) < 0)
 		return -ENOMEM;
 	if (prev && switch_out(m, e, prev) < 0)
 		return -ENOMEM;
 	if (next && switch_in(m, e, next) < 0)
 		return -ENOMEM;
-	cpu = cpu_get(m, hdr->cpu);
+	cpu = kp_model_cpu_get(m, hdr->cpu);
 	if (!cpu)
 		return -ENOMEM;
 	occ.task = next;
@@ -235,7 +205,7 @@ static int wake_add(struct kp_model *m, const struct kp_ev_sched_waking *e, uint
 		*ret_wake = KP_NONE;
 		return 0;
 	}
-	if ((e->ctx & KP_CTX_NET) && sock_get(m, key, &wake.sock) < 0)
+	if ((e->ctx & KP_CTX_NET) && kp_model_sock_get(m, key, &wake.sock) < 0)
 		return -ENOMEM;
 	if (KP_VEC_PUSH(&m->wakes, wake) < 0)
 		return -ENOMEM;
@@ -250,8 +220,8 @@ static int on_waking(struct kp_model *m, const struct kp_hdr *hdr)
 	uint32_t waker, target, wake;
 	const struct kp_rec *last;
 
-	if (task_get(m, hdr->pid, hdr->tid, &waker) < 0 ||
-	    task_get(m, e->target_pid, e->target_tid, &target) < 0)
+	if (kp_model_task_get(m, hdr->pid, hdr->tid, &waker) < 0 ||
+	    kp_model_task_get(m, e->target_pid, e->target_tid, &target) < 0)
 		return -ENOMEM;
 	if (!target)
 		return 0;
@@ -281,8 +251,8 @@ static int on_wakeup_new(struct kp_model *m, const struct kp_hdr *hdr)
 
 	if (!e->target_tid)
 		return 0;
-	if (task_get(m, hdr->pid, hdr->tid, &maker) < 0 ||
-	    task_get(m, e->target_pid, e->target_tid, &task) < 0)
+	if (kp_model_task_get(m, hdr->pid, hdr->tid, &maker) < 0 ||
+	    kp_model_task_get(m, e->target_pid, e->target_tid, &task) < 0)
 		return -ENOMEM;
 	if (m->tasks.at[task].recs.cnt || m->tasks.at[task].end_ns != KP_NEVER)
 		if (task_new(m, e->target_pid, e->target_tid, hdr->time_ns, &task) < 0)
@@ -300,7 +270,7 @@ static int on_migrate(struct kp_model *m, const struct kp_hdr *hdr)
 	const struct kp_rec *last;
 	uint32_t task;
 
-	if (task_get(m, e->target_pid, e->target_tid, &task) < 0)
+	if (kp_model_task_get(m, e->target_pid, e->target_tid, &task) < 0)
 		return -ENOMEM;
 	last = rec_last(&m->tasks.at[task]);
 	if (!task || !last ||
@@ -320,7 +290,7 @@ static int on_fork(struct kp_model *m, const struct kp_hdr *hdr)
 
 	if (!e->child_tid)
 		return 0;
-	if (task_get(m, hdr->pid, hdr->tid, &parent) < 0 ||
+	if (kp_model_task_get(m, hdr->pid, hdr->tid, &parent) < 0 ||
 	    task_new(m, e->child_pid, e->child_tid, hdr->time_ns, &child) < 0)
 		return -ENOMEM;
 	m->tasks.at[child].parent = parent;
@@ -333,7 +303,7 @@ static int take_leader(struct kp_model *m, const struct kp_ev_task_exec *e, uint
 	struct kp_rec run = {.t_ns = e->hdr.time_ns, .cpu = e->hdr.cpu, .kind = KP_REC_RUN};
 	uint32_t task;
 
-	if (task_get(m, e->hdr.pid, e->hdr.tid, &task) < 0)
+	if (kp_model_task_get(m, e->hdr.pid, e->hdr.tid, &task) < 0)
 		return -ENOMEM;
 	if (m->tasks.at[task].end_ns == KP_NEVER)
 		m->tasks.at[task].end_ns = run.t_ns;
@@ -354,7 +324,7 @@ static int on_exec(struct kp_model *m, const struct kp_hdr *hdr)
 		return 0;
 	if (e->old_tid != hdr->tid && old && take_leader(m, e, (uint32_t)*old) < 0)
 		return -ENOMEM;
-	if (task_get(m, hdr->pid, hdr->tid, &task) < 0)
+	if (kp_model_task_get(m, hdr->pid, hdr->tid, &task) < 0)
 		return -ENOMEM;
 	return name_set(m, task, hdr->time_ns, e->comm);
 }
@@ -363,7 +333,7 @@ static int on_exit_task(struct kp_model *m, const struct kp_hdr *hdr)
 {
 	uint32_t task;
 
-	if (task_get(m, hdr->pid, hdr->tid, &task) < 0)
+	if (kp_model_task_get(m, hdr->pid, hdr->tid, &task) < 0)
 		return -ENOMEM;
 	if (task)
 		m->tasks.at[task].end_ns = hdr->time_ns;
@@ -377,7 +347,7 @@ static int on_rename(struct kp_model *m, const struct kp_hdr *hdr)
 
 	if (!e->target_tid)
 		return 0;
-	if (task_get(m, 0, e->target_tid, &task) < 0)
+	if (kp_model_task_get(m, 0, e->target_tid, &task) < 0)
 		return -ENOMEM;
 	return name_set(m, task, hdr->time_ns, e->comm);
 }
@@ -391,7 +361,7 @@ static int on_task(struct kp_model *m, const struct kp_hdr *hdr)
 
 	if (!hdr->tid)
 		return 0;
-	if (task_get(m, hdr->pid, hdr->tid, &task) < 0 ||
+	if (kp_model_task_get(m, hdr->pid, hdr->tid, &task) < 0 ||
 	    name_set(m, task, hdr->time_ns, e->comm) < 0)
 		return -ENOMEM;
 	m->tasks.at[task].kthread = e->kthread != 0;
@@ -417,245 +387,7 @@ static int on_task(struct kp_model *m, const struct kp_hdr *hdr)
 	return rec_push(m, task, rec);
 }
 
-/* --- system calls --- */
-
-bool kp_call_sends(unsigned nr)
-{
-	switch (nr) {
-	case SYS_write:
-	case SYS_writev:
-	case SYS_sendto:
-	case SYS_sendmsg:
-	case SYS_sendmmsg:
-	case SYS_sendfile:
-	case SYS_splice:
-	case SYS_shutdown:
-	case SYS_close:
-	case SYS_connect:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static int on_syscall(struct kp_model *m, const struct kp_hdr *hdr)
-{
-	const struct kp_ev_syscall *e = (const void *)hdr;
-	struct kp_sock key = {e->netns, e->laddr, e->raddr, e->lport, e->rport, KP_NONE, {0}};
-	struct kp_call call = {
-		.entry_ns = e->entry_ns < hdr->time_ns ? e->entry_ns : hdr->time_ns,
-		.exit_ns = hdr->time_ns,
-		.ret = e->ret,
-		.arg0 = e->arg0,
-		.arg1 = e->arg1,
-		.ino = e->ino,
-		.dev = e->dev,
-		.sock = KP_NONE,
-		.nr = e->nr,
-		.obj = e->obj,
-		.flags = e->flags,
-	};
-	struct kp_send send = {.entry_ns = call.entry_ns, .exit_ns = call.exit_ns, .nr = e->nr};
-	struct kp_connect connect;
-	struct kp_task *t;
-
-	if (hdr->time_ns < m->keep_from_ns || !hdr->tid)
-		return 0;
-	if (task_get(m, hdr->pid, hdr->tid, &send.task) < 0)
-		return -ENOMEM;
-	if ((e->obj == KP_OBJ_tcp || e->obj == KP_OBJ_udp) && (e->lport || e->rport) &&
-	    sock_get(m, key, &call.sock) < 0)
-		return -ENOMEM;
-	t = &m->tasks.at[send.task];
-	/* Calls of one task don't overlap; keep that true whatever the log says. */
-	if (t->calls.cnt && call.entry_ns < t->calls.at[t->calls.cnt - 1].exit_ns)
-		call.entry_ns = t->calls.at[t->calls.cnt - 1].exit_ns;
-	if (call.exit_ns < call.entry_ns)
-		call.exit_ns = call.entry_ns;
-	if (KP_VEC_PUSH(&t->calls, call) < 0)
-		return -ENOMEM;
-	if (call.sock == KP_NONE || !kp_call_sends(e->nr))
-		return 0;
-	if (e->nr == SYS_connect) {
-		connect = (struct kp_connect){.send = send, .sock = call.sock};
-		if (KP_VEC_PUSH(&m->connects, connect) < 0)
-			return -ENOMEM;
-	}
-	return KP_VEC_PUSH(&m->socks.at[call.sock].sends, send);
-}
-
-/* --- signals, interrupts, memory --- */
-
-static bool is_stop(int32_t sig)
-{
-	return sig >= 19 && sig <= 22; /* SIGSTOP SIGTSTP SIGTTIN SIGTTOU */
-}
-
-static int on_signal(struct kp_model *m, const struct kp_hdr *hdr)
-{
-	const struct kp_ev_signal_generate *e = (const void *)hdr;
-	struct kp_signal sig = {
-		.t_ns = hdr->time_ns,
-		.target_pid = e->target_pid,
-		.target_tid = e->target_tid,
-		.sig = e->sig,
-		.ctx = e->ctx,
-		.result = e->result,
-	};
-	uint64_t *newest;
-
-	if (task_get(m, hdr->pid, hdr->tid, &sig.sender) < 0)
-		return -ENOMEM;
-	if (m->signals.cnt && sig.t_ns < m->signals.at[m->signals.cnt - 1].t_ns)
-		sig.t_ns = m->signals.at[m->signals.cnt - 1].t_ns;
-	sig.older = KP_NONE;
-	if (is_stop(e->sig)) {
-		newest = kp_map_upsert(&m->sig_map, e->target_pid, KP_NONE);
-		if (!newest)
-			return -ENOMEM;
-		sig.older = (uint32_t)*newest;
-		*newest = m->signals.cnt;
-	}
-	return KP_VEC_PUSH(&m->signals, sig);
-}
-
-static int irq_add(struct kp_model *m, const struct kp_hdr *hdr, uint64_t entry_ns, uint32_t what)
-{
-	struct kp_interval irq = {entry_ns, hdr->time_ns, what};
-	struct kp_cpu *cpu = cpu_get(m, hdr->cpu);
-
-	if (!cpu)
-		return -ENOMEM;
-	if (irq.t1_ns <= irq.t0_ns || irq.t1_ns < m->keep_from_ns)
-		return 0;
-	return KP_VEC_PUSH(&cpu->irqs, irq);
-}
-
-static int on_irq(struct kp_model *m, const struct kp_hdr *hdr)
-{
-	const struct kp_ev_irq *e = (const void *)hdr;
-
-	return irq_add(m, hdr, e->entry_ns, e->vector & 0xffff);
-}
-
-static int on_softirq(struct kp_model *m, const struct kp_hdr *hdr)
-{
-	const struct kp_ev_softirq *e = (const void *)hdr;
-
-	return irq_add(m, hdr, e->entry_ns, (e->vector & 0xffff) | KP_SOFTIRQ);
-}
-
-static int on_reclaim(struct kp_model *m, const struct kp_hdr *hdr)
-{
-	const struct kp_ev_reclaim *e = (const void *)hdr;
-	struct kp_interval reclaim = {e->entry_ns, hdr->time_ns, e->memcg};
-	struct kp_task *t;
-	uint32_t task;
-
-	if (task_get(m, hdr->pid, hdr->tid, &task) < 0)
-		return -ENOMEM;
-	t = &m->tasks.at[task];
-	if (t->reclaims.cnt && reclaim.t0_ns < t->reclaims.at[t->reclaims.cnt - 1].t1_ns)
-		reclaim.t0_ns = t->reclaims.at[t->reclaims.cnt - 1].t1_ns;
-	if (reclaim.t1_ns <= reclaim.t0_ns)
-		return 0;
-	return KP_VEC_PUSH(&t->reclaims, reclaim);
-}
-
-/* --- block --- */
-
-/* The request with this identity that is not complete yet; KP_NONE if there is none. */
-static uint32_t request_open(const struct kp_model *m, uint64_t id)
-{
-	const uint64_t *newest = kp_map_get(&m->rq_map, id);
-
-	return newest && !m->requests.at[*newest].complete_ns ? (uint32_t)*newest : KP_NONE;
-}
-
-static int request_new(struct kp_model *m, const struct kp_ev_block_insert *e,
-		       uint32_t *ret_request)
-{
-	struct kp_request rq = {
-		.id = e->rq, .sector = e->sector, .dev = e->dev, .len = e->len, .op = e->op};
-	uint64_t *newest = kp_map_upsert(&m->rq_map, e->rq, KP_NONE);
-
-	if (!newest || task_get(m, e->hdr.pid, e->hdr.tid, &rq.task) < 0)
-		return -ENOMEM;
-	rq.older = (uint32_t)*newest;
-	*newest = *ret_request = m->requests.cnt;
-	return KP_VEC_PUSH(&m->requests, rq);
-}
-
-static int on_insert(struct kp_model *m, const struct kp_hdr *hdr)
-{
-	uint32_t i;
-
-	if (request_new(m, (const void *)hdr, &i) < 0)
-		return -ENOMEM;
-	m->requests.at[i].insert_ns = hdr->time_ns;
-	return 0;
-}
-
-_Static_assert(sizeof(struct kp_ev_block_insert) == sizeof(struct kp_ev_block_issue) &&
-		       sizeof(struct kp_ev_block_insert) == sizeof(struct kp_ev_block_complete),
-	       "a request is made from whichever of its events comes first");
-
-static int on_issue(struct kp_model *m, const struct kp_hdr *hdr)
-{
-	const struct kp_ev_block_issue *e = (const void *)hdr;
-	uint32_t i = request_open(m, e->rq);
-
-	/* A device that is full gives a request back; it is issued again, by whom does not matter.
-	 */
-	if ((i == KP_NONE || m->requests.at[i].sector != e->sector) &&
-	    request_new(m, (const void *)hdr, &i) < 0)
-		return -ENOMEM;
-	m->requests.at[i].issue_ns = hdr->time_ns;
-	return 0;
-}
-
-/* Whether a completion is of a request that is complete already: another part of it. */
-static bool is_part(const struct kp_request *rq, const struct kp_ev_block_complete *e)
-{
-	return e->len && e->sector >= rq->sector && e->sector < rq->sector + rq->len / 512 + 1;
-}
-
-static int on_complete(struct kp_model *m, const struct kp_hdr *hdr)
-{
-	const struct kp_ev_block_complete *e = (const void *)hdr;
-	struct kp_completion done = {.t_ns = hdr->time_ns};
-	uint64_t *newest = kp_map_get(&m->rq_map, e->rq);
-
-	if (!newest ||
-	    (m->requests.at[*newest].complete_ns && !is_part(&m->requests.at[*newest], e))) {
-		/* What waits for a flush of the device's cache is neither queued nor issued. */
-		if (request_new(m, (const void *)hdr, &done.request) < 0)
-			return -ENOMEM;
-		m->requests.at[done.request].task = KP_NONE;
-	} else {
-		done.request = (uint32_t)*newest;
-	}
-	m->requests.at[done.request].complete_ns = hdr->time_ns;
-	if (m->completions.cnt && done.t_ns < m->completions.at[m->completions.cnt - 1].t_ns)
-		done.t_ns = m->completions.at[m->completions.cnt - 1].t_ns;
-	return hdr->time_ns < m->keep_from_ns ? 0 : KP_VEC_PUSH(&m->completions, done);
-}
-
-/* --- tcp, meta --- */
-
-static int on_retransmit(struct kp_model *m, const struct kp_hdr *hdr)
-{
-	const struct kp_ev_tcp_retransmit *e = (const void *)hdr;
-	struct kp_sock key = {e->netns, e->laddr, e->raddr, e->lport, e->rport, KP_NONE, {0}};
-	struct kp_retransmit r = {
-		.t_ns = hdr->time_ns, .tcp_seq = e->tcp_seq, .timeouts = e->icsk_retransmits};
-
-	if (sock_get(m, key, &r.sock) < 0)
-		return -ENOMEM;
-	if (m->retransmits.cnt && r.t_ns < m->retransmits.at[m->retransmits.cnt - 1].t_ns)
-		r.t_ns = m->retransmits.at[m->retransmits.cnt - 1].t_ns;
-	return KP_VEC_PUSH(&m->retransmits, r);
-}
+/* --- meta, and the dispatch --- */
 
 static int on_lost(struct kp_model *m, const struct kp_hdr *hdr)
 {
@@ -679,15 +411,15 @@ static const handler handlers[KP_EV_END] = {
 	[KP_EV_task_exit] = on_exit_task,
 	[KP_EV_task_rename] = on_rename,
 	[KP_EV_task] = on_task,
-	[KP_EV_syscall] = on_syscall,
-	[KP_EV_signal_generate] = on_signal,
-	[KP_EV_irq] = on_irq,
-	[KP_EV_softirq] = on_softirq,
-	[KP_EV_reclaim] = on_reclaim,
-	[KP_EV_block_insert] = on_insert,
-	[KP_EV_block_issue] = on_issue,
-	[KP_EV_block_complete] = on_complete,
-	[KP_EV_tcp_retransmit] = on_retransmit,
+	[KP_EV_syscall] = kp_model_on_syscall,
+	[KP_EV_signal_generate] = kp_model_on_signal,
+	[KP_EV_irq] = kp_model_on_irq,
+	[KP_EV_softirq] = kp_model_on_softirq,
+	[KP_EV_reclaim] = kp_model_on_reclaim,
+	[KP_EV_block_insert] = kp_model_on_insert,
+	[KP_EV_block_issue] = kp_model_on_issue,
+	[KP_EV_block_complete] = kp_model_on_complete,
+	[KP_EV_tcp_retransmit] = kp_model_on_retransmit,
 	[KP_EV_lost] = on_lost,
 };
 

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ * What the two halves of the ingest share; see model.h. Handlers take one event of their kind, 0 or
+ * -ENOMEM.
+ */
+#ifndef KP_ANALYZE_INGEST_H
+#define KP_ANALYZE_INGEST_H
+
+#include "analyze/model.h"
+
+/* The living task with this tid, made when it is new. pid 0: not known. */
+int kp_model_task_get(struct kp_model *m, uint32_t pid, uint32_t tid, uint32_t *ret_task);
+
+/* The CPU, made when it is new; NULL: out of memory. */
+struct kp_cpu *kp_model_cpu_get(struct kp_model *m, uint32_t cpu);
+
+/* The socket with the ends and the namespace of key, made when it is new. */
+int kp_model_sock_get(struct kp_model *m, struct kp_sock key, uint32_t *ret_sock);
+
+int kp_model_on_syscall(struct kp_model *m, const struct kp_hdr *hdr);
+int kp_model_on_signal(struct kp_model *m, const struct kp_hdr *hdr);
+int kp_model_on_irq(struct kp_model *m, const struct kp_hdr *hdr);
+int kp_model_on_softirq(struct kp_model *m, const struct kp_hdr *hdr);
+int kp_model_on_reclaim(struct kp_model *m, const struct kp_hdr *hdr);
+int kp_model_on_insert(struct kp_model *m, const struct kp_hdr *hdr);
+int kp_model_on_issue(struct kp_model *m, const struct kp_hdr *hdr);
+int kp_model_on_complete(struct kp_model *m, const struct kp_hdr *hdr);
+int kp_model_on_retransmit(struct kp_model *m, const struct kp_hdr *hdr);
+
+#endif
