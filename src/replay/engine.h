@@ -22,6 +22,7 @@ struct kp_engine {
 	struct kp_fds fds;
 	uint32_t at;      /* index of the next step */
 	uint64_t brk;     /* end of the heap as the process knows it */
+	uint64_t hits;    /* of breakpoints so far */
 	bool in_child;    /* a child that borrows the memory of the process */
 	const int *stubs; /* one stub per image */
 };

@@ -28,6 +28,11 @@ static int find_command(const char *path, uint32_t *ret_pid, struct kp_err *err)
 	rc = kp_log_next(reader, &event, err);
 	if (rc == 1)
 		*ret_pid = event->pid;
+	else if (rc == 0 && kp_log_get_info(reader)->gap_cnt)
+		rc = kp_err_set(
+			err, -EBADMSG,
+			"'%s' is damaged, and what is readable of it holds no recorded command",
+			path);
 	else if (rc == 0)
 		rc = kp_err_set(err, -ENOENT,
 				"'%s' holds no recorded command; name a process with --pid", path);

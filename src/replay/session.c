@@ -345,8 +345,9 @@ static void drop_before_image(struct kp_session *session)
 		if (exec && step->call->hdr.time_ns > begin_ns)
 			break;
 	}
-	memmove(session->steps.at, session->steps.at + first,
-		(session->steps.cnt - first) * sizeof(*session->steps.at));
+	if (first)
+		memmove(session->steps.at, session->steps.at + first,
+			(session->steps.cnt - first) * sizeof(*session->steps.at));
 	session->steps.cnt -= first;
 }
 

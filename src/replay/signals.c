@@ -20,9 +20,8 @@
 
 #define EFLAGS_TF 0x100ULL
 #define EFLAGS_RF 0x10000ULL
-/* A hit costs about 10 µs. */
-#define HIT_MAX 5000000u
-#define STEP_MAX 2000000u
+/* Of one replay; a hit costs about 10 µs. */
+#define HIT_MAX 20000000u
 /* uc_sigmask in the kernel's struct ucontext: flags, link, stack (24), sigcontext (256). */
 #define UC_SIGMASK (8 + 8 + 24 + 256)
 #define NR_RESTART_SYSCALL 219
@@ -34,7 +33,7 @@ static const struct kp_pt_regs *recorded_regs(const struct kp_ev_signal_deliver 
 		       : NULL;
 }
 
-/* Whether all registers that a program can see are as recorded, but for `except` ones of REP. */
+/* Whether all registers that a program can see are as recorded, but for those that rep changes. */
 static bool same_regs(const struct user_regs_struct *now, const struct kp_pt_regs *then, bool rep)
 {
 	const uint64_t hidden = EFLAGS_TF | EFLAGS_RF;
@@ -213,25 +212,46 @@ static int at_fault(struct kp_engine *engine, const struct kp_step *step)
 	return rc < 0 ? rc : take(engine, step, 0);
 }
 
-/* A string instruction interrupted between two repetitions: single steps until it matches. */
-static int step_rep(struct kp_engine *engine, const struct kp_pt_regs *regs)
+/* Length of a rep movs or rep stos at addr; 0: another instruction. */
+static uint64_t rep_len(const struct kp_engine *engine, uint64_t addr)
 {
-	struct kp_stop stop;
-	unsigned char byte = 0;
-	int rc = 0;
+	unsigned char code[3] = {0};
+	size_t at = 1;
 
-	if (!same_regs(&engine->tracee.regs, regs, true) ||
-	    kp_tracee_read(&engine->tracee, regs->ip, &byte, 1) != 1 ||
-	    (byte != 0xf2 && byte != 0xf3))
+	kp_tracee_read(&engine->tracee, addr, code, sizeof code);
+	if (code[0] != 0xf3 && code[0] != 0xf2)
 		return 0;
-	for (uint32_t i = 0; i < STEP_MAX && engine->tracee.regs.rip == regs->ip; i++) {
-		if (same_regs(&engine->tracee.regs, regs, false))
-			return 0;
-		rc = kp_engine_run(engine, PTRACE_SINGLESTEP, 0, &stop);
-		if (rc || stop.kind != KP_STOP_TRAP)
-			return rc;
-	}
-	return 0;
+	if ((code[at] & 0xf0) == 0x40) /* REX */
+		at++;
+	return (code[at] & 0xfe) == 0xa4 || (code[at] & 0xfe) == 0xaa ? at + 1 : 0;
+}
+
+/*
+ * A string instruction that was interrupted between two repetitions: lets it do the repetitions up
+ * to there, as one instruction with a smaller count, and puts it back for the rest.
+ */
+static int run_rep(struct kp_engine *engine, const struct kp_pt_regs *then)
+{
+	struct user_regs_struct *now = &engine->tracee.regs;
+	uint64_t len = rep_len(engine, then->ip);
+	struct kp_stop stop;
+	int rc;
+
+	if (!len || now->rip != then->ip || now->rcx <= then->cx || !same_regs(now, then, true))
+		return 0;
+	now->rcx -= then->cx;
+	engine->tracee.dirty = true;
+	rc = kp_tracee_breakpoint(&engine->tracee, then->ip + len, engine->err);
+	if (rc == 0)
+		rc = kp_engine_run(engine, PTRACE_SYSEMU, 0, &stop);
+	if (rc == 0 && stop.kind != KP_STOP_TRAP)
+		rc = kp_engine_unexpected(engine, &stop);
+	if (rc)
+		return rc;
+	now->rip = then->ip;
+	now->rcx = then->cx;
+	engine->tracee.dirty = true;
+	return kp_tracee_breakpoint(&engine->tracee, then->ip, engine->err);
 }
 
 /* Runs to the recorded instruction until all registers are as recorded. */
@@ -241,14 +261,13 @@ static int run_to_regs(struct kp_engine *engine, const struct kp_step *step)
 	struct kp_stop stop;
 	int rc = kp_tracee_breakpoint(&engine->tracee, regs->ip, engine->err);
 
-	for (uint32_t hits = 0; rc == 0; hits++) {
-		if (hits == HIT_MAX) {
+	while (rc == 0) {
+		if (engine->hits++ == HIT_MAX) {
 			rc = kp_engine_refuse(
 				engine,
-				"signal %s interrupted a loop at 0x%llx: its iteration "
-				"was not found among %u",
-				kp_signal_name(step->deliver->sig), (unsigned long long)regs->ip,
-				hits);
+				"signal %s interrupted a loop at 0x%llx whose iteration "
+				"would take too long to find",
+				kp_signal_name(step->deliver->sig), (unsigned long long)regs->ip);
 			break;
 		}
 		rc = kp_engine_run(engine, PTRACE_SYSEMU, 0, &stop);
@@ -266,7 +285,7 @@ static int run_to_regs(struct kp_engine *engine, const struct kp_step *step)
 			rc = kp_engine_unexpected(engine, &stop);
 			break;
 		}
-		rc = step_rep(engine, regs);
+		rc = run_rep(engine, regs);
 		if (rc || same_regs(&engine->tracee.regs, regs, false))
 			break;
 	}

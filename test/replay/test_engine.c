@@ -219,3 +219,98 @@ Test(engine, stops_where_it_is_told)
 	cr_expect(strstr(result.evidence.data, "next: read("), "%s", result.evidence.data);
 	synth_done(&s, &result);
 }
+
+Test(engine, serves_memory_at_its_recorded_place)
+{
+	/* mmap(0, 4096, 3, 0x22, -1, 0); then store to it and write(1, it, 1); exit_group(0) */
+	static const unsigned char code[] = {
+		0xb8, 9,    0,    0,    0,    0x31, 0xff,                /* eax = mmap; edi = 0 */
+		0xbe, 0,    0x10, 0,    0,    0xba, 3,    0,    0,    0, /* esi = 4096; edx = 3 */
+		0x41, 0xba, 0x22, 0,    0,    0,                         /* r10d = 0x22 */
+		0x49, 0xc7, 0xc0, 0xff, 0xff, 0xff, 0xff, 0x45, 0x31, 0xc9, /* r8 = -1; r9 = 0 */
+		0x0f, 0x05, 0xc6, 0,    0x58,                               /* *rax = 'X' */
+		0x48, 0x89, 0xc6, 0xba, 1,    0,    0,    0,                /* rsi = rax; edx = 1 */
+		0xbf, 1,    0,    0,    0,    0xb8, 1,    0,    0,    0,    /* edi = eax = 1 */
+		0x0f, 0x05, 0xb8, 231,  0,    0,    0,    0x31, 0xff, 0x0f, 0x05,
+	};
+	struct kp_ev_syscall map = {.ret = 0x7e0000000000,
+				    .arg1 = 4096,
+				    .arg2 = 3,
+				    .arg3 = 0x22,
+				    .arg4 = UINT64_MAX,
+				    .nr = SYS_mmap,
+				    .flags = KP_SYSF_PAYLOAD};
+	struct kp_replay_result result;
+	struct synth s;
+
+	synth_begin(&s, code, sizeof code, NULL, 0);
+	map.seq = ++s.seq;
+	SYNTH_PUT(&s, syscall, &map, NULL, 0);
+	synth_payload(&s, SYS_write, 1, KP_DIR_IN, 0x7e0000000000, "X", 1);
+	synth_call(&s, SYS_write, 1, 1, 0x7e0000000000, 1);
+	synth_exit(&s, 0);
+	result = synth_run(&s, NULL);
+	cr_expect_eq(result.verdict, KP_VERDICT_EXACT, "%s %s", result.reason, s.err.text);
+	cr_expect_eq(result.calls, 2);
+	synth_done(&s, &result);
+}
+
+static void put_deliver(struct synth *s, int sig, int code, uint64_t handler,
+			const struct kp_pt_regs *regs)
+{
+	struct kp_ev_signal_deliver deliver = {.handler = handler,
+					       .sig = sig,
+					       .code = code,
+					       .seq = s->seq,
+					       .data_len = sizeof *regs + 48};
+	unsigned char data[sizeof *regs + 48] = {0};
+
+	memcpy(data, regs, sizeof *regs);
+	memcpy(data + sizeof *regs, &sig, sizeof sig);
+	SYNTH_PUT(s, signal_deliver, &deliver, data, sizeof data);
+}
+
+Test(engine, a_fault_happens_again_and_is_compared)
+{
+	static const unsigned char code[] = {0x31, 0xc0, 0x8b, 0x00}; /* eax = 0; eax = *rax */
+	struct kp_pt_regs regs = {.ip = SYNTH_CODE + 2};
+	struct kp_replay_result result;
+	struct synth s;
+
+	synth_begin(&s, code, sizeof code, NULL, 0);
+	put_deliver(&s, 11, 1, 0, &regs);
+	synth_exit(&s, 11);
+	result = synth_run(&s, NULL);
+	cr_expect_eq(result.verdict, KP_VERDICT_EXACT, "%s %s", result.reason, s.err.text);
+	cr_expect_eq(result.exit_status, 11);
+	synth_done(&s, &result);
+
+	regs.ip++;
+	synth_begin(&s, code, sizeof code, NULL, 0);
+	put_deliver(&s, 11, 1, 0, &regs);
+	result = synth_run(&s, NULL);
+	cr_expect_eq(result.verdict, KP_VERDICT_DIVERGED);
+	synth_done(&s, &result);
+}
+
+Test(engine, finds_the_iteration_that_a_signal_interrupted)
+{
+	/* eax = 0; loop: inc eax; jmp loop */
+	static const unsigned char code[] = {0x31, 0xc0, 0xff, 0xc0, 0xeb, 0xfc};
+	struct kp_pt_regs regs = {.ip = SYNTH_CODE + 4,
+				  .sp = SYNTH_STACK_END - 256,
+				  .ax = 1000,
+				  .flags = 0x206, /* even parity of 0xe8 */
+				  .orig_ax = UINT64_MAX};
+	struct kp_replay_result result;
+	struct synth s;
+
+	synth_begin(&s, code, sizeof code, NULL, 0);
+	put_deliver(&s, 15, 0, 0, &regs);
+	synth_exit(&s, 15);
+	result = synth_run(&s, NULL);
+	cr_expect_eq(result.verdict, KP_VERDICT_EXACT, "%s %s", result.reason, s.err.text);
+	cr_expect_eq(result.signals, 1);
+	cr_expect_eq(result.exit_status, 15);
+	synth_done(&s, &result);
+}
