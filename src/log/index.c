@@ -5,6 +5,7 @@
  */
 #include "log/index.h"
 
+#include <assert.h>
 #include <cJSON.h>
 #include <dirent.h>
 #include <errno.h>
@@ -347,8 +348,10 @@ static int add_scan_gap(struct kp_index *index, const struct kp_index_segment *s
 		.why = item->why,
 	};
 
-	if (segment->last_block != KP_INDEX_NONE)
+	if (segment->last_block != KP_INDEX_NONE) {
+		assert(index->blocks);
 		gap.from_ns = index->blocks[segment->last_block].first_ns;
+	}
 	if (scan->has_pending)
 		gap.to_ns = scan->pending.last_ns;
 	return kp_index_add_gap(index, segment, &gap);
