@@ -31,7 +31,7 @@ inputs() { # FOLDER
 one() {
 	local name=$1 dir=$work/$1 native recorded status verdict detail
 	inputs "$dir/native"
-	(cd "$dir/native" && timeout 20 "$bin/$name" >/dev/null 2>&1 </dev/null)
+	(cd "$dir/native" && timeout 20 "$bin/$name") >/dev/null 2>&1 </dev/null
 	native=$?
 	inputs "$dir/run"
 	cd "$dir/run" || return 1
