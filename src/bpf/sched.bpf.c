@@ -12,14 +12,14 @@ static __always_inline void spill_entry(struct kp_cpu *c, struct task_struct *pr
 {
 	struct kp_task *t;
 
-	if (c->task != (__u64)prev)
+	if (!c->entry_ns)
 		return;
-	c->task = 0;
 	t = bpf_task_storage_get(&tasks, prev, NULL, 0);
-	if (!t)
-		return;
-	t->entry_ns = c->entry_ns;
-	t->nr = c->nr;
+	if (t) {
+		t->entry_ns = c->entry_ns;
+		t->nr = c->nr;
+	}
+	c->entry_ns = 0;
 }
 
 static __always_inline int on_switch(bool preempt, struct task_struct *prev,

@@ -34,14 +34,17 @@ struct kp_irq_sum {
 	kp_u64 total_ns;
 };
 
+/* Members of struct inode within this many bytes are read at once: one helper call, not three. */
+#define KP_INODE_LEN 128
+
 /*
  * What a CPU is doing. In which context code runs is tracked by the tracepoints of interrupts
  * rather than read from the preemption count, whose address not every kernel tells.
  */
 struct kp_cpu {
-	kp_u64 task; /* task that is in a system call; 0: none */
-	kp_u64 entry_ns;
-	kp_u64 irq_ns;     /* begin of the device interrupt being served; 0: none */
+	kp_u64 entry_ns; /* the current task is in a system call since; 0: it is not, as far as seen
+			  */
+	kp_u64 irq_ns;   /* begin of the device interrupt being served; 0: none */
 	kp_u64 softirq_ns; /* begin of the softirq being served; 0: none */
 	kp_u64 hard_obj;   /* see kp_ev_sched_waking.obj */
 	kp_u64 soft_obj;
@@ -62,7 +65,8 @@ struct kp_cpu {
 	kp_u32 budget;     /* bytes that the call may still bring */
 	kp_u32 incomplete; /* some were not readable, or too many, or the ring was full */
 	struct kp_irq_sum irq_sums[KP_IRQ_SUM_CNT];
-} __attribute__((aligned(64))); /* CPUs must not share a cache line */
+	kp_u8 inode[KP_INODE_LEN]; /* begin of the struct inode that is being looked at */
+} __attribute__((aligned(64)));    /* CPUs must not share a cache line */
 
 /* Value of the task storage. */
 struct kp_task {

@@ -50,19 +50,33 @@ static __always_inline void resolve_socket(struct kp_ev_syscall *ev, struct file
 	ev->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
+/* Takes a member out of the bytes of an inode; the kernel that has it further on reads zeros. */
+#define INODE_MEMBER(to, c, member)                                                        \
+	do {                                                                               \
+		__u32 at_ = bpf_core_field_offset(struct inode, member);                   \
+		if (at_ <= KP_INODE_LEN - sizeof(((struct inode *)0)->member))             \
+			(to) = *(typeof(((struct inode *)0)->member) *)((c)->inode + at_); \
+	} while (0)
+
 static __always_inline void resolve(struct kp_ev_syscall *ev, struct task_struct *task, __u32 fd)
 {
+	struct kp_cpu *c = kp_this_cpu();
 	struct fdtable *fdt = task->files->fdt;
 	struct file *file = NULL;
+	struct super_block *sb = NULL;
 	struct inode *inode;
-	__u16 mode;
+	__u16 mode = 0;
 
 	if (fd >= fdt->max_fds || bpf_probe_read_kernel(&file, sizeof(file), fdt->fd + fd) || !file)
 		return;
 	inode = BPF_CORE_READ(file, f_inode);
-	ev->ino = BPF_CORE_READ(inode, i_ino);
-	ev->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	mode = BPF_CORE_READ(inode, i_mode) & S_IFMT;
+	if (bpf_probe_read_kernel(c->inode, sizeof(c->inode), inode))
+		return;
+	INODE_MEMBER(mode, c, i_mode);
+	INODE_MEMBER(ev->ino, c, i_ino);
+	INODE_MEMBER(sb, c, i_sb);
+	ev->dev = BPF_CORE_READ(sb, s_dev);
+	mode &= S_IFMT;
 	switch (mode) {
 	case S_IFREG:
 		ev->obj = KP_OBJ_file;
@@ -175,7 +189,6 @@ int BPF_PROG(kp_sys_enter, struct pt_regs *regs, long nr)
 {
 	struct kp_cpu *c = kp_this_cpu();
 
-	c->task = bpf_get_current_task();
 	c->nr = nr;
 	c->entry_ns = bpf_ktime_get_ns();
 	return 0;
@@ -186,21 +199,20 @@ int BPF_PROG(kp_sys_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct kp_cpu *c = kp_this_cpu();
-	bool here = c->task == (__u64)task;
+	__u64 now, entry_ns = c->entry_ns;
 	struct kp_ev_syscall *ev;
-	__u64 now, entry_ns;
 	struct kp_task *t = NULL;
 	__u8 flags = 0;
 	__u32 nr;
 
-	c->task = 0;
+	/* sched_switch takes the entry of a task that leaves; so this one is the current task's. */
+	c->entry_ns = 0;
 	if ((__u32)task->tgid == self_pid || regs->cs == USER32_CS)
 		return 0;
 	now = bpf_ktime_get_ns();
-	if (!here || selecting)
+	if (!entry_ns || selecting)
 		t = bpf_task_storage_get(&tasks, task, NULL, 0);
-	if (here) {
-		entry_ns = c->entry_ns;
+	if (entry_ns) {
 		nr = c->nr;
 	} else if (t && t->entry_ns) {
 		entry_ns = t->entry_ns;

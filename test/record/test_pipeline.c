@@ -96,7 +96,7 @@ Test(pipeline, everything_put_is_in_the_log_in_order)
 Test(pipeline, a_full_queue_drops_and_counts)
 {
 	struct kp_pipeline *pipeline = start(2 * KP_BLOCK_RAW_MAX);
-	const uint32_t total = 400000;
+	const uint32_t total = 2000000;
 	struct kp_accounts accounts;
 	struct kp_ev_task_exit ev;
 	uint64_t cnt[2];
