@@ -228,6 +228,12 @@ static int run_replay(int argc, char **argv)
 		kp_cli_error(&err);
 		return KP_EXIT_USAGE;
 	}
+	if (request.exe && (request.until_seq || request.until_realtime_ns)) {
+		kp_err_set(&err, -EINVAL,
+			   "--until counts the recorded build's events; it cannot be with --exe");
+		kp_cli_error(&err);
+		return KP_EXIT_USAGE;
+	}
 	kp_session_init(&session, request.pid);
 	status = replay(&request, operands ? argv[1] : DEFAULT_LOG, &session, &err);
 	if (err.text[0] && status != KP_EXIT_CANNOT_JUDGE && status != KP_EXIT_DIVERGED)

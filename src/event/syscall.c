@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -135,6 +136,12 @@ void kp_syscall_print_args(unsigned nr, const uint64_t args[KP_ARG_MAX], struct 
 	kp_buf_putc(out, ')');
 }
 
+/* brk, mmap, mremap and shmat give an address. */
+static bool gives_address(unsigned nr)
+{
+	return nr == 9 || nr == 12 || nr == 25 || nr == 30;
+}
+
 static void print_result(const struct kp_ev_syscall *event, struct kp_buf *out)
 {
 	const char *name = NULL;
@@ -143,7 +150,8 @@ static void print_result(const struct kp_ev_syscall *event, struct kp_buf *out)
 		name = kp_errno_name((int)-event->ret);
 	if (name)
 		kp_buf_printf(out, " = %" PRId64 " %s", (int64_t)event->ret, name);
-	else if (event->ret > INT32_MAX || event->ret < INT32_MIN)
+	else if (event->ret > INT32_MAX || event->ret < INT32_MIN ||
+		 (event->ret > 0 && gives_address(event->nr)))
 		kp_buf_printf(out, " = 0x%" PRIx64, (uint64_t)event->ret);
 	else
 		kp_buf_printf(out, " = %" PRId64, (int64_t)event->ret);
