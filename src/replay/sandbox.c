@@ -206,7 +206,6 @@ static int seize(struct kp_tracee *tracee, int sock, struct kp_err *err)
 		return rc;
 	if (send(sock, "g", 1, MSG_NOSIGNAL) != 1)
 		return kp_err_sys(err, -errno, "cannot start the sandboxed process");
-	kp_watchdog_arm(tracee->watchdog, EXEC_BUDGET_NS);
 	rc = kp_tracee_run(tracee, 0, 0, EXEC_BUDGET_NS, &stop, err);
 	if (rc < 0)
 		return rc;

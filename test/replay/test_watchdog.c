@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ * A process that computes on is killed after its budget of CPU time, and not before.
+ */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "replay/tracee.h"
+#include "replay/watchdog.h"
+
+static pid_t start_spinning(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		for (;;)
+			__asm__ volatile("pause");
+	return pid;
+}
+
+Test(watchdog, kills_what_does_not_stop, .timeout = 30)
+{
+	struct kp_watchdog *dog = NULL;
+	struct kp_err err = {""};
+	pid_t pid = start_spinning();
+	int status;
+
+	cr_assert_eq(kp_watchdog_new(pid, &dog, &err), 0, "%s", err.text);
+	usleep(700000); /* not armed: nothing happens */
+	cr_expect(!kp_watchdog_fired(dog));
+	kp_watchdog_arm(dog, 100000000);
+	waitpid(pid, &status, 0);
+	cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	cr_expect(kp_watchdog_fired(dog));
+	kp_watchdog_free(dog);
+}
+
+Test(watchdog, watches_the_sandboxed_process, .timeout = 30)
+{
+	struct kp_tracee tracee;
+	struct kp_err err = {""};
+	struct kp_stop stop;
+	int stub = kp_stub_create(0x10000);
+	struct kp_spawn spawn = {.exe_fd = stub};
+	static const unsigned char loop[] = {0xeb, 0xfe}; /* jmp to itself */
+
+	cr_assert_eq(kp_tracee_spawn(&tracee, &spawn, &err), 0, "%s", err.text);
+	cr_assert_eq(kp_tracee_poke(&tracee, 0x10000 + KP_STUB_CODE, loop, sizeof loop), 0);
+	cr_assert_eq(kp_tracee_run(&tracee, PTRACE_SYSEMU, 0, 100000000, &stop, &err), 0);
+	cr_expect_eq(stop.kind, KP_STOP_STUCK);
+	kp_tracee_done(&tracee);
+	close(stub);
+}
