@@ -59,10 +59,10 @@ struct kp_block_hdr {
 	kp_u32 event_cnt;
 	kp_u32 raw_len;    /* length of the events as structs */
 	kp_u32 stored_len; /* length of the payload behind this header */
-	/* CPU: its event ring; 0x4000 | CPU: its ring of calls selected for replay; KP_CPU_USER: the
-	 * recorder's own events; 0xfffe: the snapshots at the segments' begins */
+	/* CPU: its event ring; 0x4000 | CPU: its ring of calls selected for replay; KP_CPU_USER:
+	 * the recorder's own events; 0xfffe: the snapshots at the segments' begins */
 	kp_u32 stream;
-	kp_u32 prev_crc;   /* payload_crc of the segment's block before; text_crc for the first */
+	kp_u32 prev_crc; /* payload_crc of the segment's block before; text_crc for the first */
 	kp_u32 payload_crc;
 	kp_u64 lost[KP_GROUP_CNT]; /* lost on this stream since the recorder's start, per group */
 	kp_u32 reserved;
