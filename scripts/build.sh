@@ -7,5 +7,5 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 build=${BUILD:-$here/build}
 "$here/scripts/deps.sh" build
 cmake -G Ninja -S "$here" -B "$build" -DCMAKE_BUILD_TYPE=Release -DKP_TESTS=OFF "$@" >/dev/null
-ninja -C "$build" --quiet
+ninja -C "$build" --quiet >&2
 echo "$build/kprobe"

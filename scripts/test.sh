@@ -104,7 +104,7 @@ empty_root() {
 	return $status
 }
 
-# The same bytes from a copy of the tree in another folder.
+# The same bytes by scripts/build.sh from a copy of the tree in another folder.
 reproducible() {
 	local copy status
 	copy=$(mktemp -d) || return 1
@@ -113,8 +113,9 @@ reproducible() {
 		git ls-files -co --exclude-standard -z 2>/dev/null || return 1
 		printf 'third_party/cjson/cJSON.c\0third_party/cjson/cJSON.h\0'
 	} | tar --null -T - -cf - | tar -C "$copy/tree" -xf -
-	cmake -G Ninja -S "$copy/tree" -B "$copy/out" -DCMAKE_BUILD_TYPE=Release -DKP_TESTS=OFF \
-		>/dev/null && ninja -C "$copy/out" --quiet kprobe && cmp "$build/kprobe" "$copy/out/kprobe"
+	BUILD=$copy/out "$copy/tree/scripts/build.sh" >"$copy/path" &&
+		[ "$(cat "$copy/path")" = "$copy/out/kprobe" ] &&
+		cmp "$build/kprobe" "$copy/out/kprobe"
 	status=$?
 	rm -rf "$copy"
 	return $status
