@@ -103,19 +103,21 @@ echo "== analyzing payment $PAYMENT" >&2
 "$KPROBE" analyze $PAYMENT -i "$log" --traces "$work/spans.jsonl" ||
 	die "the payment was not found in the log"
 "$KPROBE" analyze $PAYMENT -i "$log" --traces "$work/spans.jsonl" --format json >"$work/report.json"
-python3 "$top/test/demo/sched_wait.py" "$work/trace" "$ledger_pid" "$hog" >"$work/witness"
-read -r wait_ns hog_ns <"$work/witness"
 echo
-{ read -r kind comm pid ns && read -r sum_ok duration; } < <(python3 - "$work/report.json" <<'PY'
+{ read -r kind comm pid ns && read -r sum_ok duration from_ns to_ns; } < <(python3 - "$work/report.json" <<'PY'
 import json, sys
 report = json.load(open(sys.argv[1]))
 cause = report["causes"][0]
 who = cause.get("cause", cause)
 print(cause["kind"], who.get("comm"), who.get("pid"), cause["ns"])
 total = sum(bucket["ns"] for bucket in report["buckets"])
-print("yes" if total == report["duration_ns"] else "no", report["duration_ns"])
+print("yes" if total == report["duration_ns"] else "no", report["duration_ns"], report["t0_ns"],
+      report["t1_ns"])
 PY
 )
+python3 "$top/test/demo/sched_wait.py" "$work/trace" "$ledger_pid" "$hog" "$from_ns" "$to_ns" \
+	>"$work/witness"
+read -r wait_ns hog_ns <"$work/witness"
 [ "$kind $comm $pid" = "run_queue risk-batch $hog" ] && r=0 || r=1
 proof $r "payment $PAYMENT waited in the run queue behind $comm (pid $pid), $ns ns of $duration"
 [ $((ns > hog_ns ? ns - hog_ns : hog_ns - ns)) -le $((hog_ns / 20)) ] && r=0 || r=1

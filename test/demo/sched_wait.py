@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 """An independent reading of the kernel's scheduler tracepoints for scripts/demo.sh.
 
-usage: sched_wait.py TRACE-FILE PID OTHER-PID
+usage: sched_wait.py TRACE-FILE PID OTHER-PID FROM-NS TO-NS
 
 TRACE-FILE is what tracefs printed of sched_switch and sched_waking for these two on the clock
-"mono". Prints, in nanoseconds (the trace has microseconds), the longest time that task PID was
-runnable but did not run, and how much of it OTHER-PID ran on a CPU.
+"mono". Prints, in nanoseconds (the trace has microseconds), the longest time between the two
+instants that task PID was runnable but did not run, and how much of it OTHER-PID ran on a CPU.
 """
 import re
 import sys
@@ -50,7 +50,9 @@ def read(lines, pid, other):
 def main():
     with open(sys.argv[1], encoding="utf-8", errors="replace") as trace:
         waits, runs = read(trace, int(sys.argv[2]), int(sys.argv[3]))
-    begin, end = max(waits, key=lambda wait: wait[1] - wait[0])
+    low, high = int(sys.argv[4]), int(sys.argv[5])
+    waits = [wait for wait in waits if wait[1] > low and wait[0] < high]
+    begin, end = max(waits, key=lambda wait: wait[1] - wait[0], default=(0, 0))
     ran = sum(max(0, min(end, run[1]) - max(begin, run[0])) for run in runs)
     print(end - begin, ran)
 
