@@ -131,8 +131,7 @@ static int man_page(const char *path)
 		} else if (!strncmp(line, "@LIMITS ", 8) &&
 			   (command = find_command(line + 8, strcspn(line + 8, "@")))) {
 			roff(command->limits);
-			if (command->limits[strlen(command->limits) - 1] != '\n')
-				putchar('\n');
+			putchar('\n');
 		} else if (!strncmp(line, "@EVENTS@", 8)) {
 			man_events();
 		} else if (!strncmp(line, "@SYSCALLS@", 10)) {

@@ -214,15 +214,13 @@ static int run(int argc, char **argv)
 
 const struct kp_command kp_command_analyze = {
 	.name = "analyze",
-	.summary = "Say why a request, or a process in a time, took so long",
+	.summary = "say why a request, or a process in a time, took so long",
 	.usage = "analyze [options] INCIDENT-ID\n"
 		 "analyze [options] --list\n",
 	.limits = "One host's log: a second --input is refused. Traces in protobuf and Jaeger's "
-		  "JSON, the "
-		  "formats html, dot and perfetto, --neo4j and --bundle are not there. A span's "
-		  "process.pid "
-		  "must be the pid in the host's namespace. IPv6 addresses print folded to four "
-		  "bytes.",
+		  "JSON, the formats html, dot and perfetto, --neo4j and --bundle are not "
+		  "there. A span's process.pid must be the pid in the host's namespace. IPv6 "
+		  "addresses print folded to four bytes.",
 	.options = options,
 	.run = run,
 };

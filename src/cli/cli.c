@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define OPTION_MAX 48
+#define HELP_WIDTH 79
 #define DEFAULT_CONFIG "/etc/kprobe/config"
 
 static const struct kp_option common_options[] = {
@@ -88,6 +89,22 @@ static void help_option(const struct kp_option *option, void *arg)
 	fprintf(arg, "          %s%s\n", option->help, option->repeat ? "; may be repeated" : "");
 }
 
+/* Prints sentences in lines of at most HELP_WIDTH columns. */
+static void print_wrapped(const char *text, FILE *out)
+{
+	size_t column = 0, len;
+
+	for (; *text; text += len + (text[len] == ' ')) {
+		len = strcspn(text, " ");
+		if (column && column + 1 + len > HELP_WIDTH) {
+			putc('\n', out);
+			column = 0;
+		}
+		column += (size_t)fprintf(out, "%s%.*s", column ? " " : "  ", (int)len, text);
+	}
+	putc('\n', out);
+}
+
 void kp_cli_help(const struct kp_command *command, FILE *out)
 {
 	const char *line = command->usage;
@@ -101,8 +118,10 @@ void kp_cli_help(const struct kp_command *command, FILE *out)
 	}
 	fprintf(out, "\noptions:\n");
 	kp_cli_each_option(command, help_option, out);
-	if (command->limits)
-		fprintf(out, "\nlimits:\n%s", command->limits);
+	if (command->limits) {
+		fprintf(out, "\nlimits:\n");
+		print_wrapped(command->limits, out);
+	}
 }
 
 static int usage_error(const struct kp_command *command, const struct kp_err *err)

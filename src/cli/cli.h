@@ -37,9 +37,9 @@ struct kp_option {
 
 struct kp_command {
 	const char *name;
-	const char *summary; /* one line */
-	const char *usage;   /* lines after "usage: kprobe ", each ended by \n */
-	const char *limits;  /* what does not work yet, for the end of --help; NULL: nothing */
+	const char *summary;             /* one line */
+	const char *usage;               /* lines after "usage: kprobe ", each ended by \n */
+	const char *limits;              /* what does not work yet, in sentences; NULL: nothing */
 	const struct kp_option *options; /* ended by long_name NULL; --help and --color are added */
 	bool stop_at_operand; /* the first operand ends the options (record COMMAND …) */
 	int (*run)(int argc, char **argv); /* argv[0] is the subcommand; returns kp_exit */

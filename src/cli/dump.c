@@ -356,9 +356,8 @@ const struct kp_command kp_command_dump = {
 	.name = "dump",
 	.summary = "print the events of a log",
 	.usage = "dump [options] [LOG]\n",
-	.limits = "  A TIME that is not +SECONDS is converted by the clocks as they were when the "
-		  "log "
-		  "began:\n  a clock that was set since, or a suspend, shifts it.\n",
+	.limits = "A TIME that is not +SECONDS is converted by the clocks as they were when the "
+		  "log began: a clock that was set since, or a suspend, shifts it.",
 	.options = options,
 	.run = run,
 };

@@ -296,10 +296,13 @@ const struct kp_command kp_command_record = {
 	.usage = "record [-o DIR] [options]\n"
 		 "record [-o DIR] [options] -- COMMAND [ARGUMENT...]\n"
 		 "record --check\n",
-	.limits = "The log grows until it is ended: there is no limit of size or age yet (-C, -G, "
-		  "--min-free),\nand none of the recorder's own cost (--budget). Processes are "
-		  "chosen by -p or COMMAND only,\nnot by cgroup, name or pod. OpenTelemetry traces "
-		  "are not received here (--otlp). Calls of\n32-bit programs are not recorded.\n",
+	.limits = "The log grows until it is ended: there is no limit of size or age yet (-C, "
+		  "-G, --min-free), and none of the recorder's own cost (--budget). Processes "
+		  "are chosen by -p or COMMAND only, not by cgroup, name or pod. OpenTelemetry "
+		  "traces are not received here (--otlp). Calls of 32-bit programs are not "
+		  "recorded. A close has no object, since its descriptor is gone. Wake-ups by "
+		  "interprocessor and non-maskable interrupts are taken for the interrupted "
+		  "task's. A single call's bytes are kept up to 4 MiB.",
 	.options = options,
 	.stop_at_operand = true,
 	.run = run,

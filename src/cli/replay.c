@@ -246,15 +246,12 @@ const struct kp_command kp_command_replay = {
 	.name = "replay",
 	.summary = "run a recorded process again and compare what it does",
 	.usage = "replay [options] [LOG]\n",
-	.limits =
-		"Single-threaded processes recorded from their exec by `record -- COMMAND` can be "
-		"replayed,\n"
-		"the command itself or, by --pid, a program that it ran. Refused by name: threads, "
-		"a fork that\n"
-		"never ran a program of its own, io_uring, System V shared memory, memory shared "
-		"with others,\n"
-		"programs that read the CPU's own clock or random numbers (rdtsc, rdrand). There "
-		"is no --gdb.\n",
+	.limits = "Single-threaded processes recorded from their exec by `record -- COMMAND` "
+		  "can be replayed, the command itself or, by --pid, a program that it ran. "
+		  "Refused by name: threads, a fork that never ran a program of its own, "
+		  "io_uring, kernel AIO, System V shared memory, userfaultfd. Not served, so a "
+		  "divergence where what is written depends on it: memory that another process "
+		  "writes, and what the CPU itself tells (rdtsc, rdrand). There is no --gdb.",
 	.options = options,
 	.run = run_replay,
 };
