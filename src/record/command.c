@@ -34,6 +34,7 @@
 
 #include "record/archive.h"
 #include "record/image.h"
+#include "record/priority.h"
 
 #define TRACE_OPTIONS                                                                          \
 	(PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | \
@@ -351,6 +352,7 @@ static void *trace_thread(void *arg)
 	sem_post(&run->started);
 	if (run->start_error < 0)
 		return NULL;
+	kp_priority_raise(); /* after the fork: the command does not inherit it */
 	trace_all(run);
 	run->options.on_end(run->options.arg, run->status);
 	return NULL;

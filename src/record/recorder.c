@@ -24,6 +24,7 @@
 #include "record/clocks.h"
 #include "record/command.h"
 #include "record/pipeline.h"
+#include "record/priority.h"
 #include "record/probes.h"
 
 #define DRAIN_MS 5
@@ -621,6 +622,7 @@ static int run_loop(struct recorder *r, struct kp_err *err)
 	if (error >= 0) {
 		if (r->options->groups & 1u << KP_GROUP_clock)
 			kp_clocks_write(kp_pipeline_sink(r->pipeline));
+		kp_priority_raise();
 		uv_run(&r->loop, UV_RUN_DEFAULT);
 		finish(r);
 	}
