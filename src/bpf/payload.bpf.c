@@ -28,6 +28,7 @@ const volatile __u32 payload_ring_len = 4096;
 #define NR_FCNTL 72
 #define NR_PRCTL 157
 #define KP_STR_MAX 4096u
+#define KP_WAKE_PART 16
 
 /* What leads to a buffer, in one word: argument, direction, index within a vector. */
 #define TAG(arg, dir, idx) ((__u32)(arg) | (__u32)(dir) << 8 | (__u32)(idx) << 16)
@@ -54,7 +55,7 @@ struct user_msghdr {
 
 /*
  * Sends what scratch holds: an event with n bytes of data, zero padded, of want. Wakes the reader
- * once a quarter of the ring is full, since payloads can fill it between two drains.
+ * once a sixteenth of the ring is full, since payloads can fill it between two drains.
  */
 static __always_inline void send(struct kp_cpu *c, struct kp_scratch *s, void *ring, __u32 cpu,
 				 __u64 addr, __u32 offset, __u32 want, __u32 n, __u32 tag)
@@ -87,7 +88,8 @@ static __always_inline void send(struct kp_cpu *c, struct kp_scratch *s, void *r
 		c->incomplete = 1;
 	kp_count(&counters->produced[KP_GROUP_payload], KP_GROUP_payload);
 	if (bpf_ringbuf_output(ring, s, size,
-			       bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > payload_ring_len / 4
+			       bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >
+					       payload_ring_len / KP_WAKE_PART
 				       ? KP_FLAG_RB_WAKE
 				       : KP_FLAG_RB_QUIET)) {
 		kp_count(&counters->lost[KP_GROUP_payload], KP_GROUP_payload);

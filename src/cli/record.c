@@ -52,8 +52,10 @@ static const struct kp_option options[] = {
 	[OPT_SYNC] = {0, "sync", "TIME",
 		      "bring the log to disk this often (default 1s; 0: leave it to the kernel)",
 		      NULL, false, "KPROBE_SYNC"},
-	[OPT_RING] = {0, "ring", "SIZE", "buffer of each CPU in the kernel (default 8M)", NULL,
-		      false, "KPROBE_RING"},
+	[OPT_RING] = {0, "ring", "SIZE",
+		      "buffer of each CPU in the kernel (default 8M; for what replay needs up to "
+		      "four times that)",
+		      NULL, false, "KPROBE_RING"},
 	[OPT_IRQ_THRESHOLD] = {0, "irq-threshold", "TIME",
 			       "interrupts shorter than this are only summed up (default 50us)",
 			       NULL, false, "KPROBE_IRQ_THRESHOLD"},

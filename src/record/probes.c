@@ -18,7 +18,9 @@
 
 #define RING_LEN_MIN 4096u
 #define PAYLOAD_RING_MIN (256u * 1024u) /* a few of the largest events */
-#define PAYLOAD_RING_FACTOR 2
+/* A CPU's payload ring is this many times its event ring, within this much for all CPUs. */
+#define PAYLOAD_RING_FACTOR 4
+#define PAYLOAD_RINGS_MAX (256u * 1024u * 1024u)
 
 #define G(group) (1u << KP_GROUP_##group)
 /* Wakeups name the interrupt behind them, so these serve scheduling too. */
@@ -294,18 +296,29 @@ static int count_cpus(struct kp_probes *probes, struct kp_err *err)
 	return 0;
 }
 
+static uint64_t payload_ring_len(uint64_t event_ring_len, unsigned cpu_cnt)
+{
+	uint64_t len = event_ring_len * PAYLOAD_RING_FACTOR;
+
+	if (len > PAYLOAD_RINGS_MAX / cpu_cnt)
+		len = PAYLOAD_RINGS_MAX / cpu_cnt;
+	if (len < event_ring_len)
+		len = event_ring_len;
+	return power_of_two(len < PAYLOAD_RING_MIN ? PAYLOAD_RING_MIN : len);
+}
+
 /* --- the interface --- */
 
 static int load(struct kp_probes *probes, const struct kp_probes_options *options,
 		struct kp_err *err)
 {
-	uint64_t payload_len = power_of_two(options->ring_len * PAYLOAD_RING_FACTOR);
 	struct kprobe_bpf *skel;
+	uint64_t payload_len;
 	int r = count_cpus(probes, err);
 
 	if (r < 0)
 		return r;
-	payload_len = payload_len < PAYLOAD_RING_MIN ? PAYLOAD_RING_MIN : payload_len;
+	payload_len = payload_ring_len(options->ring_len, probes->cpu_cnt);
 	skel = probes->skel = kprobe_bpf__open();
 	if (!skel)
 		return explain(err, -errno, "cannot open the BPF programs");

@@ -33,6 +33,7 @@
 /* Load of the queue at which the command is held, and at which it goes on. */
 #define HOLD_PERCENT 20
 #define RELEASE_PERCENT 5
+#define PAYLOAD_STEPS 16
 #define DRAINS_PER_ACCOUNT 20 /* losses are looked for every 100 ms */
 
 /* Per CPU: what was already told of losses, and the interrupts at the last reading. */
@@ -126,16 +127,47 @@ static void put_selected(const struct kp_hdr *event, void *arg)
 		lint(drain->recorder, (const struct kp_ev_syscall *)event);
 }
 
-/* Reads one ring; at most its length, so that a busy CPU does not keep the others waiting. */
+static void hold(struct recorder *r, bool wanted)
+{
+	if (r->command && (wanted || r->held))
+		kp_command_hold(r->command, wanted);
+	r->held = wanted;
+}
+
+/*
+ * Holds the command while much of what it did waits to be written, so that nothing of it is lost,
+ * and lets it go on when most is written. Called at the timer's pace only: a hold takes a moment to
+ * reach the command, and must not end before it did.
+ */
+static void pace(struct recorder *r)
+{
+	unsigned load = kp_pipeline_load(r->pipeline);
+
+	hold(r, load >= HOLD_PERCENT || (r->held && load > RELEASE_PERCENT));
+}
+
+/*
+ * Reads one ring; at most its length, so that a busy CPU does not keep the others waiting. A
+ * payload ring is read in short steps: its writers, who can be faster than we are, are held as soon
+ * as it fills.
+ */
 static size_t drain_ring(struct recorder *r, unsigned cpu, enum kp_ring kind)
 {
 	struct kp_ring_reader *ring = kp_probes_ring(r->probes, cpu, kind);
 	struct drain drain = {r, stream_of(cpu, kind)};
+	size_t len = 0, n;
 
 	if (!ring)
 		return 0;
-	return kp_ring_drain(ring, ring->len, kind == KP_RING_PAYLOAD ? put_selected : put_event,
-			     &drain);
+	if (kind == KP_RING_EVENTS)
+		return kp_ring_drain(ring, ring->len, put_event, &drain);
+	do {
+		if (kp_ring_fill(ring) > ring->len / PAYLOAD_STEPS)
+			hold(r, true);
+		n = kp_ring_drain(ring, ring->len / PAYLOAD_STEPS, put_selected, &drain);
+		len += n;
+	} while (n && len < ring->len);
+	return len;
 }
 
 static size_t drain_all(struct recorder *r)
@@ -147,24 +179,6 @@ static size_t drain_all(struct recorder *r)
 		len += drain_ring(r, cpu, KP_RING_EVENTS);
 	}
 	return len;
-}
-
-static void hold(struct recorder *r, bool wanted)
-{
-	if (r->command && (wanted || r->held))
-		kp_command_hold(r->command, wanted);
-	r->held = wanted;
-}
-
-/*
- * Holds the command while much of what it did waits to be written, so that nothing of it is lost,
- * and lets it go on when most is written.
- */
-static void pace(struct recorder *r)
-{
-	unsigned load = kp_pipeline_load(r->pipeline);
-
-	hold(r, load >= HOLD_PERCENT || (r->held && load > RELEASE_PERCENT));
 }
 
 /* --- accounts --- */
@@ -323,16 +337,14 @@ static void on_drain(uv_timer_t *timer)
 	}
 }
 
-/* The kernel wakes us when a payload ring is a quarter full: its writers must not outrun us. */
+/* The kernel wakes us when a payload ring fills. */
 static void on_payload(uv_poll_t *poll, int status, int events)
 {
 	struct recorder *r = poll->data;
 
 	(void)status;
 	(void)events;
-	hold(r, true);
 	drain_ring(r, (unsigned)(poll - r->polls), KP_RING_PAYLOAD);
-	pace(r);
 }
 
 static void on_second(uv_timer_t *timer)

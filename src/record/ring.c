@@ -59,6 +59,12 @@ size_t kp_ring_drain(struct kp_ring_reader *ring, size_t max_len,
 	return at - begin;
 }
 
+size_t kp_ring_fill(const struct kp_ring_reader *ring)
+{
+	return __atomic_load_n((unsigned long *)ring->producer, __ATOMIC_ACQUIRE) -
+	       *(unsigned long *)ring->consumer;
+}
+
 void kp_ring_close(struct kp_ring_reader *ring)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);

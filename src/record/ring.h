@@ -30,6 +30,9 @@ int kp_ring_open(struct kp_ring_reader *ring, const char *name, size_t len, stru
 size_t kp_ring_drain(struct kp_ring_reader *ring, size_t max_len,
 		     void (*fn)(const struct kp_hdr *event, void *arg), void *arg);
 
+/* Bytes that wait to be read. */
+size_t kp_ring_fill(const struct kp_ring_reader *ring);
+
 /* A ring that is not open is fine. */
 void kp_ring_close(struct kp_ring_reader *ring);
 
