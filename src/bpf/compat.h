@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0
  *
  * Where kernels from 5.15 to 6.18 differ. Each difference names the versions. A tracepoint whose
- * arguments moved has one program per form; src/record/load.c chooses by the number of parameters
+ * arguments moved has one program per form; src/record/probes.c chooses by the number of parameters
  * of btf_trace_NAME:
  *
  *   sched_switch   until 5.17 (preempt, prev, next); since 5.18 (…, prev_state) behind them
