@@ -634,7 +634,8 @@ static int run_loop(struct recorder *r, struct kp_err *err)
 	if (error >= 0) {
 		if (r->options->groups & 1u << KP_GROUP_clock)
 			kp_clocks_write(kp_pipeline_sink(r->pipeline));
-		kp_priority_raise();
+		if (r->options->argv)
+			kp_priority_raise();
 		uv_run(&r->loop, UV_RUN_DEFAULT);
 		finish(r);
 	}
