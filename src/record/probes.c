@@ -3,6 +3,7 @@
  */
 #include "record/probes.h"
 
+#include <assert.h>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -300,6 +301,7 @@ static uint64_t payload_ring_len(uint64_t event_ring_len, unsigned cpu_cnt)
 {
 	uint64_t len = event_ring_len * PAYLOAD_RING_FACTOR;
 
+	assert(cpu_cnt > 0);
 	if (len > PAYLOAD_RINGS_MAX / cpu_cnt)
 		len = PAYLOAD_RINGS_MAX / cpu_cnt;
 	if (len < event_ring_len)
