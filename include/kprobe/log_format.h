@@ -35,6 +35,11 @@ enum kp_codec {
 				 /* 3 is kept for delta-varint and zstd */
 };
 
+/* Numbers of streams: a CPU's event ring has the CPU's number, its ring for the tasks selected for
+ * replay that number with a bit, the recorder's own events KP_CPU_USER, its snapshots their own. */
+#define KP_STREAM_SELECTED 0x4000u
+#define KP_STREAM_SNAPSHOT 0xfffeu
+
 struct kp_seg_hdr {
 	kp_u64 magic;
 	kp_u32 version;

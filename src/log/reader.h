@@ -51,7 +51,8 @@ struct kp_log_info {
 	uint64_t event_cnt;          /* by the block headers */
 	uint64_t lost[KP_GROUP_CNT]; /* by the block headers: the sum over streams and recorder runs
 				      */
-	uint64_t unknown_cnt;        /* events read so far whose kinds this program does not know */
+	uint64_t lost_selected[KP_GROUP_CNT]; /* of these, on the streams of selected tasks */
+	uint64_t unknown_cnt; /* events read so far whose kinds this program does not know */
 	const struct kp_log_gap *gaps; /* damage found so far; complete once all was read */
 	size_t gap_cnt;
 };

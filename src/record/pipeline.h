@@ -13,11 +13,6 @@
 
 struct kp_pipeline;
 
-/* Stream of a CPU's payload ring; that of its event ring is the CPU's number. */
-#define KP_STREAM_PAYLOAD(cpu) ((uint32_t)(cpu) | 0x4000u)
-/* Stream of the snapshots, which the writing thread itself makes. */
-#define KP_STREAM_SNAPSHOT 0xfffeu
-
 struct kp_pipeline_options {
 	const char *dir;           /* as for kp_log_create … */
 	struct kp_log_options log; /* … whose on_segment is the pipeline's own: the snapshot */

@@ -38,7 +38,7 @@
 
 /* Per CPU: what was already told of losses, and the interrupts at the last reading. */
 struct cpu_state {
-	uint64_t lost[KP_GROUP_CNT];
+	uint64_t lost[KP_RING_CNT][KP_GROUP_CNT];
 	uint64_t irq_cnt[KP_IRQ_SUM_CNT];
 };
 
@@ -80,7 +80,7 @@ static void warn(const struct recorder *r, const char *text)
 
 static uint32_t stream_of(unsigned cpu, enum kp_ring kind)
 {
-	return kind == KP_RING_PAYLOAD ? KP_STREAM_PAYLOAD(cpu) : cpu;
+	return kind == KP_RING_PAYLOAD ? cpu | KP_STREAM_SELECTED : cpu;
 }
 
 /* --- draining --- */
@@ -183,50 +183,41 @@ static size_t drain_all(struct recorder *r)
 
 /* --- accounts --- */
 
-/* What was lost on a CPU, in its rings and behind them; tells the log how much per stream. */
-static void sum_lost(struct recorder *r, unsigned cpu, uint64_t ret_lost[KP_GROUP_CNT])
+/* Writes a `lost` event for each class of which a stream lost more since the last look. */
+static void tell_stream(struct recorder *r, unsigned cpu, enum kp_ring kind, uint64_t now)
 {
-	uint64_t lost[KP_GROUP_CNT];
+	const volatile struct kp_counts *counts = kp_probes_counts(r->probes, cpu, kind);
+	uint64_t *told = r->cpus[cpu].lost[kind], in_ring[KP_GROUP_CNT], lost;
+	uint32_t stream = stream_of(cpu, kind);
 	struct kp_accounts accounts;
 
-	memset(ret_lost, 0, sizeof(lost));
-	for (int kind = 0; kind < KP_RING_CNT; kind++) {
-		const volatile struct kp_counts *counts =
-			kp_probes_counts(r->probes, cpu, (enum kp_ring)kind);
+	kp_pipeline_accounts(r->pipeline, stream, &accounts);
+	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
+		struct kp_ev_lost ev = {.from_ns = r->accounts_ns,
+					.to_ns = now,
+					.lost_group = g,
+					.lost_cpu = cpu,
+					.lost_stream = stream};
 
-		kp_pipeline_accounts(r->pipeline, stream_of(cpu, (enum kp_ring)kind), &accounts);
-		for (int g = 0; g < KP_GROUP_CNT; g++) {
-			lost[g] = counts->lost[g];
-			ret_lost[g] += lost[g] + accounts.dropped[g];
-		}
-		if (kp_probes_ring(r->probes, cpu, (enum kp_ring)kind))
-			kp_pipeline_set_lost(r->pipeline, stream_of(cpu, (enum kp_ring)kind), lost);
-	}
-}
-
-/* Writes a `lost` event for each class of which more is lost than at the last look. */
-static void tell_losses(struct recorder *r)
-{
-	uint64_t now = monotonic_ns(), lost[KP_GROUP_CNT];
-
-	for (unsigned cpu = 0; cpu < r->cpu_cnt; cpu++) {
-		struct cpu_state *state = &r->cpus[cpu];
-
-		sum_lost(r, cpu, lost);
-		for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
-			struct kp_ev_lost ev = {.from_ns = r->accounts_ns,
-						.to_ns = now,
-						.count = lost[g] - state->lost[g],
-						.lost_group = g,
-						.lost_cpu = cpu};
-
-			if (lost[g] == state->lost[g])
-				continue;
-			state->lost[g] = lost[g];
+		in_ring[g] = counts->lost[g];
+		lost = in_ring[g] + accounts.dropped[g];
+		ev.count = lost - told[g];
+		told[g] = lost;
+		if (ev.count)
 			kp_sink_put_fixed(kp_pipeline_sink(r->pipeline), KP_EV_lost, &ev,
 					  sizeof(ev));
-		}
 	}
+	if (kp_probes_ring(r->probes, cpu, kind))
+		kp_pipeline_set_lost(r->pipeline, stream, in_ring);
+}
+
+static void tell_losses(struct recorder *r)
+{
+	uint64_t now = monotonic_ns();
+
+	for (unsigned cpu = 0; cpu < r->cpu_cnt; cpu++)
+		for (int kind = 0; kind < KP_RING_CNT; kind++)
+			tell_stream(r, cpu, (enum kp_ring)kind, now);
 	r->accounts_ns = now;
 }
 

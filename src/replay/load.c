@@ -61,7 +61,7 @@ static void check_log(struct kp_session *session, const struct kp_log_info *info
 	uint64_t lost = 0;
 
 	for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
-		lost += info->lost[groups[i]];
+		lost += info->lost_selected[groups[i]];
 	if (lost > session->lost)
 		session->lost = lost;
 	for (size_t i = 0; i < info->gap_cnt; i++)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/crc32c.h"
+#include "kprobe/log_format.h"
 
 /* A single archived file may not be longer than this; a log that says so is damaged. */
 #define FILE_LEN_MAX (16ULL << 30)
@@ -242,11 +243,13 @@ static void add_fork(struct kp_session *session, const struct kp_ev_task_fork *e
 		session->threads = true;
 }
 
-/* Whether the loss of events of this group could have changed the process's stream. */
-static bool group_matters(uint32_t group)
+/*
+ * Whether this loss could have changed the process's stream: what is recorded of selected tasks,
+ * and what the recorder itself says, rather than what the rest of the node did.
+ */
+static bool loss_matters(const struct kp_ev_lost *lost)
 {
-	return group == KP_GROUP_syscall || group == KP_GROUP_payload || group == KP_GROUP_signal ||
-	       group == KP_GROUP_meta;
+	return lost->lost_stream & KP_STREAM_SELECTED || lost->lost_group == KP_GROUP_meta;
 }
 
 /* Events of the process itself; those of other threads of it would be unreplayable anyhow. */
@@ -303,7 +306,7 @@ int kp_session_add(struct kp_session *session, const struct kp_hdr *event, struc
 		rc = add_memory(session, (const struct kp_ev_memory *)event);
 		break;
 	case KP_EV_lost:
-		if (group_matters(((const struct kp_ev_lost *)event)->lost_group))
+		if (loss_matters((const struct kp_ev_lost *)event))
 			session->lost += ((const struct kp_ev_lost *)event)->count;
 		break;
 	case KP_EV_task_fork:

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 
+#include "kprobe/log_format.h"
 #include "synth.h"
 
 /* write(1, DATA, 3); read(0, DATA, 4); exit_group(first byte read) */
@@ -132,7 +133,8 @@ static void expect_refused(struct synth *s, const char *why)
 Test(engine, refuses_what_is_incomplete)
 {
 	struct kp_ev_task_fork fork = {.child_pid = SYNTH_PID, .child_tid = SYNTH_PID + 1};
-	struct kp_ev_lost lost = {.count = 1, .lost_group = KP_GROUP_payload};
+	struct kp_ev_lost lost = {
+		.count = 1, .lost_group = KP_GROUP_payload, .lost_stream = KP_STREAM_SELECTED};
 	struct synth s;
 
 	begin(&s);
