@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/crc32c.h"
 #include "event/event.h"
 #include "log/codec.h"
@@ -58,14 +59,6 @@ struct kp_log_writer {
 	unsigned sealed_cnt;
 	bool is_dir_dirty; /* a new file's name is not synced yet */
 };
-
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 static int random_u64(uint64_t *ret_value)
 {
@@ -134,8 +127,8 @@ static int write_hdr(int fd, const struct kp_buf *text, uint64_t sequence,
 		.version = KP_LOG_VERSION,
 		.text_len = (uint32_t)text->len,
 		.sequence = sequence,
-		.realtime_ns = now_ns(CLOCK_REALTIME),
-		.time_ns = now_ns(CLOCK_MONOTONIC),
+		.realtime_ns = kp_clock_ns(CLOCK_REALTIME),
+		.time_ns = kp_clock_ns(CLOCK_MONOTONIC),
 		.text_crc = kp_crc32c(0, text->data, text->len),
 	};
 	struct iovec iov[] = {{&hdr, sizeof(hdr)}, {text->data, text->len}};
@@ -286,7 +279,7 @@ static int append_recovery(struct kp_log_writer *w, const struct kp_recovery *re
 
 	memset(&u, 0, sizeof(u));
 	u.event = (struct kp_ev_recovery){
-		.hdr = {.time_ns = now_ns(CLOCK_MONOTONIC),
+		.hdr = {.time_ns = kp_clock_ns(CLOCK_MONOTONIC),
 			.size = KP_ALIGN8((uint32_t)sizeof(u.event) + len),
 			.kind = KP_EV_recovery,
 			.cpu = KP_CPU_USER,

@@ -6,25 +6,19 @@
 #include <sys/timex.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 #define TRIES 5
-
-static uint64_t read_ns(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 /* All clocks between two readings of CLOCK_MONOTONIC; their middle is the event's time. */
 static void read_all(struct kp_ev_clock *ev)
 {
-	uint64_t before = read_ns(CLOCK_MONOTONIC);
+	uint64_t before = kp_clock_ns(CLOCK_MONOTONIC);
 
-	ev->realtime_ns = read_ns(CLOCK_REALTIME);
-	ev->boottime_ns = read_ns(CLOCK_BOOTTIME);
-	ev->tai_ns = read_ns(CLOCK_TAI);
-	ev->bracket_ns = read_ns(CLOCK_MONOTONIC) - before;
+	ev->realtime_ns = kp_clock_ns(CLOCK_REALTIME);
+	ev->boottime_ns = kp_clock_ns(CLOCK_BOOTTIME);
+	ev->tai_ns = kp_clock_ns(CLOCK_TAI);
+	ev->bracket_ns = kp_clock_ns(CLOCK_MONOTONIC) - before;
 	ev->hdr.time_ns = before + ev->bracket_ns / 2;
 }
 

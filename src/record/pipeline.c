@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "event/event.h"
 #include "record/snapshot.h"
 
@@ -63,14 +64,6 @@ struct kp_pipeline {
 	pthread_cond_t tick; /* stopping, for the syncing thread */
 	pthread_t write_thread, sync_thread;
 };
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 /* --- blocks --- */
 
@@ -151,7 +144,7 @@ static void put(struct kp_pipeline *p, uint32_t number, const struct kp_hdr *eve
 	if (!stream->current) {
 		stream->current = take_block(p, wait);
 		if (stream->current)
-			stream->current->opened_ns = monotonic_ns();
+			stream->current->opened_ns = kp_clock_ns(CLOCK_MONOTONIC);
 	}
 	if (!stream->current) {
 		stream->dropped[group]++;
@@ -223,7 +216,7 @@ static void *sync_loop(void *arg)
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->stopping) {
-		at = monotonic_ns() + p->sync_ns;
+		at = kp_clock_ns(CLOCK_MONOTONIC) + p->sync_ns;
 		until = (struct timespec){(time_t)(at / 1000000000), (long)(at % 1000000000)};
 		pthread_cond_timedwait(&p->tick, &p->lock, &until);
 		if (p->stopping)
@@ -307,7 +300,7 @@ void kp_pipeline_set_lost(struct kp_pipeline *pipeline, uint32_t stream,
 
 void kp_pipeline_flush(struct kp_pipeline *pipeline, uint64_t max_age_ns)
 {
-	uint64_t now = monotonic_ns();
+	uint64_t now = kp_clock_ns(CLOCK_MONOTONIC);
 	struct stream *stream;
 
 	for (uint32_t i = 0; i < KP_CPU_USER; i++) {

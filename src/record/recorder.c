@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/clock.h"
 #include "base/map.h"
 #include "event/event.h"
 #include "event/syscall.h"
@@ -63,14 +64,6 @@ struct recorder {
 	uv_poll_t *polls; /* payload rings, by CPU */
 	struct kp_recorder_result result;
 };
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 static void warn(const struct recorder *r, const char *text)
 {
@@ -213,7 +206,7 @@ static void tell_stream(struct recorder *r, unsigned cpu, enum kp_ring kind, uin
 
 static void tell_losses(struct recorder *r)
 {
-	uint64_t now = monotonic_ns();
+	uint64_t now = kp_clock_ns(CLOCK_MONOTONIC);
 
 	for (unsigned cpu = 0; cpu < r->cpu_cnt; cpu++)
 		for (int kind = 0; kind < KP_RING_CNT; kind++)
@@ -283,7 +276,7 @@ static void put_irq_sums(struct recorder *r)
 
 		for (unsigned i = 0; i < KP_IRQ_SUM_CNT; i++) {
 			struct kp_ev_irq_sum ev = {
-				.hdr = {.time_ns = monotonic_ns(),
+				.hdr = {.time_ns = kp_clock_ns(CLOCK_MONOTONIC),
 					.size = sizeof(ev),
 					.kind = KP_EV_irq_sum,
 					.cpu = (uint16_t)cpu},
@@ -583,7 +576,7 @@ static int start(struct recorder *r, struct kp_err *err)
 	r->cpus = calloc(r->cpu_cnt, sizeof(*r->cpus));
 	if (!r->cpus)
 		return kp_err_sys(err, -ENOMEM, "cannot start the recorder");
-	r->accounts_ns = monotonic_ns();
+	r->accounts_ns = kp_clock_ns(CLOCK_MONOTONIC);
 	error = kp_probes_attach(r->probes, err);
 	if (error >= 0)
 		error = kp_pipeline_start(&pipeline, &r->pipeline, err);

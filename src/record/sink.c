@@ -6,13 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
+#include "base/clock.h"
 
 void kp_sink_put(const struct kp_sink *sink, uint16_t kind, void *event, size_t struct_len,
 		 const void *data, size_t data_len)
@@ -22,7 +16,7 @@ void kp_sink_put(const struct kp_sink *sink, uint16_t kind, void *event, size_t 
 	uint32_t len = (uint32_t)(data_len < KP_DATA_MAX ? data_len : KP_DATA_MAX);
 
 	memcpy(whole, event, struct_len);
-	hdr->time_ns = hdr->time_ns ? hdr->time_ns : monotonic_ns();
+	hdr->time_ns = hdr->time_ns ? hdr->time_ns : kp_clock_ns(CLOCK_MONOTONIC);
 	hdr->size = (uint32_t)KP_ALIGN8(struct_len + len);
 	hdr->kind = kind;
 	hdr->cpu = KP_CPU_USER;
