@@ -8,7 +8,7 @@
 # SCRIPT runs as /script in the machine, its words come over the first serial port to
 # FOLDER/console; what it leaves in /out comes as a tar over the second and is unpacked into
 # FOLDER/out; its exit status is in FOLDER/status. /proc, /sys, /dev and /tmp are there. No network,
-# no disk. LIMIT seconds (default 240) end it.
+# no disk. LIMIT seconds (default 240) end it: exit status 3.
 set -u
 kernel=$1 kprobe=$2 script=$3 folder=$4
 limit=${LIMIT:-240}
@@ -47,7 +47,7 @@ timeout -k 5 "$limit" qemu-system-x86_64 -accel tcg -m 512 -smp 2 -nodefaults -d
 	-chardev file,id=out,path="$folder/out.tgz" -serial chardev:out </dev/null || {
 	echo "the machine did not power off by itself; its console:" >&2
 	tail -n 40 "$folder/console" >&2
-	exit 1
+	exit 3
 }
 mkdir -p "$folder/out" && tar -C "$folder/out" -xzf "$folder/out.tgz" || {
 	tail -n 40 "$folder/console" >&2
