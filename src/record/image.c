@@ -18,6 +18,8 @@
 #include <sys/user.h>
 #include <unistd.h>
 
+#include "record/proc.h"
+
 #define PAGE 4096ull
 #define RUN_MAX (15 * PAGE) /* pages of one memory event, below KP_DATA_MAX */
 #define PAGEMAP_PRESENT (1ull << 63)
@@ -76,27 +78,6 @@ static int hide_vdso(const struct image *image, uint64_t sp, uint64_t *ret_auxv)
 			return -errno;
 	}
 	return -EFAULT;
-}
-
-/* Field start_brk of /proc/PID/stat (the 47th; proc(5)), or 0. */
-static uint64_t read_brk(pid_t pid)
-{
-	char text[2048], *at;
-	uint64_t brk = 0;
-	ssize_t n;
-	int fd = open_proc(pid, "stat", O_RDONLY, NULL);
-
-	if (fd < 0)
-		return 0;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	at = strrchr(text, ')'); /* the name, field 2, may hold anything */
-	for (int field = 2; at && field < 47; field++)
-		at = strchr(at + 1, ' ');
-	if (at)
-		brk = strtoull(at + 1, NULL, 10);
-	return brk;
 }
 
 static void put_pages(const struct image *image, uint64_t from, uint64_t to)
@@ -190,7 +171,9 @@ static int put_image(const struct image *image, struct kp_err *err)
 		.hdr = {.pid = (uint32_t)image->pid, .tid = (uint32_t)image->pid},
 		.image = image->number};
 	struct user_regs_struct regs;
+	struct kp_proc_stat stat;
 	uint64_t auxv = 0;
+	char path[64];
 	int r;
 
 	if (ptrace(PTRACE_GETREGS, image->pid, NULL, &regs) < 0)
@@ -199,7 +182,8 @@ static int put_image(const struct image *image, struct kp_err *err)
 	r = hide_vdso(image, regs.rsp, &auxv);
 	if (r < 0)
 		return kp_err_sys(err, r, "cannot read the stack of process %d", image->pid);
-	ev.brk = read_brk(image->pid);
+	snprintf(path, sizeof(path), "/proc/%d/stat", image->pid);
+	ev.brk = kp_proc_stat(path, &stat) ? stat.start_brk : 0;
 	ev.sp = regs.rsp;
 	ev.auxv = auxv;
 	kp_sink_put(image->sink, KP_EV_exec_image, &ev, sizeof(ev), &regs, sizeof(regs));

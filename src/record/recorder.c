@@ -8,7 +8,6 @@
  */
 #include "record/recorder.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,6 +26,7 @@
 #include "record/pipeline.h"
 #include "record/priority.h"
 #include "record/probes.h"
+#include "record/select.h"
 
 #define DRAIN_MS 5
 #define SECOND_MS 1000
@@ -37,22 +37,15 @@
 #define PAYLOAD_STEPS 16
 #define DRAINS_PER_ACCOUNT 20 /* losses are looked for every 100 ms */
 
-/* Per CPU: what was already told of losses, and the interrupts at the last reading. */
-struct cpu_state {
-	uint64_t lost[KP_RING_CNT][KP_GROUP_CNT];
-	uint64_t irq_cnt[KP_IRQ_SUM_CNT];
-};
-
 struct recorder {
 	const struct kp_recorder_options *options;
 	struct kp_probes *probes;
 	struct kp_pipeline *pipeline;
 	struct kp_command_run *command;
 	bool held; /* the command, until the log has caught up */
-	struct cpu_state *cpus;
+	struct kp_tally *tally;
 	unsigned cpu_cnt;
 	unsigned drain_cnt;
-	uint64_t accounts_ns; /* time of the last look for losses */
 	struct kp_map linted; /* process << 16 | call: already told */
 	bool linted_names[KP_SYSCALL_MAX];
 	struct kp_err error; /* first error of writing */
@@ -69,11 +62,6 @@ static void warn(const struct recorder *r, const char *text)
 {
 	if (r->options->on_warning)
 		r->options->on_warning(text, r->options->arg);
-}
-
-static uint32_t stream_of(unsigned cpu, enum kp_ring kind)
-{
-	return kind == KP_RING_PAYLOAD ? cpu | KP_STREAM_SELECTED : cpu;
 }
 
 /* --- draining --- */
@@ -147,7 +135,7 @@ static void pace(struct recorder *r)
 static size_t drain_ring(struct recorder *r, unsigned cpu, enum kp_ring kind)
 {
 	struct kp_ring_reader *ring = kp_probes_ring(r->probes, cpu, kind);
-	struct drain drain = {r, stream_of(cpu, kind)};
+	struct drain drain = {r, kp_tally_stream(cpu, kind)};
 	size_t len = 0, n;
 
 	if (!ring)
@@ -174,127 +162,6 @@ static size_t drain_all(struct recorder *r)
 	return len;
 }
 
-/* --- accounts --- */
-
-/* Writes a `lost` event for each class of which a stream lost more since the last look. */
-static void tell_stream(struct recorder *r, unsigned cpu, enum kp_ring kind, uint64_t now)
-{
-	const volatile struct kp_counts *counts = kp_probes_counts(r->probes, cpu, kind);
-	uint64_t *told = r->cpus[cpu].lost[kind], in_ring[KP_GROUP_CNT], lost;
-	uint32_t stream = stream_of(cpu, kind);
-	struct kp_accounts accounts;
-
-	kp_pipeline_accounts(r->pipeline, stream, &accounts);
-	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
-		struct kp_ev_lost ev = {.from_ns = r->accounts_ns,
-					.to_ns = now,
-					.lost_group = g,
-					.lost_cpu = cpu,
-					.lost_stream = stream};
-
-		in_ring[g] = counts->lost[g];
-		lost = in_ring[g] + accounts.dropped[g];
-		ev.count = lost - told[g];
-		told[g] = lost;
-		if (ev.count)
-			kp_sink_put_fixed(kp_pipeline_sink(r->pipeline), KP_EV_lost, &ev,
-					  sizeof(ev));
-	}
-	if (kp_probes_ring(r->probes, cpu, kind))
-		kp_pipeline_set_lost(r->pipeline, stream, in_ring);
-}
-
-static void tell_losses(struct recorder *r)
-{
-	uint64_t now = kp_clock_ns(CLOCK_MONOTONIC);
-
-	for (unsigned cpu = 0; cpu < r->cpu_cnt; cpu++)
-		for (int kind = 0; kind < KP_RING_CNT; kind++)
-			tell_stream(r, cpu, (enum kp_ring)kind, now);
-	r->accounts_ns = now;
-}
-
-/* Produced, stored and lost of one CPU, added to *ret. */
-static void add_cpu(struct recorder *r, unsigned cpu, struct kp_totals *ret)
-{
-	struct kp_accounts accounts;
-
-	for (int kind = 0; kind < KP_RING_CNT; kind++) {
-		const volatile struct kp_counts *counts =
-			kp_probes_counts(r->probes, cpu, (enum kp_ring)kind);
-
-		kp_pipeline_accounts(r->pipeline, stream_of(cpu, (enum kp_ring)kind), &accounts);
-		for (int g = 0; g < KP_GROUP_CNT; g++) {
-			ret->produced[g] += counts->produced[g];
-			ret->stored[g] += accounts.stored[g];
-			ret->lost[g] += counts->lost[g] + accounts.dropped[g];
-		}
-	}
-}
-
-static void sum_totals(struct recorder *r, struct kp_totals *ret)
-{
-	struct kp_accounts own;
-
-	memset(ret, 0, sizeof(*ret));
-	for (unsigned cpu = 0; cpu < r->cpu_cnt; cpu++)
-		add_cpu(r, cpu, ret);
-	kp_pipeline_accounts(r->pipeline, KP_CPU_USER, &own);
-	for (int g = 0; g < KP_GROUP_CNT; g++) {
-		ret->produced[g] += own.stored[g] + own.dropped[g];
-		ret->stored[g] += own.stored[g];
-		ret->lost[g] += own.dropped[g];
-	}
-	ret->log_len = kp_pipeline_written(r->pipeline);
-}
-
-/* The final accounts in the log. */
-static void put_stats(struct recorder *r)
-{
-	for (unsigned cpu = 0; cpu < r->cpu_cnt; cpu++) {
-		struct kp_totals totals = {0};
-
-		add_cpu(r, cpu, &totals);
-		for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
-			struct kp_ev_record_stats ev = {.produced = totals.produced[g],
-							.stored = totals.stored[g],
-							.lost = totals.lost[g],
-							.of_group = g,
-							.of_cpu = cpu};
-
-			if (ev.produced)
-				kp_sink_put_fixed(kp_pipeline_sink(r->pipeline), KP_EV_record_stats,
-						  &ev, sizeof(ev));
-		}
-	}
-}
-
-static void put_irq_sums(struct recorder *r)
-{
-	for (unsigned cpu = 0; cpu < r->cpu_cnt; cpu++) {
-		const volatile struct kp_irq_sum *sums = kp_probes_irq_sums(r->probes, cpu);
-
-		for (unsigned i = 0; i < KP_IRQ_SUM_CNT; i++) {
-			struct kp_ev_irq_sum ev = {
-				.hdr = {.time_ns = kp_clock_ns(CLOCK_MONOTONIC),
-					.size = sizeof(ev),
-					.kind = KP_EV_irq_sum,
-					.cpu = (uint16_t)cpu},
-				.count = sums[i].count,
-				.total_ns = sums[i].total_ns,
-				.vector = i == KP_IRQ_SUM_DEVICE ? UINT32_MAX : i,
-			};
-
-			if (ev.count == r->cpus[cpu].irq_cnt[i])
-				continue;
-			r->cpus[cpu].irq_cnt[i] = ev.count;
-			/* By the sink itself: the header names the CPU that is meant. */
-			kp_pipeline_sink(r->pipeline)
-				->put(kp_pipeline_sink(r->pipeline)->arg, &ev.hdr);
-		}
-	}
-}
-
 /* --- the loop --- */
 
 static void check_log(struct recorder *r)
@@ -316,7 +183,7 @@ static void on_drain(uv_timer_t *timer)
 	pace(r);
 	kp_pipeline_flush(r->pipeline, BLOCK_AGE_NS);
 	if (++r->drain_cnt % DRAINS_PER_ACCOUNT == 0) {
-		tell_losses(r);
+		kp_tally_losses(r->tally);
 		check_log(r);
 	}
 }
@@ -339,10 +206,10 @@ static void on_second(uv_timer_t *timer)
 	if (r->options->groups & 1u << KP_GROUP_clock)
 		kp_clocks_write(kp_pipeline_sink(r->pipeline));
 	if (r->options->groups & 1u << KP_GROUP_irq)
-		put_irq_sums(r);
+		kp_tally_irq(r->tally);
 	if (!r->options->on_second)
 		return;
-	sum_totals(r, &totals);
+	kp_tally_sum(r->tally, &totals);
 	r->options->on_second(&totals, r->options->arg);
 }
 
@@ -440,103 +307,6 @@ static void close_loop(struct recorder *r)
 	free(r->polls);
 }
 
-/* --- selection --- */
-
-struct pid_list {
-	pid_t *pids;
-	size_t cnt, cap;
-};
-
-static bool list_has(const struct pid_list *list, pid_t pid)
-{
-	for (size_t i = 0; i < list->cnt; i++)
-		if (list->pids[i] == pid)
-			return true;
-	return false;
-}
-
-static int list_add(struct pid_list *list, pid_t pid)
-{
-	if (list->cnt == list->cap) {
-		size_t cap = list->cap ? list->cap * 2 : 64;
-		pid_t *pids = realloc(list->pids, cap * sizeof(*pids));
-
-		if (!pids)
-			return -ENOMEM;
-		list->pids = pids;
-		list->cap = cap;
-	}
-	list->pids[list->cnt++] = pid;
-	return 0;
-}
-
-static pid_t parent_of(pid_t pid)
-{
-	char path[64], text[512], *close_paren;
-	int parent = 0;
-	FILE *file;
-	size_t len;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	len = fread(text, 1, sizeof(text) - 1, file);
-	fclose(file);
-	text[len] = '\0';
-	close_paren = strrchr(text, ')');
-	if (close_paren)
-		sscanf(close_paren + 1, " %*c %d", &parent);
-	return parent;
-}
-
-/* Adds the children of listed processes; returns how many were new, or -errno. */
-static int add_children(struct pid_list *list)
-{
-	DIR *dir = opendir("/proc");
-	struct dirent *entry;
-	int found = 0;
-	pid_t pid;
-
-	if (!dir)
-		return -errno;
-	while (found >= 0 && (entry = readdir(dir))) {
-		pid = atoi(entry->d_name);
-		if (pid <= 0 || list_has(list, pid) || !list_has(list, parent_of(pid)))
-			continue;
-		found = list_add(list, pid) < 0 ? -ENOMEM : found + 1;
-	}
-	closedir(dir);
-	return found;
-}
-
-/*
- * Selects the processes asked for and their descendants. A child born while we look is found in the
- * next round, or was selected by its parent.
- */
-static int select_pids(struct recorder *r, struct kp_err *err)
-{
-	struct pid_list list = {0};
-	int error = 0;
-
-	for (size_t i = 0; i < r->options->pid_cnt && error >= 0; i++) {
-		if (kill(r->options->pids[i], 0) < 0 && errno == ESRCH)
-			error = kp_err_set(err, -ESRCH, "there is no process %d",
-					   r->options->pids[i]);
-		else
-			error = list_add(&list, r->options->pids[i]);
-	}
-	while (error >= 0) {
-		error = kp_probes_select(r->probes, list.pids, list.cnt, err);
-		if (error >= 0)
-			error = add_children(&list);
-		if (error == 0)
-			break;
-	}
-	free(list.pids);
-	return error;
-}
-
 /* --- life --- */
 
 static int start_command(struct recorder *r, struct kp_err *err)
@@ -569,19 +339,19 @@ static int start(struct recorder *r, struct kp_err *err)
 						       .codec = KP_CODEC_DELTA_ZLIB},
 					       .sync_ns = o->sync_ns};
 	int error = kp_probes_load(&probes, &r->probes, err);
+	uint64_t since_ns;
 
 	if (error < 0)
 		return error;
 	r->cpu_cnt = kp_probes_cpu_cnt(r->probes);
-	r->cpus = calloc(r->cpu_cnt, sizeof(*r->cpus));
-	if (!r->cpus)
-		return kp_err_sys(err, -ENOMEM, "cannot start the recorder");
-	r->accounts_ns = kp_clock_ns(CLOCK_MONOTONIC);
+	since_ns = kp_clock_ns(CLOCK_MONOTONIC);
 	error = kp_probes_attach(r->probes, err);
 	if (error >= 0)
 		error = kp_pipeline_start(&pipeline, &r->pipeline, err);
+	if (error >= 0)
+		error = kp_tally_new(r->probes, r->pipeline, since_ns, &r->tally, err);
 	if (error >= 0 && o->pid_cnt)
-		error = select_pids(r, err);
+		error = kp_select_trees(r->probes, o->pids, o->pid_cnt, err);
 	return error;
 }
 
@@ -594,15 +364,15 @@ static void finish(struct recorder *r)
 	while (drain_all(r))
 		;
 	if (r->options->groups & 1u << KP_GROUP_irq)
-		put_irq_sums(r);
+		kp_tally_irq(r->tally);
 	if (r->options->groups & 1u << KP_GROUP_clock)
 		kp_clocks_write(kp_pipeline_sink(r->pipeline));
-	tell_losses(r);
+	kp_tally_losses(r->tally);
 	kp_pipeline_drain(r->pipeline);
 	check_log(r);
-	put_stats(r);
+	kp_tally_write(r->tally);
 	kp_pipeline_drain(r->pipeline);
-	sum_totals(r, &r->result.totals);
+	kp_tally_sum(r->tally, &r->result.totals);
 }
 
 static int run_loop(struct recorder *r, struct kp_err *err)
@@ -650,7 +420,7 @@ int kp_recorder_run(const struct kp_recorder_options *options,
 		error = kp_err_set(err, closed, "%s", close_err.text);
 	kp_probes_free(r->probes);
 	kp_map_done(&r->linted);
-	free(r->cpus);
+	kp_tally_free(r->tally);
 	free(r);
 	return error;
 }

@@ -12,14 +12,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
-#include "kprobe/event.h"
-
-struct kp_totals {
-	uint64_t produced[KP_GROUP_CNT];
-	uint64_t stored[KP_GROUP_CNT];
-	uint64_t lost[KP_GROUP_CNT];
-	uint64_t log_len; /* bytes of the log */
-};
+#include "record/tally.h"
 
 struct kp_recorder_options {
 	const char *dir;

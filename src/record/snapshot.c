@@ -3,10 +3,6 @@
  */
 #include "record/snapshot.h"
 
-#include <ctype.h>
-#include <dirent.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,64 +12,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "record/proc.h"
+
 #define PF_KTHREAD 0x00200000u /* include/linux/sched.h */
-
-/* Calls fn for each entry of a folder that is a number. */
-static void each_number(const char *path, void (*fn)(const char *path, uint32_t number, void *arg),
-			void *arg)
-{
-	struct dirent *entry;
-	DIR *dir = opendir(path);
-
-	if (!dir)
-		return;
-	while ((entry = readdir(dir)))
-		if (isdigit((unsigned char)entry->d_name[0]))
-			fn(path, (uint32_t)strtoul(entry->d_name, NULL, 10), arg);
-	closedir(dir);
-}
-
-/* Reads up to cap bytes of a small file; length, or 0. */
-static size_t read_small(const char *path, char *data, size_t cap)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-	ssize_t n;
-
-	if (fd < 0)
-		return 0;
-	while (len < cap && (n = read(fd, data + len, cap - len)) > 0)
-		len += (size_t)n;
-	close(fd);
-	return len;
-}
-
-/* Fills what /proc/PID/task/TID/stat tells; false if it is gone. */
-static bool read_stat(const char *path, struct kp_ev_task *ev)
-{
-	char text[2048], *open_paren, *close_paren;
-	size_t len = read_small(path, text, sizeof(text) - 1), name_len;
-	uint64_t start_ticks = 0;
-	unsigned flags = 0;
-	char state = '?';
-
-	text[len] = '\0';
-	open_paren = strchr(text, '(');
-	close_paren = strrchr(text, ')'); /* the name may hold anything */
-	if (!open_paren || !close_paren)
-		return false;
-	name_len = (size_t)(close_paren - open_paren - 1);
-	memcpy(ev->comm, open_paren + 1, name_len < KP_COMM_LEN ? name_len : KP_COMM_LEN - 1);
-	if (sscanf(close_paren + 1,
-		   " %c %u %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d "
-		   "%" SCNu64,
-		   &state, &ev->ppid, &flags, &start_ticks) != 4)
-		return false;
-	ev->state = (unsigned char)state;
-	ev->kthread = !!(flags & PF_KTHREAD);
-	ev->start_ns = start_ticks * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
-	return true;
-}
 
 struct scan {
 	const struct kp_sink *sink;
@@ -84,15 +25,21 @@ static void put_thread(const char *path, uint32_t tid, void *arg)
 {
 	const struct scan *scan = arg;
 	struct kp_ev_task ev = {.hdr = {.pid = scan->pid, .tid = tid}};
+	struct kp_proc_stat stat;
 	char name[128], cmdline[4096];
 	size_t len = 0;
 
 	snprintf(name, sizeof(name), "%s/%u/stat", path, tid);
-	if (!read_stat(name, &ev))
+	if (!kp_proc_stat(name, &stat))
 		return;
+	memcpy(ev.comm, stat.comm, sizeof(ev.comm));
+	ev.ppid = stat.ppid;
+	ev.state = (unsigned char)stat.state;
+	ev.kthread = !!(stat.flags & PF_KTHREAD);
+	ev.start_ns = stat.start_ns;
 	if (tid == scan->pid) {
 		snprintf(name, sizeof(name), "/proc/%u/cmdline", tid);
-		len = read_small(name, cmdline, sizeof(cmdline));
+		len = kp_proc_read(name, cmdline, sizeof(cmdline));
 	}
 	kp_sink_put(scan->sink, KP_EV_task, &ev, sizeof(ev), cmdline, len);
 }
@@ -154,14 +101,14 @@ static void put_process(const char *path, uint32_t pid, void *arg)
 	char name[64];
 
 	snprintf(name, sizeof(name), "%s/%u/task", path, pid);
-	each_number(name, put_thread, &scan);
+	kp_proc_each_number(name, put_thread, &scan);
 	if (pid == (uint32_t)getpid())
 		return;
 	snprintf(name, sizeof(name), "%s/%u/fd", path, pid);
-	each_number(name, put_fd, &scan);
+	kp_proc_each_number(name, put_fd, &scan);
 }
 
 void kp_snapshot_write(const struct kp_sink *sink)
 {
-	each_number("/proc", put_process, (void *)sink);
+	kp_proc_each_number("/proc", put_process, (void *)sink);
 }

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT
+ * The accounts of a run; see tally.h.
+ */
+#include "record/tally.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "kprobe/log_format.h"
+
+/* Per CPU: what was already told of losses, and the interrupts at the last reading. */
+struct cpu_state {
+	uint64_t lost[KP_RING_CNT][KP_GROUP_CNT];
+	uint64_t irq_cnt[KP_IRQ_SUM_CNT];
+};
+
+struct kp_tally {
+	struct kp_probes *probes;
+	struct kp_pipeline *pipeline;
+	struct cpu_state *cpus;
+	unsigned cpu_cnt;
+	uint64_t looked_ns; /* time of the last look for losses */
+};
+
+uint32_t kp_tally_stream(unsigned cpu, enum kp_ring ring)
+{
+	return ring == KP_RING_PAYLOAD ? cpu | KP_STREAM_SELECTED : cpu;
+}
+
+int kp_tally_new(struct kp_probes *probes, struct kp_pipeline *pipeline, uint64_t since_ns,
+		 struct kp_tally **ret_tally, struct kp_err *err)
+{
+	struct kp_tally *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return kp_err_sys(err, -ENOMEM, "cannot start the recorder");
+	t->probes = probes;
+	t->pipeline = pipeline;
+	t->cpu_cnt = kp_probes_cpu_cnt(probes);
+	t->looked_ns = since_ns;
+	t->cpus = calloc(t->cpu_cnt, sizeof(*t->cpus));
+	if (!t->cpus) {
+		free(t);
+		return kp_err_sys(err, -ENOMEM, "cannot start the recorder");
+	}
+	*ret_tally = t;
+	return 0;
+}
+
+static void tell_stream(struct kp_tally *t, unsigned cpu, enum kp_ring kind, uint64_t now)
+{
+	const volatile struct kp_counts *counts = kp_probes_counts(t->probes, cpu, kind);
+	uint64_t *told = t->cpus[cpu].lost[kind], in_ring[KP_GROUP_CNT], lost;
+	uint32_t stream = kp_tally_stream(cpu, kind);
+	struct kp_accounts accounts;
+
+	kp_pipeline_accounts(t->pipeline, stream, &accounts);
+	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
+		struct kp_ev_lost ev = {.from_ns = t->looked_ns,
+					.to_ns = now,
+					.lost_group = g,
+					.lost_cpu = cpu,
+					.lost_stream = stream};
+
+		in_ring[g] = counts->lost[g];
+		lost = in_ring[g] + accounts.dropped[g];
+		ev.count = lost - told[g];
+		told[g] = lost;
+		if (ev.count)
+			kp_sink_put_fixed(kp_pipeline_sink(t->pipeline), KP_EV_lost, &ev,
+					  sizeof(ev));
+	}
+	if (kp_probes_ring(t->probes, cpu, kind))
+		kp_pipeline_set_lost(t->pipeline, stream, in_ring);
+}
+
+void kp_tally_losses(struct kp_tally *t)
+{
+	uint64_t now = kp_clock_ns(CLOCK_MONOTONIC);
+
+	for (unsigned cpu = 0; cpu < t->cpu_cnt; cpu++)
+		for (int kind = 0; kind < KP_RING_CNT; kind++)
+			tell_stream(t, cpu, (enum kp_ring)kind, now);
+	t->looked_ns = now;
+}
+
+/* Produced, stored and lost of one CPU, added to *ret. */
+static void add_cpu(struct kp_tally *t, unsigned cpu, struct kp_totals *ret)
+{
+	struct kp_accounts accounts;
+
+	for (int kind = 0; kind < KP_RING_CNT; kind++) {
+		const volatile struct kp_counts *counts =
+			kp_probes_counts(t->probes, cpu, (enum kp_ring)kind);
+
+		kp_pipeline_accounts(t->pipeline, kp_tally_stream(cpu, (enum kp_ring)kind),
+				     &accounts);
+		for (int g = 0; g < KP_GROUP_CNT; g++) {
+			ret->produced[g] += counts->produced[g];
+			ret->stored[g] += accounts.stored[g];
+			ret->lost[g] += counts->lost[g] + accounts.dropped[g];
+		}
+	}
+}
+
+void kp_tally_sum(struct kp_tally *t, struct kp_totals *ret)
+{
+	struct kp_accounts own;
+
+	memset(ret, 0, sizeof(*ret));
+	for (unsigned cpu = 0; cpu < t->cpu_cnt; cpu++)
+		add_cpu(t, cpu, ret);
+	kp_pipeline_accounts(t->pipeline, KP_CPU_USER, &own);
+	for (int g = 0; g < KP_GROUP_CNT; g++) {
+		ret->produced[g] += own.stored[g] + own.dropped[g];
+		ret->stored[g] += own.stored[g];
+		ret->lost[g] += own.dropped[g];
+	}
+	ret->log_len = kp_pipeline_written(t->pipeline);
+}
+
+void kp_tally_write(struct kp_tally *t)
+{
+	for (unsigned cpu = 0; cpu < t->cpu_cnt; cpu++) {
+		struct kp_totals totals = {0};
+
+		add_cpu(t, cpu, &totals);
+		for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
+			struct kp_ev_record_stats ev = {.produced = totals.produced[g],
+							.stored = totals.stored[g],
+							.lost = totals.lost[g],
+							.of_group = g,
+							.of_cpu = cpu};
+
+			if (ev.produced)
+				kp_sink_put_fixed(kp_pipeline_sink(t->pipeline), KP_EV_record_stats,
+						  &ev, sizeof(ev));
+		}
+	}
+}
+
+void kp_tally_irq(struct kp_tally *t)
+{
+	for (unsigned cpu = 0; cpu < t->cpu_cnt; cpu++) {
+		const volatile struct kp_irq_sum *sums = kp_probes_irq_sums(t->probes, cpu);
+
+		for (unsigned i = 0; i < KP_IRQ_SUM_CNT; i++) {
+			struct kp_ev_irq_sum ev = {
+				.hdr = {.time_ns = kp_clock_ns(CLOCK_MONOTONIC),
+					.size = sizeof(ev),
+					.kind = KP_EV_irq_sum,
+					.cpu = (uint16_t)cpu},
+				.count = sums[i].count,
+				.total_ns = sums[i].total_ns,
+				.vector = i == KP_IRQ_SUM_DEVICE ? UINT32_MAX : i,
+			};
+
+			if (ev.count == t->cpus[cpu].irq_cnt[i])
+				continue;
+			t->cpus[cpu].irq_cnt[i] = ev.count;
+			/* By the sink itself: the header names the CPU that is meant. */
+			kp_pipeline_sink(t->pipeline)
+				->put(kp_pipeline_sink(t->pipeline)->arg, &ev.hdr);
+		}
+	}
+}
+
+void kp_tally_free(struct kp_tally *t)
+{
+	if (!t)
+		return;
+	free(t->cpus);
+	free(t);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The accounts of a run: what the probes produced, what the log holds, what was lost, per class,
+ * CPU and stream; and the sums of interrupts, of which there are no events.
+ *
+ * Invariant, checked by the tests: produced = stored + lost.
+ */
+#ifndef KP_RECORD_TALLY_H
+#define KP_RECORD_TALLY_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "kprobe/event.h"
+#include "record/pipeline.h"
+#include "record/probes.h"
+
+struct kp_totals {
+	uint64_t produced[KP_GROUP_CNT];
+	uint64_t stored[KP_GROUP_CNT];
+	uint64_t lost[KP_GROUP_CNT];
+	uint64_t log_len; /* bytes of the log */
+};
+
+struct kp_tally;
+
+/* The stream of the log into which a ring is drained. */
+uint32_t kp_tally_stream(unsigned cpu, enum kp_ring ring);
+
+/*
+ * The probes and the pipeline must outlive it. since_ns: CLOCK_MONOTONIC before the probes were
+ * attached, so that the first losses have a time to begin at. 0 or -ENOMEM.
+ */
+int kp_tally_new(struct kp_probes *probes, struct kp_pipeline *pipeline, uint64_t since_ns,
+		 struct kp_tally **ret_tally, struct kp_err *err);
+
+/* Writes a `lost` event for each class of which a stream lost more since the last call. */
+void kp_tally_losses(struct kp_tally *tally);
+
+/* Writes an `irq_sum` event for each vector and CPU that had interrupts since the last call. */
+void kp_tally_irq(struct kp_tally *tally);
+
+/* Writes the final accounts, a `record_stats` event for each CPU and class. */
+void kp_tally_write(struct kp_tally *tally);
+
+/* The accounts so far, of the whole run. */
+void kp_tally_sum(struct kp_tally *tally, struct kp_totals *ret_totals);
+
+/* NULL is fine. */
+void kp_tally_free(struct kp_tally *tally);
+
+#endif
