@@ -35,10 +35,13 @@ enum kp_codec {
 				 /* 3 is kept for delta-varint and zstd */
 };
 
-/* Numbers of streams: a CPU's event ring has the CPU's number, its ring for the tasks selected for
- * replay that number with a bit, the recorder's own events KP_CPU_USER, its snapshots their own. */
+/* Numbers of streams: a CPU's event ring has the CPU's number, its rings for the life of processes
+ * and for the tasks selected for replay that number with a bit, the recorder's own events
+ * KP_CPU_USER, its snapshots their own. */
+#define KP_STREAM_LIFE 0x2000u
 #define KP_STREAM_SELECTED 0x4000u
 #define KP_STREAM_SNAPSHOT 0xfffeu
+#define KP_STREAM_IS(stream, bit) ((stream) & (bit) && (stream) < KP_STREAM_SNAPSHOT)
 
 struct kp_seg_hdr {
 	kp_u64 magic;

@@ -42,6 +42,7 @@ struct kp_task_map {
 /* Defined in base.bpf.c. */
 extern struct kp_ring_map event_rings SEC(".maps");
 extern struct kp_ring_map payload_rings SEC(".maps");
+extern struct kp_ring_map life_rings SEC(".maps");
 extern struct kp_task_map tasks SEC(".maps");
 extern struct kp_counts counts[KP_CPU_MAX * KP_RING_CNT];
 extern struct kp_cpu cpus[KP_CPU_MAX];
@@ -84,6 +85,7 @@ static __always_inline void *kp_reserve_for(enum kp_ring ring, enum kp_group gro
 	struct kp_counts *c = kp_this_counts(cpu, ring);
 	struct kp_hdr *hdr = NULL;
 	void *rb = ring == KP_RING_PAYLOAD ? bpf_map_lookup_elem(&payload_rings, &cpu)
+		   : ring == KP_RING_LIFE  ? bpf_map_lookup_elem(&life_rings, &cpu)
 					   : bpf_map_lookup_elem(&event_rings, &cpu);
 
 	kp_count(&c->produced[group], group);

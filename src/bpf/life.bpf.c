@@ -7,6 +7,10 @@
 const volatile bool emit_life = true;
 const volatile bool emit_signal = true;
 
+#define LIFE_EVENT(name, now)                                                           \
+	(struct kp_ev_##name *)kp_reserve(KP_RING_LIFE, KP_GROUP_life, KP_EV_##name, \
+					  sizeof(struct kp_ev_##name), now)
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(kp_fork, struct task_struct *parent, struct task_struct *child)
 {
@@ -20,7 +24,7 @@ int BPF_PROG(kp_fork, struct task_struct *parent, struct task_struct *child)
 		t->selected = 1;
 	if (!emit_life)
 		return 0;
-	ev = KP_EVENT(task_fork, life, bpf_ktime_get_ns());
+	ev = LIFE_EVENT(task_fork, bpf_ktime_get_ns());
 	if (!ev)
 		return 0;
 	ev->child_pid = child->tgid;
@@ -50,8 +54,8 @@ int BPF_PROG(kp_exec, struct task_struct *task, int old_tid, struct linux_binprm
 {
 	__u32 zero = 0, cpu = bpf_get_smp_processor_id(), len, size;
 	struct exec_event *e = bpf_map_lookup_elem(&exec_scratch, &zero);
-	void *ring = bpf_map_lookup_elem(&event_rings, &cpu);
-	struct kp_counts *c = kp_this_counts(cpu, KP_RING_EVENTS);
+	void *ring = bpf_map_lookup_elem(&life_rings, &cpu);
+	struct kp_counts *c = kp_this_counts(cpu, KP_RING_LIFE);
 	long n;
 
 	if (!e || !ring)
@@ -81,7 +85,7 @@ int BPF_PROG(kp_exit, struct task_struct *task)
 {
 	struct kp_ev_task_exit *ev;
 
-	ev = KP_EVENT(task_exit, life, bpf_ktime_get_ns());
+	ev = LIFE_EVENT(task_exit, bpf_ktime_get_ns());
 	if (!ev)
 		return 0;
 	ev->exit_code = task->exit_code;
@@ -95,7 +99,7 @@ int BPF_PROG(kp_rename, struct task_struct *task, const char *comm)
 {
 	struct kp_ev_task_rename *ev;
 
-	ev = KP_EVENT(task_rename, life, bpf_ktime_get_ns());
+	ev = LIFE_EVENT(task_rename, bpf_ktime_get_ns());
 	if (!ev)
 		return 0;
 	ev->target_tid = task->pid;

@@ -12,11 +12,12 @@
 /* Programs index arrays of this size by CPU; a power of two. */
 #define KP_CPU_MAX 1024
 
-/* Each CPU has two rings. */
+/* The rings of each CPU. */
 enum kp_ring {
 	KP_RING_EVENTS = 0,  /* the stream of the whole system */
 	KP_RING_PAYLOAD = 1, /* calls of the tasks selected for replay, with their bytes */
-	KP_RING_CNT = 2,
+	KP_RING_LIFE = 2,    /* processes and their names: rare, and a flood must not cost them */
+	KP_RING_CNT = 3,
 };
 
 /* Events made for one ring of one CPU, and those for which the ring had no room. */

@@ -54,7 +54,7 @@ static const struct kp_option options[] = {
 		      NULL, false, "KPROBE_SYNC"},
 	[OPT_RING] = {0, "ring", "SIZE",
 		      "buffer of each CPU in the kernel (default 8M; for what replay needs up to "
-		      "four times that)",
+		      "four times that, for processes that come and go always 256K)",
 		      NULL, false, "KPROBE_RING"},
 	[OPT_IRQ_THRESHOLD] = {0, "irq-threshold", "TIME",
 			       "interrupts shorter than this are only summed up (default 50us)",

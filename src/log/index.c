@@ -284,7 +284,7 @@ static void count_lost(struct kp_index *index, struct kp_index_stream *stream, u
 			stream->lost[i] = hdr->lost[i];
 		if (hdr->lost[i] > before) {
 			index->info.lost[i] += hdr->lost[i] - before;
-			if (hdr->stream & KP_STREAM_SELECTED && hdr->stream < KP_STREAM_SNAPSHOT)
+			if (KP_STREAM_IS(hdr->stream, KP_STREAM_SELECTED))
 				index->info.lost_selected[i] += hdr->lost[i] - before;
 			stream->lost[i] = hdr->lost[i];
 		}

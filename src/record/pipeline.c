@@ -21,6 +21,7 @@
 
 #define DEFAULT_QUEUE_LEN (256ull << 20)
 #define STREAM_CNT 0x10000
+#define LIFE_BLOCKS 16 /* some 50,000 processes */
 
 struct stream;
 
@@ -55,7 +56,7 @@ struct kp_pipeline {
 	pthread_cond_t work;  /* the queue has a block, or stopping */
 	pthread_cond_t space; /* a block came back, or the queue ran empty */
 	struct block *head, *tail, *free_list;
-	size_t block_cnt; /* allocated */
+	size_t used_cnt;  /* blocks that are not free */
 	size_t in_flight; /* queued or being written */
 	bool stopping;
 	int error;
@@ -67,26 +68,34 @@ struct kp_pipeline {
 
 /* --- blocks --- */
 
-/* A block for filling. Without one: waits if wait is set, else NULL. */
-static struct block *take_block(struct kp_pipeline *p, bool wait)
+/* A free block, or a new one while fewer than max are used; NULL: none. Under the lock. */
+static struct block *get_block(struct kp_pipeline *p, size_t max)
 {
-	struct block *block = NULL;
+	struct block *block = p->free_list;
+
+	if (p->used_cnt >= max)
+		return NULL;
+	if (block)
+		p->free_list = block->next;
+	else
+		block = malloc(sizeof(*block));
+	if (block)
+		p->used_cnt++;
+	return block;
+}
+
+/*
+ * A block for filling. Without one: waits if wait is set, else NULL. The life of processes, without
+ * which all else has no names, may use some more than the others.
+ */
+static struct block *take_block(struct kp_pipeline *p, const struct stream *stream, bool wait)
+{
+	bool life = KP_STREAM_IS(stream->number, KP_STREAM_LIFE);
+	struct block *block;
 
 	pthread_mutex_lock(&p->lock);
-	for (;;) {
-		block = p->free_list;
-		if (block) {
-			p->free_list = block->next;
-			break;
-		}
-		if (p->block_cnt < p->block_max && (block = malloc(sizeof(*block)))) {
-			p->block_cnt++;
-			break;
-		}
-		if (!wait)
-			break;
+	while (!(block = get_block(p, p->block_max + (life ? LIFE_BLOCKS : 0))) && wait)
 		pthread_cond_wait(&p->space, &p->lock);
-	}
 	pthread_mutex_unlock(&p->lock);
 	if (block) {
 		block->next = NULL;
@@ -142,7 +151,7 @@ static void put(struct kp_pipeline *p, uint32_t number, const struct kp_hdr *eve
 	if (stream->current && event->size > KP_BLOCK_RAW_MAX - stream->current->len)
 		seal(p, stream);
 	if (!stream->current) {
-		stream->current = take_block(p, wait);
+		stream->current = take_block(p, stream, wait);
 		if (stream->current)
 			stream->current->opened_ns = kp_clock_ns(CLOCK_MONOTONIC);
 	}
@@ -179,6 +188,7 @@ static void write_block(struct kp_pipeline *p, struct block *block)
 	}
 	block->next = p->free_list;
 	p->free_list = block;
+	p->used_cnt--;
 	p->in_flight--;
 	pthread_cond_broadcast(&p->space);
 	pthread_mutex_unlock(&p->lock);

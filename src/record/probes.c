@@ -18,6 +18,7 @@
 #include "event/syscall.h"
 
 #define RING_LEN_MIN 4096u
+#define LIFE_RING_LEN (256u * 1024u)    /* some 700 processes from fork to exit */
 #define PAYLOAD_RING_MIN (256u * 1024u) /* a few of the largest events */
 /* A CPU's payload ring is this many times its event ring, within this much for all CPUs. */
 #define PAYLOAD_RING_FACTOR 4
@@ -246,13 +247,26 @@ static bool is_online(unsigned cpu)
 	return digit == '1';
 }
 
+/* The map that holds the rings of a kind, by CPU. */
+static struct bpf_map *ring_map(const struct kp_probes *probes, enum kp_ring kind)
+{
+	switch (kind) {
+	case KP_RING_PAYLOAD:
+		return probes->skel->maps.payload_rings;
+	case KP_RING_LIFE:
+		return probes->skel->maps.life_rings;
+	default:
+		return probes->skel->maps.event_rings;
+	}
+}
+
 static int open_ring(struct kp_probes *probes, unsigned cpu, enum kp_ring kind, uint64_t len,
 		     struct kp_err *err)
 {
-	const struct bpf_map *map = kind == KP_RING_PAYLOAD ? probes->skel->maps.payload_rings
-							    : probes->skel->maps.event_rings;
+	static const char *const names[KP_RING_CNT] = {"kp_events", "kp_payload", "kp_life"};
+	const struct bpf_map *map = ring_map(probes, kind);
 	struct kp_ring_reader *ring = &probes->rings[cpu][kind];
-	int r = kp_ring_open(ring, kind == KP_RING_PAYLOAD ? "kp_payload" : "kp_events", len, err);
+	int r = kp_ring_open(ring, names[kind], len, err);
 
 	if (r < 0)
 		return r;
@@ -270,6 +284,8 @@ static int open_rings(struct kp_probes *probes, const struct kp_probes_options *
 		if (!is_online(cpu))
 			continue;
 		r = open_ring(probes, cpu, KP_RING_EVENTS, power_of_two(options->ring_len), err);
+		if (r >= 0)
+			r = open_ring(probes, cpu, KP_RING_LIFE, LIFE_RING_LEN, err);
 		if (r >= 0 && options->select)
 			r = open_ring(probes, cpu, KP_RING_PAYLOAD, payload_len, err);
 	}
@@ -328,8 +344,8 @@ static int load(struct kp_probes *probes, const struct kp_probes_options *option
 	if (r < 0)
 		return r;
 	set_constants(skel, options, payload_len);
-	bpf_map__set_max_entries(skel->maps.event_rings, probes->cpu_cnt);
-	bpf_map__set_max_entries(skel->maps.payload_rings, probes->cpu_cnt);
+	for (int kind = 0; kind < KP_RING_CNT; kind++)
+		bpf_map__set_max_entries(ring_map(probes, (enum kp_ring)kind), probes->cpu_cnt);
 	bpf_map__set_max_entries(skel->maps.scratch, options->select ? probes->cpu_cnt : 1);
 	r = kprobe_bpf__load(skel);
 	if (r < 0)

@@ -140,7 +140,7 @@ static size_t drain_ring(struct recorder *r, unsigned cpu, enum kp_ring kind)
 
 	if (!ring)
 		return 0;
-	if (kind == KP_RING_EVENTS)
+	if (kind != KP_RING_PAYLOAD)
 		return kp_ring_drain(ring, ring->len, put_event, &drain);
 	do {
 		if (kp_ring_fill(ring) > ring->len / PAYLOAD_STEPS)
@@ -157,6 +157,7 @@ static size_t drain_all(struct recorder *r)
 
 	for (unsigned cpu = 0; cpu < r->cpu_cnt; cpu++) {
 		len += drain_ring(r, cpu, KP_RING_PAYLOAD);
+		len += drain_ring(r, cpu, KP_RING_LIFE);
 		len += drain_ring(r, cpu, KP_RING_EVENTS);
 	}
 	return len;

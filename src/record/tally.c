@@ -27,7 +27,9 @@ struct kp_tally {
 
 uint32_t kp_tally_stream(unsigned cpu, enum kp_ring ring)
 {
-	return ring == KP_RING_PAYLOAD ? cpu | KP_STREAM_SELECTED : cpu;
+	return ring == KP_RING_PAYLOAD ? cpu | KP_STREAM_SELECTED
+	       : ring == KP_RING_LIFE  ? cpu | KP_STREAM_LIFE
+				       : cpu;
 }
 
 int kp_tally_new(struct kp_probes *probes, struct kp_pipeline *pipeline, uint64_t since_ns,

@@ -249,7 +249,8 @@ static void add_fork(struct kp_session *session, const struct kp_ev_task_fork *e
  */
 static bool loss_matters(const struct kp_ev_lost *lost)
 {
-	return lost->lost_stream & KP_STREAM_SELECTED || lost->lost_group == KP_GROUP_meta;
+	return KP_STREAM_IS(lost->lost_stream, KP_STREAM_SELECTED) ||
+	       lost->lost_group == KP_GROUP_meta;
 }
 
 /* Events of the process itself; those of other threads of it would be unreplayable anyhow. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -70,6 +71,7 @@ static inline void run_child(struct run *run, void (*fn)(struct told *told))
 	cr_assert_geq(run->child, 0);
 	if (run->child)
 		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
 	while (!__atomic_load_n(&run->told->go, __ATOMIC_ACQUIRE))
 		sleep_ms(10);
 	run->told->tids[0] = (uint32_t)getpid();

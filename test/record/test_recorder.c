@@ -86,6 +86,38 @@ Test(recorder, accounts_are_exact_under_overload)
 	done(&run);
 }
 
+#define FLOODED_FORKS 200
+
+static void fork_in_a_flood(struct told *told)
+{
+	(void)told;
+	for (int i = 0; i < FLOODED_FORKS; i++) {
+		pid_t pid = fork();
+
+		for (int call = 0; call < 5000; call++)
+			syscall(SYS_getppid);
+		if (!pid)
+			_exit(0);
+		waitpid(pid, NULL, 0);
+	}
+}
+
+Test(recorder, life_is_not_lost_in_a_flood)
+{
+	struct run run = {0};
+	const struct kp_ev_task_fork *fork_event;
+	int forks = 0;
+
+	record_child(&run, fork_in_a_flood, (struct kp_recorder_options){.ring_len = 16384});
+	expect_accounts(&run, true);
+	cr_expect_eq(run.result.totals.lost[KP_GROUP_life], 0);
+	rewind_run(&run);
+	while ((fork_event = next_of(&run, KP_EV_task_fork)))
+		forks += fork_event->hdr.pid == run.told->tids[0];
+	cr_expect_eq(forks, FLOODED_FORKS);
+	done(&run);
+}
+
 /* --- payloads --- */
 
 #define LARGE (5u << 20) /* over the capture's cap */
