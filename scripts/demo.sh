@@ -8,6 +8,7 @@
 set -eu
 export LC_ALL=C
 top=$(cd "$(dirname "$0")/.." && pwd)
+. "$top/scripts/wait_for.sh"
 PAYMENT=4017 FIRST=4001 COUNT=40 BURN_MS=60 LINE_LEN=32 CPU=0
 
 [ "$(id -u)" = 0 ] || {
@@ -48,15 +49,6 @@ die() {
 	echo "demo.sh: $*" >&2
 	exit 1
 }
-wait_for() { # SECONDS COMMAND…
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.05
-	done
-}
-
 for program in ledger client hog; do
 	cc -D_GNU_SOURCE -O2 -o "$work/$program" "$top/test/demo/$program.c"
 done

@@ -4,6 +4,7 @@
 set -u
 export LC_ALL=C
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+. "$top/scripts/wait_for.sh"
 KPROBE=${KPROBE:-$top/build/kprobe}
 [ -x "$KPROBE" ] || {
 	echo "no executable $KPROBE: run scripts/build.sh"
@@ -41,16 +42,6 @@ spawn() {
 	kp_children="$kp_children $!"
 }
 
-# wait_for SECONDS COMMAND…: until the command succeeds.
-wait_for() {
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.05
-	done
-}
-
 # record LOG OUT COMMAND…: records COMMAND; what it wrote is in OUT and OUT.err (where the
 # recorder's own words are too). Returns the command's status.
 record() {
@@ -73,4 +64,32 @@ dump() {
 	local log=$1
 	shift
 	"$KPROBE" dump -i "$log" --format jsonl "$@"
+}
+
+# record_mixed: records the program that makes calls of all families, in $work. Its output is in
+# $work/out; the log's one segment is $segment, with a copy in $work/good for tests that damage it.
+record_mixed() {
+	gcc -D_GNU_SOURCE -O1 -w -o "$work/mixed" "$top/test/replay/programs/mixed.c" || fail "build"
+	cd "$work" || exit 1
+	seq -f 'input line %05g' 1 600 >input.txt
+	record "$work/log" "$work/out" "$work/mixed" || fail "record: $(cat "$work/out.err")"
+	segment=$(find "$work/log" -name '*.kpl' | head -n 1)
+	cp "$segment" "$work/good"
+}
+
+# judge WHAT STATUS ERR: a damaged log may be refused, in words; it must not crash a command, nor
+# make it hang.
+judge() {
+	case $2 in
+	0) return ;;
+	1 | 3 | 4 | 7 | 125) [ -s "$3" ] && return ;;
+	esac
+	tail -n 40 "$3"
+	cp "$segment" /tmp/kprobe-damaged.kpl
+	fail "$1: exit $2; the log is kept as /tmp/kprobe-damaged.kpl"
+}
+
+# exits STATUS…: how often each status came.
+exits() {
+	printf '%s\n' "$@" | sort -n | uniq -c | sed 's/ *\([0-9]*\) \(.*\)/exit \2: \1 times/'
 }
