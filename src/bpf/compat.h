@@ -6,6 +6,11 @@
  *
  *   sched_switch   until 5.17 (preempt, prev, next); since 5.18 (…, prev_state) behind them
  *
+ * A program that follows pointers of which the verifier does not know the type has a second form
+ * for kernels with bpf_rdonly_cast (since 6.2), where that costs a load instead of a helper's call;
+ * src/record/probes.c chooses by that function's presence. Functions with a parameter `typed` serve
+ * both forms: it is a constant after inlining, and says that their pointers have types.
+ *
  * Arguments appended behind those that a program reads need no second program: sched_process_exit
  * (group_dead, 6.16), tcp_retransmit_skb (err, 6.17). block_rq_complete's error is an errno until
  * 5.15 and a block status since 5.16.
@@ -25,6 +30,15 @@ struct task_struct___throttled {
 	bool throttled; /* since 6.18 */
 };
 #pragma clang attribute pop
+
+extern void *bpf_rdonly_cast(const void *address, __u32 btf_id) __ksym __weak;
+
+/* An address as a pointer to struct type, which must be the kernel's. */
+#define KP_CAST(type, address) \
+	((struct type *)bpf_rdonly_cast(address, bpf_core_type_id_kernel(struct type)))
+
+/* Member of what p points to, which has a type for the verifier or not. */
+#define KP_LOAD(typed, p, member) ((typed) ? (p)->member : BPF_CORE_READ(p, member))
 
 static __always_inline __u32 kp_task_cpu(struct task_struct *task)
 {

@@ -7,7 +7,7 @@
 const volatile bool emit_life = true;
 const volatile bool emit_signal = true;
 
-#define LIFE_EVENT(name, now)                                                           \
+#define LIFE_EVENT(name, now)                                                        \
 	(struct kp_ev_##name *)kp_reserve(KP_RING_LIFE, KP_GROUP_life, KP_EV_##name, \
 					  sizeof(struct kp_ev_##name), now)
 

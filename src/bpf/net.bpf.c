@@ -11,15 +11,15 @@
 const volatile bool emit_tcp = true;
 
 /* One socket's identity, wherever it is to be written. */
-#define FILL_SOCKET(to, sk)                                                        \
-	do {                                                                       \
-		__u32 laddr_, raddr_;                                              \
-		kp_read_addrs(sk, (sk)->__sk_common.skc_family, &laddr_, &raddr_); \
-		(to)->laddr = laddr_;                                              \
-		(to)->raddr = raddr_;                                              \
-		(to)->lport = (sk)->__sk_common.skc_num;                           \
-		(to)->rport = __builtin_bswap16((sk)->__sk_common.skc_dport);      \
-		(to)->netns = (sk)->__sk_common.skc_net.net->ns.inum;              \
+#define FILL_SOCKET(to, sk)                                                              \
+	do {                                                                             \
+		__u32 laddr_, raddr_;                                                    \
+		kp_read_addrs(sk, true, (sk)->__sk_common.skc_family, &laddr_, &raddr_); \
+		(to)->laddr = laddr_;                                                    \
+		(to)->raddr = raddr_;                                                    \
+		(to)->lport = (sk)->__sk_common.skc_num;                                 \
+		(to)->rport = __builtin_bswap16((sk)->__sk_common.skc_dport);            \
+		(to)->netns = (sk)->__sk_common.skc_net.net->ns.inum;                    \
 	} while (0)
 
 static __always_inline void set_why(const struct sock *sk)

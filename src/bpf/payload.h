@@ -14,15 +14,15 @@
  */
 int kp_capture_arg(__u32 i);
 
-/* Local and remote address of an inet socket, IPv6 folded; sk may be any address. */
-static __always_inline void kp_read_addrs(const struct sock *sk, __u16 family, __u32 *laddr,
-					  __u32 *raddr)
+/* Local and remote address of an inet socket, IPv6 folded. */
+static __always_inline void kp_read_addrs(const struct sock *sk, bool typed, __u16 family,
+					  __u32 *laddr, __u32 *raddr)
 {
 	struct in6_addr l, r;
 
 	if (family == 2) {
-		*laddr = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
-		*raddr = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+		*laddr = KP_LOAD(typed, sk, __sk_common.skc_rcv_saddr);
+		*raddr = KP_LOAD(typed, sk, __sk_common.skc_daddr);
 		return;
 	}
 	BPF_CORE_READ_INTO(&l, sk, __sk_common.skc_v6_rcv_saddr);

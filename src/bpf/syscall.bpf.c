@@ -28,26 +28,43 @@
 const volatile bool emit_syscall = true;
 const volatile __u8 fd_rules[KP_SYSCALL_MAX] = {0};
 
-/* BPF_CORE_READ on a plain address: the verifier loses the type behind struct file **. */
-static __always_inline void resolve_socket(struct kp_ev_syscall *ev, struct file *file)
+static __always_inline void resolve_socket(struct kp_ev_syscall *ev, struct file *file, bool typed)
 {
-	struct socket *socket = BPF_CORE_READ(file, private_data);
-	struct sock *sk = BPF_CORE_READ(socket, sk);
-	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	void *data = KP_LOAD(typed, file, private_data);
+	struct socket *socket = typed ? KP_CAST(socket, data) : data;
+	struct sock *sk = KP_LOAD(typed, socket, sk);
+	__u16 family = KP_LOAD(typed, sk, __sk_common.skc_family);
 	__u16 protocol;
 
 	ev->obj = family == AF_UNIX ? KP_OBJ_unix : KP_OBJ_sock;
 	if (family != AF_INET && family != AF_INET6)
 		return;
-	protocol = BPF_CORE_READ(sk, sk_protocol);
+	protocol = KP_LOAD(typed, sk, sk_protocol);
 	if (protocol == IPPROTO_TCP)
 		ev->obj = KP_OBJ_tcp;
 	else if (protocol == IPPROTO_UDP)
 		ev->obj = KP_OBJ_udp;
-	kp_read_addrs(sk, family, &ev->laddr, &ev->raddr);
-	ev->lport = BPF_CORE_READ(sk, __sk_common.skc_num);
-	ev->rport = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
-	ev->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	kp_read_addrs(sk, typed, family, &ev->laddr, &ev->raddr);
+	ev->lport = KP_LOAD(typed, sk, __sk_common.skc_num);
+	ev->rport = __builtin_bswap16(KP_LOAD(typed, sk, __sk_common.skc_dport));
+	ev->netns = typed ? sk->__sk_common.skc_net.net->ns.inum
+			  : BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+static __always_inline struct file *file_of(struct task_struct *task, __u32 fd, bool typed)
+{
+	struct fdtable *fdt = task->files->fdt;
+	struct file *file = NULL;
+
+	if (fd >= fdt->max_fds)
+		return NULL;
+	if (!typed) {
+		bpf_probe_read_kernel(&file, sizeof(file), fdt->fd + fd);
+		return file;
+	}
+	/* The verifier loses the type behind struct file **: any struct that begins with a pointer
+	 * gives the address, as which it is then cast. */
+	return KP_CAST(file, KP_CAST(list_head, fdt->fd + fd)->next);
 }
 
 /* Takes a member out of the bytes of an inode; the kernel that has it further on reads zeros. */
@@ -58,31 +75,42 @@ static __always_inline void resolve_socket(struct kp_ev_syscall *ev, struct file
 			(to) = *(typeof(((struct inode *)0)->member) *)((c)->inode + at_); \
 	} while (0)
 
-static __always_inline void resolve(struct kp_ev_syscall *ev, struct task_struct *task, __u32 fd)
+/* Device and number of a file's inode; returns its mode, 0 if it cannot be read. */
+static __always_inline __u16 read_inode(struct kp_ev_syscall *ev, struct file *file, bool typed)
 {
-	struct kp_cpu *c = kp_this_cpu();
-	struct fdtable *fdt = task->files->fdt;
-	struct file *file = NULL;
+	struct inode *inode = KP_LOAD(typed, file, f_inode);
 	struct super_block *sb = NULL;
-	struct inode *inode;
+	struct kp_cpu *c;
 	__u16 mode = 0;
 
-	if (fd >= fdt->max_fds || bpf_probe_read_kernel(&file, sizeof(file), fdt->fd + fd) || !file)
-		return;
-	inode = BPF_CORE_READ(file, f_inode);
+	if (typed) {
+		ev->ino = inode->i_ino;
+		ev->dev = inode->i_sb->s_dev;
+		return inode->i_mode;
+	}
+	c = kp_this_cpu();
 	if (bpf_probe_read_kernel(c->inode, sizeof(c->inode), inode))
-		return;
+		return 0;
 	INODE_MEMBER(mode, c, i_mode);
 	INODE_MEMBER(ev->ino, c, i_ino);
 	INODE_MEMBER(sb, c, i_sb);
 	ev->dev = BPF_CORE_READ(sb, s_dev);
-	mode &= S_IFMT;
-	switch (mode) {
+	return mode;
+}
+
+static __always_inline void resolve(struct kp_ev_syscall *ev, struct task_struct *task, __u32 fd,
+				    bool typed)
+{
+	struct file *file = file_of(task, fd, typed);
+
+	if (!file)
+		return;
+	switch (read_inode(ev, file, typed) & S_IFMT) {
 	case S_IFREG:
 		ev->obj = KP_OBJ_file;
 		break;
 	case S_IFSOCK:
-		resolve_socket(ev, file);
+		resolve_socket(ev, file, typed);
 		break;
 	case S_IFIFO:
 		ev->obj = KP_OBJ_pipe;
@@ -121,7 +149,7 @@ static __always_inline __u64 argument(const struct kp_ev_syscall *ev, __u32 inde
 }
 
 static __always_inline void fill(struct kp_ev_syscall *ev, struct task_struct *task,
-				 struct pt_regs *regs, long ret, __u32 nr)
+				 struct pt_regs *regs, long ret, __u32 nr, bool typed)
 {
 	__u8 rule;
 
@@ -144,16 +172,16 @@ static __always_inline void fill(struct kp_ev_syscall *ev, struct task_struct *t
 	ev->pad = 0;
 	rule = fd_rules[nr & (KP_SYSCALL_MAX - 1)];
 	if (rule & KP_FD_RET && ret >= 0)
-		resolve(ev, task, ret);
+		resolve(ev, task, ret, typed);
 	else if (rule & KP_FD_ARG)
-		resolve(ev, task, argument(ev, (rule & KP_FD_ARG) - 1));
+		resolve(ev, task, argument(ev, (rule & KP_FD_ARG) - 1), typed);
 }
 
 /* A call of a selected task: its payloads, then its record, in the ring of payloads. */
 static __always_inline void record_selected(struct kp_cpu *c, struct kp_task *t,
 					    struct task_struct *task, struct pt_regs *regs,
 					    long ret, __u64 now, __u64 entry_ns, __u32 nr,
-					    __u8 flags)
+					    __u8 flags, bool typed)
 {
 	struct kp_ev_syscall *ev;
 	__u32 seq = ++t->seq;
@@ -177,7 +205,7 @@ static __always_inline void record_selected(struct kp_cpu *c, struct kp_task *t,
 	ev = kp_reserve(KP_RING_PAYLOAD, KP_GROUP_syscall, KP_EV_syscall, sizeof(*ev), now);
 	if (!ev)
 		return;
-	fill(ev, task, regs, ret, nr);
+	fill(ev, task, regs, ret, nr, typed);
 	ev->entry_ns = entry_ns;
 	ev->seq = seq;
 	ev->flags = flags | KP_SYSF_PAYLOAD | (c->incomplete ? KP_SYSF_INCOMPLETE : 0);
@@ -194,8 +222,7 @@ int BPF_PROG(kp_sys_enter, struct pt_regs *regs, long nr)
 	return 0;
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(kp_sys_exit, struct pt_regs *regs, long ret)
+static __always_inline int on_exit(struct pt_regs *regs, long ret, bool typed)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct kp_cpu *c = kp_this_cpu();
@@ -226,7 +253,7 @@ int BPF_PROG(kp_sys_exit, struct pt_regs *regs, long ret)
 	if (t) {
 		t->entry_ns = 0;
 		if (t->selected) {
-			record_selected(c, t, task, regs, ret, now, entry_ns, nr, flags);
+			record_selected(c, t, task, regs, ret, now, entry_ns, nr, flags, typed);
 			return 0;
 		}
 	}
@@ -235,10 +262,22 @@ int BPF_PROG(kp_sys_exit, struct pt_regs *regs, long ret)
 	ev = KP_EVENT_FOR(syscall, syscall, now, task);
 	if (!ev)
 		return 0;
-	fill(ev, task, regs, ret, nr);
+	fill(ev, task, regs, ret, nr, typed);
 	ev->entry_ns = entry_ns;
 	ev->seq = 0;
 	ev->flags = flags;
 	KP_SUBMIT(ev);
 	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(kp_sys_exit, struct pt_regs *regs, long ret)
+{
+	return on_exit(regs, ret, false);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(kp_sys_exit_typed, struct pt_regs *regs, long ret)
+{
+	return on_exit(regs, ret, true);
 }

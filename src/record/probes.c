@@ -29,47 +29,54 @@
 #define SELECT (1u << 31)
 #define ALWAYS UINT32_MAX
 
-/* One row per program: its tracepoint, the groups that need it, and how many parameters the
- * tracepoint must have (with the context) for this form of the program; 0: any number. */
+/* One row per program: its tracepoint, the groups that need it, and for which kernels it is;
+ * src/bpf/compat.h says why some have several forms. */
 static const struct probe {
 	const char *program;
 	const char *tracepoint;
 	uint32_t groups;
-	unsigned params;
+	unsigned params;     /* the tracepoint's, with the context; 0: any number */
+	const char *with;    /* a kernel function that is there … */
+	const char *without; /* … or is not */
+#define ANY 0, NULL, NULL
+#define PARAMS(n) n, NULL, NULL
+#define WITH(function) 0, function, NULL
+#define WITHOUT(function) 0, NULL, function
 } table[] = {
-	{"kp_sched_switch", "sched_switch", G(sched) | G(syscall) | SELECT, 5},
-	{"kp_sched_switch_3", "sched_switch", G(sched) | G(syscall) | SELECT, 4},
-	{"kp_sched_waking", "sched_waking", G(sched), 0},
-	{"kp_sched_wakeup_new", "sched_wakeup_new", G(sched), 0},
-	{"kp_sched_migrate_task", "sched_migrate_task", G(sched), 0},
-	{"kp_fork", "sched_process_fork", ALWAYS, 0},
-	{"kp_exec", "sched_process_exec", G(life), 0},
-	{"kp_exit", "sched_process_exit", G(life), 0},
-	{"kp_rename", "task_rename", G(life), 0},
-	{"kp_sys_enter", "sys_enter", G(syscall) | SELECT, 0},
-	{"kp_sys_exit", "sys_exit", G(syscall) | SELECT, 0},
-	{"kp_signal_generate", "signal_generate", G(signal), 0},
-	{"kp_signal_deliver", "signal_deliver", G(signal) | SELECT, 0},
-	{"kp_irq_entry", "irq_handler_entry", G(irq) | G(sched) | G(signal), 0},
-	{"kp_irq_exit", "irq_handler_exit", G(irq) | G(sched) | G(signal), 0},
-	{"kp_softirq_entry", "softirq_entry", G(irq) | G(sched) | G(signal), 0},
-	{"kp_softirq_exit", "softirq_exit", G(irq) | G(sched) | G(signal), 0},
-	{"kp_hrtimer_entry", "hrtimer_expire_entry", G(sched) | G(signal), 0},
-	{"kp_hrtimer_exit", "hrtimer_expire_exit", G(sched) | G(signal), 0},
-	{"kp_block_insert", "block_rq_insert", G(block), 0},
-	{"kp_block_issue", "block_rq_issue", G(block), 0},
-	{"kp_block_complete", "block_rq_complete", G(block) | G(sched), 0},
-	{"kp_sync_enter", "ext4_sync_file_enter", G(sync), 0},
-	{"kp_sync_exit", "ext4_sync_file_exit", G(sync), 0},
-	{"kp_commit_begin", "jbd2_start_commit", G(sync), 0},
-	{"kp_commit_end", "jbd2_end_commit", G(sync), 0},
-	{"kp_tcp_probe", "tcp_probe", G(sched), 0},
-	{"kp_tcp_state", "inet_sock_set_state", G(tcp) | G(sched), 0},
-	{"kp_tcp_retransmit", "tcp_retransmit_skb", G(tcp), 0},
-	{"kp_reclaim_begin", "mm_vmscan_direct_reclaim_begin", G(memory), 0},
-	{"kp_reclaim_end", "mm_vmscan_direct_reclaim_end", G(memory), 0},
-	{"kp_memcg_reclaim_begin", "mm_vmscan_memcg_reclaim_begin", G(memory), 0},
-	{"kp_memcg_reclaim_end", "mm_vmscan_memcg_reclaim_end", G(memory), 0},
+	{"kp_sched_switch", "sched_switch", G(sched) | G(syscall) | SELECT, PARAMS(5)},
+	{"kp_sched_switch_3", "sched_switch", G(sched) | G(syscall) | SELECT, PARAMS(4)},
+	{"kp_sched_waking", "sched_waking", G(sched), ANY},
+	{"kp_sched_wakeup_new", "sched_wakeup_new", G(sched), ANY},
+	{"kp_sched_migrate_task", "sched_migrate_task", G(sched), ANY},
+	{"kp_fork", "sched_process_fork", ALWAYS, ANY},
+	{"kp_exec", "sched_process_exec", G(life), ANY},
+	{"kp_exit", "sched_process_exit", G(life), ANY},
+	{"kp_rename", "task_rename", G(life), ANY},
+	{"kp_sys_enter", "sys_enter", G(syscall) | SELECT, ANY},
+	{"kp_sys_exit_typed", "sys_exit", G(syscall) | SELECT, WITH("bpf_rdonly_cast")},
+	{"kp_sys_exit", "sys_exit", G(syscall) | SELECT, WITHOUT("bpf_rdonly_cast")},
+	{"kp_signal_generate", "signal_generate", G(signal), ANY},
+	{"kp_signal_deliver", "signal_deliver", G(signal) | SELECT, ANY},
+	{"kp_irq_entry", "irq_handler_entry", G(irq) | G(sched) | G(signal), ANY},
+	{"kp_irq_exit", "irq_handler_exit", G(irq) | G(sched) | G(signal), ANY},
+	{"kp_softirq_entry", "softirq_entry", G(irq) | G(sched) | G(signal), ANY},
+	{"kp_softirq_exit", "softirq_exit", G(irq) | G(sched) | G(signal), ANY},
+	{"kp_hrtimer_entry", "hrtimer_expire_entry", G(sched) | G(signal), ANY},
+	{"kp_hrtimer_exit", "hrtimer_expire_exit", G(sched) | G(signal), ANY},
+	{"kp_block_insert", "block_rq_insert", G(block), ANY},
+	{"kp_block_issue", "block_rq_issue", G(block), ANY},
+	{"kp_block_complete", "block_rq_complete", G(block) | G(sched), ANY},
+	{"kp_sync_enter", "ext4_sync_file_enter", G(sync), ANY},
+	{"kp_sync_exit", "ext4_sync_file_exit", G(sync), ANY},
+	{"kp_commit_begin", "jbd2_start_commit", G(sync), ANY},
+	{"kp_commit_end", "jbd2_end_commit", G(sync), ANY},
+	{"kp_tcp_probe", "tcp_probe", G(sched), ANY},
+	{"kp_tcp_state", "inet_sock_set_state", G(tcp) | G(sched), ANY},
+	{"kp_tcp_retransmit", "tcp_retransmit_skb", G(tcp), ANY},
+	{"kp_reclaim_begin", "mm_vmscan_direct_reclaim_begin", G(memory), ANY},
+	{"kp_reclaim_end", "mm_vmscan_direct_reclaim_end", G(memory), ANY},
+	{"kp_memcg_reclaim_begin", "mm_vmscan_memcg_reclaim_begin", G(memory), ANY},
+	{"kp_memcg_reclaim_end", "mm_vmscan_memcg_reclaim_end", G(memory), ANY},
 };
 #define PROBE_CNT (sizeof(table) / sizeof(*table))
 
@@ -135,6 +142,15 @@ static unsigned tracepoint_params(const struct btf *btf, const char *name)
 	return btf_vlen(type);
 }
 
+static bool fits(const struct btf *btf, const struct probe *form, unsigned params)
+{
+	if (form->params && form->params != params)
+		return false;
+	if (form->with && btf__find_by_name_kind(btf, form->with, BTF_KIND_FUNC) < 0)
+		return false;
+	return !form->without || btf__find_by_name_kind(btf, form->without, BTF_KIND_FUNC) < 0;
+}
+
 static int choose(struct kp_probes *probes, uint32_t wanted, struct kp_err *err)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
@@ -149,11 +165,10 @@ static int choose(struct kp_probes *probes, uint32_t wanted, struct kp_err *err)
 		struct bpf_program *program =
 			bpf_object__find_program_by_name(probes->skel->obj, table[i].program);
 
-		probes->states[i] = !(table[i].groups & wanted) ? KP_PROBE_UNWANTED
-				    : !params                   ? KP_PROBE_ABSENT
-				    : table[i].params && table[i].params != params
-					    ? KP_PROBE_UNWANTED
-					    : KP_PROBE_ON;
+		probes->states[i] = !(table[i].groups & wanted)    ? KP_PROBE_UNWANTED
+				    : !params                      ? KP_PROBE_ABSENT
+				    : fits(btf, &table[i], params) ? KP_PROBE_ON
+								   : KP_PROBE_UNWANTED;
 		bpf_program__set_autoload(program, probes->states[i] == KP_PROBE_ON);
 	}
 	btf__free(btf);

@@ -39,10 +39,17 @@ cat "$out/check" "$out/stderr"
 
 pid=$(cat "$out/pid")
 dump "$out/log" >"$work/events" || fail "dump"
+"$KPROBE" dump -i "$out/log" --kind syscall >"$work/events.txt" || fail "dump"
 for kind in sched_switch sched_waking syscall task_fork task_exec task_exit clock; do
 	n=$(grep -c "\"kind\":\"$kind\"" "$work/events")
 	echo "$kind: $n"
 	[ "$n" -gt 0 ] || fail "no $kind was recorded"
+done
+# Descriptors are resolved there by the form of the program that is for kernels before 6.2.
+for object in file pipe chr; do
+	n=$(grep -c " obj=$object" "$work/events.txt")
+	echo "$object: $n"
+	[ "$n" -gt 0 ] || fail "no call on a descriptor of kind $object was recorded"
 done
 # Three seconds after the workload's first: the wait for the pipe, whose writer sleeps, the loop,
 # and most of the wait for a sleeping child.
