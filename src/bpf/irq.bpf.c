@@ -96,30 +96,25 @@ int BPF_PROG(kp_softirq_exit, unsigned int vector)
 	return 0;
 }
 
-/* The due time on CLOCK_MONOTONIC; timers of other clocks are set against their own now. */
-static __always_inline __u64 due_time(struct hrtimer *timer, __s64 *now)
+/* The due time on CLOCK_MONOTONIC; other clocks are ahead of it by their base's offset. */
+static __always_inline __u64 due_time(struct hrtimer *timer)
 {
-	__s64 due = timer->_softexpires, clock_now = 0;
-
-	if (timer->base->clockid == CLOCK_MONOTONIC)
-		return due;
-	bpf_probe_read_kernel(&clock_now, sizeof(clock_now), now);
-	return bpf_ktime_get_ns() + (due - clock_now);
+	return timer->_softexpires - timer->base->offset;
 }
 
 SEC("tp_btf/hrtimer_expire_entry")
-int BPF_PROG(kp_hrtimer_entry, struct hrtimer *timer, __s64 *now)
+int BPF_PROG(kp_hrtimer_entry, struct hrtimer *timer)
 {
 	struct kp_cpu *c = kp_this_cpu();
 
 	if (timer->base->index >= HRTIMER_BASE_MONOTONIC_SOFT) {
 		c->soft_why = KP_CTX_TIMER;
-		c->soft_obj = due_time(timer, now);
+		c->soft_obj = due_time(timer);
 		return 0;
 	}
 	c->hrtimer = 1;
 	c->hard_why = KP_CTX_TIMER;
-	c->hard_obj = due_time(timer, now);
+	c->hard_obj = due_time(timer);
 	return 0;
 }
 

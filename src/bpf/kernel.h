@@ -150,7 +150,7 @@ struct timerqueue_node {
 
 struct hrtimer_clock_base {
 	unsigned int index;
-	int clockid;
+	__s64 offset;
 };
 
 struct hrtimer {

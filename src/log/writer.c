@@ -60,13 +60,11 @@ struct kp_log_writer {
 	bool is_dir_dirty; /* a new file's name is not synced yet */
 };
 
+/* Different at each call, not secret: a recorder that starts early must not wait for entropy. */
 static int random_u64(uint64_t *ret_value)
 {
-	ssize_t n;
+	ssize_t n = getrandom(ret_value, sizeof(*ret_value), GRND_INSECURE);
 
-	do
-		n = getrandom(ret_value, sizeof(*ret_value), 0);
-	while (n < 0 && errno == EINTR);
 	return n == (ssize_t)sizeof(*ret_value) ? 0 : -EIO;
 }
 

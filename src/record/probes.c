@@ -113,7 +113,7 @@ static int keep_warning(enum libbpf_print_level level, const char *format, va_li
 
 static int explain(struct kp_err *err, int code, const char *what)
 {
-	if (code == -EPERM || code == -EACCES)
+	if (code == -EPERM)
 		return kp_err_set(err, -EPERM,
 				  "%s: not permitted (%s); run as root, or with the capabilities "
 				  "BPF, PERFMON, SYS_PTRACE and DAC_READ_SEARCH, and check "
@@ -121,7 +121,9 @@ static int explain(struct kp_err *err, int code, const char *what)
 				  what, last_warning);
 	return kp_err_set(err, -EOPNOTSUPP,
 			  "%s: %s (%s); 'kprobe record --check' says what this kernel lacks", what,
-			  strerror(-code), last_warning);
+			  code == -EACCES ? "the kernel's verifier refuses a program"
+					  : strerror(-code),
+			  last_warning);
 }
 
 /* --- choice of programs --- */
