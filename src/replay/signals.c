@@ -47,6 +47,17 @@ static bool same_regs(const struct user_regs_struct *now, const struct kp_pt_reg
 	       (rep || !((now->eflags ^ then->flags) & ~hidden));
 }
 
+/*
+ * Whether the process stands where the signal was taken on the way out of a call. The number of
+ * calls and the place are enough: scratch registers hold what the C library's functions left there,
+ * which are others on another model of CPU.
+ */
+static bool at_call_exit(const struct user_regs_struct *now, const struct kp_pt_regs *then)
+{
+	return (int64_t)then->orig_ax >= 0 && now->rip == then->ip && now->rsp == then->sp &&
+	       now->rax == then->ax;
+}
+
 bool kp_signal_leaves_no_trace(const struct kp_ev_signal_deliver *deliver)
 {
 	if (deliver->handler == 1)
@@ -309,7 +320,8 @@ int kp_engine_signal(struct kp_engine *engine, const struct kp_step *step)
 		return 0;
 	if (kp_signal_is_fault(deliver))
 		return at_fault(engine, step);
-	if (!same_regs(&engine->tracee.regs, regs, false) && deliver->sig != SIGKILL) {
+	if (deliver->sig != SIGKILL && !at_call_exit(&engine->tracee.regs, regs) &&
+	    !same_regs(&engine->tracee.regs, regs, false)) {
 		rc = run_to_regs(engine, step);
 		if (rc)
 			return rc;
