@@ -1,12 +1,12 @@
-#!/bin/bash
 # SPDX-License-Identifier: MIT
-# Debian's 6.1 kernel in QEMU: the static binary checks itself there, records a workload in which
-# one process waits for another, and this machine reads the log.
-. "$(dirname "$0")/lib.sh"
-command -v qemu-system-x86_64 >/dev/null || skip "no qemu-system-x86_64"
-kernel=$("$top/test/vm/kernel.sh" "$top/build/vm" 6.1) || skip "no 6.1 kernel to be had"
+# Sourced by test/e2e/vm_*.sh after lib.sh.
+#
+# vm_incident SERIES: boots that kernel in QEMU. The static binary checks itself there, records a
+# workload in which one process waits for another, and records and replays a program that takes
+# signals. This machine analyzes the first log and replays the second, on another kernel and CPU.
 
-cat >"$work/script" <<'SCRIPT'
+vm_script() {
+	cat <<'SCRIPT'
 uname -r >/out/release
 kprobe record --check >/out/check 2>&1
 echo $? >/out/check-status
@@ -26,37 +26,49 @@ sleep 3
 EOF
 kprobe record -o /out/log -- /bin/sh -c 'date +%s >/out/from; . /tmp/workload' \
 	>/out/stdout 2>/out/stderr
+cat >/tmp/signals <<'EOF'
+trap 'echo a signal' USR1
+(kill -USR1 $$) &
+wait $!
+read -r word </tmp/file
+echo "$word $$" /proc/s*
+EOF
+kprobe record -o /out/signals -- /bin/sh /tmp/signals >/out/signals.out 2>/out/signals.err
+echo $? >/out/record-status
+rm /tmp/file
+kprobe replay /out/signals >/out/replay.out 2>/out/replay.err
+echo $? >/out/replay-status
 SCRIPT
-"$top/test/vm/boot.sh" "$kernel" "$KPROBE" "$work/script" "$work/vm" || {
-	cat "$work/vm/out/check" "$work/vm/out/stderr" 2>/dev/null
-	fail "the machine's script"
 }
-out=$work/vm/out
-echo "kernel $(cat "$out/release")"
-cat "$out/check" "$out/stderr"
-[ "$(cat "$out/check-status")" = 0 ] || fail "record --check says no"
-[ "$(cat "$out/stdout")" = "late 199" ] || fail "the workload printed $(cat "$out/stdout")"
 
-pid=$(cat "$out/pid")
-dump "$out/log" >"$work/events" || fail "dump"
-"$KPROBE" dump -i "$out/log" --kind syscall >"$work/events.txt" || fail "dump"
-for kind in sched_switch sched_waking syscall task_fork task_exec task_exit clock; do
-	n=$(grep -c "\"kind\":\"$kind\"" "$work/events")
-	echo "$kind: $n"
-	[ "$n" -gt 0 ] || fail "no $kind was recorded"
-done
-# Descriptors are resolved there by the form of the program that is for kernels before 6.2.
-for object in file pipe chr; do
-	n=$(grep -c " obj=$object" "$work/events.txt")
-	echo "$object: $n"
-	[ "$n" -gt 0 ] || fail "no call on a descriptor of kind $object was recorded"
-done
+vm_check_recording() {
+	local kind object n
+	[ "$(cat "$out/check-status")" = 0 ] || fail "record --check says no"
+	[ "$(cat "$out/stdout")" = "late 199" ] || fail "the workload printed $(cat "$out/stdout")"
+	dump "$out/log" >"$work/events" || fail "dump"
+	for kind in sched_switch sched_waking syscall task_fork task_exec task_exit clock; do
+		n=$(grep -c "\"kind\":\"$kind\"" "$work/events")
+		echo "$kind: $n"
+		[ "$n" -gt 0 ] || fail "no $kind was recorded"
+	done
+	# Descriptors are resolved there by the form of the program that is for kernels before 6.2.
+	"$KPROBE" dump -i "$out/log" --kind syscall >"$work/events" || fail "dump"
+	for object in file pipe chr; do
+		n=$(grep -c " obj=$object" "$work/events")
+		echo "$object: $n"
+		[ "$n" -gt 0 ] || fail "no call on a descriptor of kind $object was recorded"
+	done
+}
+
 # Three seconds after the workload's first: the wait for the pipe, whose writer sleeps, the loop,
 # and most of the wait for a sleeping child.
-from=$(cat "$out/from")
-"$KPROBE" analyze vm -i "$out/log" --db "$work/db" --pid "$pid" --from "$((from + 1))" \
-	--to "$((from + 4))" --format json >"$work/report" || fail "analyze"
-python3 - "$work/report" <<'PY' || fail "the report"
+vm_check_analysis() {
+	local from
+	from=$(cat "$out/from")
+	"$KPROBE" analyze vm -i "$out/log" --db "$work/db" --pid "$(cat "$out/pid")" \
+		--from "$((from + 1))" --to "$((from + 4))" --format json >"$work/report" ||
+		fail "analyze"
+	python3 - "$work/report" <<'PY' || fail "the report"
 import json, sys
 report = json.load(open(sys.argv[1]))
 total = sum(b["ns"] for b in report["buckets"])
@@ -65,3 +77,32 @@ assert total == report["duration_ns"] and abs(total - 3_000_000_000) < 1_000_000
 timer = sum(c["ns"] for c in report["causes"] if c["kind"] == "timer")
 assert report["causes"][0]["kind"] == "timer" and timer > 2_000_000_000, timer
 PY
+}
+
+vm_check_replay() {
+	[ "$(cat "$out/record-status")" = 0 ] || fail "record: $(cat "$out/signals.err")"
+	grep -q "a signal" "$out/signals.out" || fail "no signal came: $(cat "$out/signals.out")"
+	tail -n 1 "$out/replay.err"
+	[ "$(cat "$out/replay-status")" = 0 ] || fail "replay there: $(cat "$out/replay.err")"
+	cmp "$out/signals.out" "$out/replay.out" || fail "the output of the replay there"
+	replay "$out/signals" "$work/replayed" || fail "replay here: $(cat "$work/replayed.err")"
+	tail -n 1 "$work/replayed.err"
+	cmp "$out/signals.out" "$work/replayed" || fail "the output of the replay here"
+}
+
+vm_incident() {
+	local kernel
+	command -v qemu-system-x86_64 >/dev/null || skip "no qemu-system-x86_64"
+	kernel=$("$top/test/vm/kernel.sh" "$top/build/vm" "$1") || skip "no $1 kernel to be had"
+	vm_script >"$work/script"
+	"$top/test/vm/boot.sh" "$kernel" "$KPROBE" "$work/script" "$work/vm" || {
+		cat "$work/vm/out/check" "$work/vm/out/stderr" 2>/dev/null
+		fail "the machine's script"
+	}
+	out=$work/vm/out
+	echo "kernel $(cat "$out/release")"
+	cat "$out/check" "$out/stderr"
+	vm_check_recording
+	vm_check_analysis
+	vm_check_replay
+}
