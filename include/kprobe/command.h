@@ -16,6 +16,9 @@ struct kp_command_arg {
 			 replay stands on; cannot be replayed if it succeeded */
 };
 
+/* In BPF a function that is not inlined cannot return a struct. */
+#define KP_CMD_FN static inline __attribute__((always_inline)) struct kp_command_arg
+
 #define KP_CMD_IN(n) ((struct kp_command_arg){(n), 1 << KP_DIR_IN, 0})
 #define KP_CMD_OUT(n) ((struct kp_command_arg){(n), 1 << KP_DIR_OUT, 0})
 #define KP_CMD_NONE ((struct kp_command_arg){0, 0, 0})
@@ -25,7 +28,7 @@ struct kp_command_arg {
  * ioctl numbers that carry neither size nor direction: terminals, files, sockets. All others are
  * asm-generic/ioctl.h's: direction in bits 30 and 31, size in bits 16 to 29.
  */
-static inline struct kp_command_arg kp_command_ioctl(kp_u32 request)
+KP_CMD_FN kp_command_ioctl(kp_u32 request)
 {
 	switch (request) {
 	case 0x5401: /* TCGETS: the kernel's struct termios */
@@ -84,7 +87,7 @@ static inline struct kp_command_arg kp_command_ioctl(kp_u32 request)
 	return KP_CMD_NONE;
 }
 
-static inline struct kp_command_arg kp_command_fcntl(kp_u32 cmd)
+KP_CMD_FN kp_command_fcntl(kp_u32 cmd)
 {
 	switch (cmd) {
 	case 5:  /* F_GETLK */
@@ -109,7 +112,7 @@ static inline struct kp_command_arg kp_command_fcntl(kp_u32 cmd)
 }
 
 /* Of prctl's second argument. */
-static inline struct kp_command_arg kp_command_prctl(kp_u32 option)
+KP_CMD_FN kp_command_prctl(kp_u32 option)
 {
 	switch (option) {
 	case 2:  /* PR_GET_PDEATHSIG */
@@ -134,7 +137,7 @@ static inline struct kp_command_arg kp_command_prctl(kp_u32 option)
 	return KP_CMD_NONE;
 }
 
-static inline struct kp_command_arg kp_command_semctl(kp_u32 cmd)
+KP_CMD_FN kp_command_semctl(kp_u32 cmd)
 {
 	switch (cmd & ~0x100u) { /* without IPC_64 */
 	case 1:                  /* IPC_SET */
@@ -154,7 +157,7 @@ static inline struct kp_command_arg kp_command_semctl(kp_u32 cmd)
 }
 
 /* Of futex's uaddr2. */
-static inline struct kp_command_arg kp_command_futex(kp_u32 op)
+KP_CMD_FN kp_command_futex(kp_u32 op)
 {
 	switch (op & 127) {
 	case 5:  /* FUTEX_WAKE_OP */
@@ -166,7 +169,7 @@ static inline struct kp_command_arg kp_command_futex(kp_u32 op)
 }
 
 /* Of keyctl's third argument; the fourth is the buffer's length, ret what there is to put there. */
-static inline struct kp_command_arg kp_command_keyctl(kp_u32 op, kp_u64 cap, kp_s64 ret)
+KP_CMD_FN kp_command_keyctl(kp_u32 op, kp_u64 cap, kp_s64 ret)
 {
 	switch (op) {
 	case 6:  /* KEYCTL_DESCRIBE */
@@ -186,7 +189,7 @@ static inline struct kp_command_arg kp_command_keyctl(kp_u32 op, kp_u64 cap, kp_
 }
 
 /* For the KP_LEN_COMMAND argument of a call of number nr that gave ret. */
-static inline struct kp_command_arg kp_command_arg(kp_u32 nr, const kp_u64 *args, kp_s64 ret)
+KP_CMD_FN kp_command_arg(kp_u32 nr, const kp_u64 *args, kp_s64 ret)
 {
 	switch (nr) {
 	case 16:
