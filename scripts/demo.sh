@@ -21,7 +21,7 @@ if [ -z "${KPROBE:-}" ]; then
 fi
 command -v python3 >/dev/null || "$top/scripts/deps.sh" build
 
-work=$(mktemp -d /tmp/kprobe-demo.XXXXXX)
+work=$(mktemp -d /var/tmp/kprobe-demo.XXXXXX)
 log=$work/log
 tracing=/sys/kernel/tracing
 instance=

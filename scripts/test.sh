@@ -126,12 +126,12 @@ c_sources() {
 }
 
 format() {
-	c_sources | xargs clang-format --dry-run --Werror
+	c_sources | xargs clang-format-14 --dry-run --Werror
 }
 
 tidy() {
 	find src man -name '*.c' -not -name '*.bpf.c' -print0 |
-		xargs -0 -n 4 -P "$(nproc)" clang-tidy --quiet -p "$build" \
+		xargs -0 -n 4 -P "$(nproc)" clang-tidy-14 --quiet -p "$build" \
 			--header-filter="^$PWD/(src|include)/"
 }
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# For the end-to-end tests: sourced, not run. Gives $KPROBE, $top, a folder $work that goes away,
-# and words for the steps. A test exits 0, or 77 when the machine lacks what it needs.
+# For the end-to-end tests: sourced, not run. Gives $KPROBE, $top, a folder $work that goes away (on a
+# disk: /tmp may be memory), and words for the steps. A test exits 0, or 77 when the machine lacks what it needs.
 set -u
 export LC_ALL=C
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -10,7 +10,7 @@ KPROBE=${KPROBE:-$top/build/kprobe}
 	echo "no executable $KPROBE: run scripts/build.sh"
 	exit 1
 }
-work=$(mktemp -d "${TMPDIR:-/tmp}/kprobe-e2e.XXXXXX") || exit 1
+work=$(mktemp -d "${TMPDIR:-/var/tmp}/kprobe-e2e.XXXXXX") || exit 1
 kp_children=
 cleanup() {
 	local pid
@@ -85,8 +85,8 @@ judge() {
 	1 | 3 | 4 | 7 | 125) [ -s "$3" ] && return ;;
 	esac
 	tail -n 40 "$3"
-	cp "$segment" /tmp/kprobe-damaged.kpl
-	fail "$1: exit $2; the log is kept as /tmp/kprobe-damaged.kpl"
+	cp "$segment" /var/tmp/kprobe-damaged.kpl
+	fail "$1: exit $2; the log is kept as /var/tmp/kprobe-damaged.kpl"
 }
 
 # exits STATUS…: how often each status came.
