@@ -12,6 +12,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/cpuid.h"
 #include "record/proc.h"
 
 #define PF_KTHREAD 0x00200000u /* include/linux/sched.h */
@@ -108,7 +109,17 @@ static void put_process(const char *path, uint32_t pid, void *arg)
 	kp_proc_each_number(name, put_fd, &scan);
 }
 
+static void put_cpu(const struct kp_sink *sink)
+{
+	struct kp_ev_cpu_model ev = {.xcr0 = kp_cpuid_xcr0()};
+	struct kp_cpuid table[KP_CPUID_MAX];
+	size_t cnt = kp_cpuid_read(table);
+
+	kp_sink_put(sink, KP_EV_cpu_model, &ev, sizeof(ev), table, cnt * sizeof(*table));
+}
+
 void kp_snapshot_write(const struct kp_sink *sink)
 {
+	put_cpu(sink);
 	kp_proc_each_number("/proc", put_process, (void *)sink);
 }

@@ -23,6 +23,8 @@ struct kp_engine {
 	uint32_t at;      /* index of the next step */
 	uint64_t brk;     /* end of the heap as the process knows it */
 	uint64_t hits;    /* of breakpoints so far */
+	bool other_cpu;   /* the log comes from another model of CPU */
+	bool starting;    /* … whose answers the loader and the C library are being given */
 	bool in_child;    /* a child that borrows the memory of the process */
 	const int *stubs; /* one stub per image */
 };
@@ -32,6 +34,11 @@ int kp_engine_diverge(struct kp_engine *engine, const struct kp_step *expected, 
 		      ...) __attribute__((format(printf, 3, 4)));
 int kp_engine_refuse(struct kp_engine *engine, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/*
+ * The log has no more of a process that had not ended: ends with the verdict as it stands if the
+ * recording ended there, or with a refusal if the log is cut.
+ */
+int kp_engine_log_ends(struct kp_engine *engine);
 /* Ends with the verdict as it stands and something to say about it. */
 int kp_engine_note(struct kp_engine *engine, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -94,6 +101,13 @@ int kp_engine_raise(struct kp_engine *engine, const struct kp_ev_signal_deliver 
 
 /* CPU time that the process may use until its next stop, from how long it took when recorded. */
 uint64_t kp_engine_budget(const struct kp_engine *engine);
+
+/* --- another model of CPU (cpu.c) --- */
+bool kp_engine_is_other_cpu(const struct kp_engine *engine);
+/* The name of the recorded one. */
+void kp_engine_cpu_name(const struct kp_engine *engine, char ret_name[49]);
+/* kp_engine_run for a process that starts, with the recorded CPU's answers to CPUID and XGETBV. */
+int kp_engine_run_start(struct kp_engine *engine, struct kp_stop *ret_stop);
 
 /* Runs the process to its next stop. */
 int kp_engine_run(struct kp_engine *engine, int request, int sig, struct kp_stop *ret_stop);

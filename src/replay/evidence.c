@@ -194,6 +194,20 @@ int kp_engine_refuse(struct kp_engine *engine, const char *format, ...)
 	return KP_END;
 }
 
+int kp_engine_log_ends(struct kp_engine *engine)
+{
+	const struct kp_replay_result *result = engine->result;
+
+	if (!engine->session->ended)
+		return kp_engine_refuse(
+			engine,
+			"the log is cut: it has neither the end of the process nor that of the "
+			"recording; up to there %llu system calls and %llu bytes were identical",
+			(unsigned long long)result->calls, (unsigned long long)result->bytes_in);
+	engine->result->truncated = true;
+	return KP_END;
+}
+
 int kp_engine_unexpected(struct kp_engine *engine, const struct kp_stop *stop)
 {
 	const struct kp_session *session = engine->session;
@@ -202,7 +216,15 @@ int kp_engine_unexpected(struct kp_engine *engine, const struct kp_stop *stop)
 	const char *name = kp_signal_name(stop->sig);
 	char *got = engine->result->got;
 	const size_t cap = sizeof engine->result->got;
+	char cpu[49];
 
+	if (stop->sig == SIGILL && engine->other_cpu) {
+		kp_engine_cpu_name(engine, cpu);
+		return kp_engine_refuse(engine,
+					"the process executes an instruction that this CPU does "
+					"not have; it was recorded on %s",
+					cpu);
+	}
 	switch (stop->kind) {
 	case KP_STOP_STUCK:
 		return kp_engine_diverge(engine, next,

@@ -12,7 +12,8 @@
 static const uint64_t replay_kinds =
 	KIND(syscall) | KIND(payload) | KIND(signal_deliver) | KIND(task_fork) | KIND(task_exit) |
 	KIND(command) | KIND(exec_image) | KIND(exec_map) | KIND(memory) | KIND(file_info) |
-	KIND(file_data) | KIND(file_map) | KIND(lost) | KIND(replay_lint);
+	KIND(file_data) | KIND(file_map) | KIND(lost) | KIND(replay_lint) | KIND(cpu_model) |
+	KIND(record_stats);
 
 /* The pid of the recorded command, and when the log was begun with respect to real time. */
 static int find_command(const char *path, uint32_t *ret_pid, struct kp_err *err)

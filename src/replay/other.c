@@ -243,10 +243,8 @@ static int unmatched(struct kp_engine *engine)
 	const struct kp_session *session = engine->session;
 	const struct kp_step *next = kp_match_next(engine);
 
-	if (!next && !session->exit) {
-		engine->result->truncated = true;
-		return KP_END;
-	}
+	if (!next && !session->exit)
+		return kp_engine_log_ends(engine);
 	if (next && next->deliver && next->deliver->handler == 0)
 		return kp_engine_note(engine, "the recorded end by %s does not happen",
 				      kp_signal_name(next->deliver->sig));

@@ -61,8 +61,10 @@ uint64_t kp_engine_budget(const struct kp_engine *engine)
 
 int kp_engine_run(struct kp_engine *engine, int request, int sig, struct kp_stop *ret_stop)
 {
-	int rc = kp_tracee_run(&engine->tracee, request, sig, kp_engine_budget(engine), ret_stop,
-			       engine->err);
+	int rc = engine->starting && request == PTRACE_SYSEMU && !sig
+			 ? kp_engine_run_start(engine, ret_stop)
+			 : kp_tracee_run(&engine->tracee, request, sig, kp_engine_budget(engine),
+					 ret_stop, engine->err);
 
 	if (rc == 0 && ret_stop->kind == KP_STOP_STUCK)
 		return kp_engine_unexpected(engine, ret_stop);
@@ -83,6 +85,7 @@ int kp_engine_enter_image(struct kp_engine *engine, uint32_t index)
 			rc = kp_image_build(&engine->tracee, engine->session, image, engine->err);
 	}
 	engine->brk = image->brk;
+	engine->starting = engine->other_cpu;
 	if (rc == -ENODATA)
 		return kp_engine_refuse(engine, "%s", engine->err->text);
 	return rc;
@@ -96,10 +99,8 @@ static int at_end(struct kp_engine *engine)
 	bool exits = nr == SYS_exit_group || nr == SYS_exit;
 	uint32_t status = (engine->tracee.regs.rdi & 0xff) << 8;
 
-	if (!session->exit) {
-		engine->result->truncated = true;
-		return KP_END;
-	}
+	if (!session->exit)
+		return kp_engine_log_ends(engine);
 	/* A signal may end a process within any call. */
 	if (session->exit->exit_code & 0x7f) {
 		engine->result->exit_status = session->exit->exit_code & 0xff;
@@ -168,6 +169,7 @@ static int run_recorded(struct kp_engine *engine)
 	const struct kp_session *session = engine->session;
 	int rc;
 
+	engine->other_cpu = kp_engine_is_other_cpu(engine);
 	rc = kp_engine_enter_image(engine, 0);
 	while (rc == 0)
 		rc = advance(engine);

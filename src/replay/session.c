@@ -306,6 +306,13 @@ int kp_session_add(struct kp_session *session, const struct kp_hdr *event, struc
 	case KP_EV_memory:
 		rc = add_memory(session, (const struct kp_ev_memory *)event);
 		break;
+	case KP_EV_cpu_model:
+		if (!session->cpu)
+			session->cpu = keep(session, event);
+		break;
+	case KP_EV_record_stats:
+		session->ended = true;
+		break;
 	case KP_EV_lost:
 		if (loss_matters((const struct kp_ev_lost *)event))
 			session->lost += ((const struct kp_ev_lost *)event)->count;

@@ -74,7 +74,8 @@ struct kp_session {
 	const struct kp_ev_task_exit *exit;   /* NULL: it outlived the recording */
 	const struct kp_ev_replay_lint *lint; /* the first one, or NULL */
 	const struct kp_ev_command *command;
-	struct kp_fds fds; /* where 1 and 2 lead when the first image begins */
+	const struct kp_ev_cpu_model *cpu; /* NULL: not in the log */
+	struct kp_fds fds;                 /* where 1 and 2 lead when the first image begins */
 	uint32_t file_map_used;
 	struct kp_map file_index;    /* id → index in files */
 	struct kp_map image_index;   /* number → index in images */
@@ -83,6 +84,7 @@ struct kp_session {
 	/* Children that borrowed its memory (vfork) up to their exec or exit; no images. */
 	KP_VEC(struct kp_session *) children;
 	uint32_t pending; /* payloads before this index have their call */
+	bool ended;       /* the log has the recording's end */
 	bool threads;     /* it had more than one thread */
 	uint64_t lost;    /* events of the groups that replay needs */
 	struct kp_arena arena;

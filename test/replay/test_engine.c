@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 
+#include "base/cpuid.h"
 #include "kprobe/log_format.h"
 #include "synth.h"
 
@@ -180,9 +181,51 @@ Test(engine, a_recording_that_ends_first_is_exact_so_far)
 
 	begin(&s);
 	put_write(&s, "hi\n");
+	SYNTH_PUT(&s, record_stats, &(struct kp_ev_record_stats){0}, NULL, 0);
 	result = synth_run(&s, NULL);
 	cr_expect_eq(result.verdict, KP_VERDICT_EXACT, "%s", result.reason);
 	cr_expect(result.truncated);
+	synth_done(&s, &result);
+}
+
+Test(engine, refuses_a_log_without_an_end)
+{
+	struct kp_replay_result result;
+	struct synth s;
+
+	begin(&s);
+	put_write(&s, "hi\n");
+	result = synth_run(&s, NULL);
+	cr_expect_eq(result.verdict, KP_VERDICT_REFUSED);
+	cr_expect_not_null(strstr(result.reason, "1 system calls and 3 bytes were identical"));
+	synth_done(&s, &result);
+}
+
+/* exit_group(ebx of leaf 1 + XCR0) */
+static const unsigned char asks_cpu[] = {
+	0xb8, 1,    0,    0, 0, /* mov eax, 1 */
+	0x31, 0xc9,             /* xor ecx, ecx */
+	0x0f, 0xa2,             /* cpuid */
+	0x89, 0xdf,             /* mov edi, ebx */
+	0x31, 0xc9,             /* xor ecx, ecx */
+	0x0f, 0x01, 0xd0,       /* xgetbv */
+	0x01, 0xc7,             /* add edi, eax */
+	0xb8, 231,  0,    0, 0, /* mov eax, exit_group */
+	0x0f, 0x05,             /* syscall */
+};
+
+Test(engine, gives_the_answers_of_the_recorded_cpu)
+{
+	struct kp_ev_cpu_model cpu = {.xcr0 = 2, .data_len = sizeof(struct kp_cpuid)};
+	struct kp_cpuid table = {.leaf = 1, .ebx = 40};
+	struct kp_replay_result result;
+	struct synth s;
+
+	synth_begin(&s, asks_cpu, sizeof asks_cpu, NULL, 0);
+	SYNTH_PUT(&s, cpu_model, &cpu, &table, sizeof table);
+	synth_exit(&s, 42 << 8);
+	result = synth_run(&s, NULL);
+	cr_expect_eq(result.verdict, KP_VERDICT_EXACT, "%s %s", result.reason, result.got);
 	synth_done(&s, &result);
 }
 

@@ -3,14 +3,16 @@
 # Boots a kernel in QEMU (software emulation) with nothing but busybox, the static kprobe and a
 # script, and brings out what the script leaves.
 #
-#   boot.sh VMLINUZ KPROBE SCRIPT FOLDER
+#   boot.sh VMLINUZ KPROBE SCRIPT FOLDER [FILE…]
 #
+# FILEs of this machine are there under their paths.
 # SCRIPT runs as /script in the machine, its words come over the first serial port to
 # FOLDER/console; what it leaves in /out comes as a tar over the second and is unpacked into
 # FOLDER/out; its exit status is in FOLDER/status. /proc, /sys, /dev and /tmp are there. No network,
 # no disk. LIMIT seconds (default 240) end it.
 set -u
 kernel=$1 kprobe=$2 script=$3 folder=$4
+shift 4
 limit=${LIMIT:-240}
 mkdir -p "$folder" || exit 1
 folder=$(realpath "$folder")
@@ -20,6 +22,7 @@ cp "$(command -v busybox)" "$root/bin/busybox" || exit 1
 cp "$kprobe" "$root/bin/kprobe" || exit 1
 cp "$script" "$root/script" || exit 1
 chmod +x "$root/script"
+[ $# -eq 0 ] || cp --parents -L "$@" "$root" || exit 1
 cat >"$root/init" <<'INIT'
 #!/bin/busybox sh
 /bin/busybox --install -s /bin

@@ -3,7 +3,8 @@
 #
 # vm_incident SERIES: boots that kernel in QEMU. The static binary checks itself there, records a
 # workload in which one process waits for another, and records and replays a program that takes
-# signals. This machine analyzes the first log and replays the second, on another kernel and CPU.
+# signals and one that is linked dynamically, whose loader asks the CPU where to look for libraries.
+# This machine analyzes the first log and replays the others, on another kernel and CPU.
 
 vm_script() {
 	cat <<'SCRIPT'
@@ -38,6 +39,7 @@ echo $? >/out/record-status
 rm /tmp/file
 kprobe replay /out/signals >/out/replay.out 2>/out/replay.err
 echo $? >/out/replay-status
+kprobe record -o /out/dynamic -- /usr/bin/cat /script >/out/dynamic.out 2>/out/dynamic.err
 SCRIPT
 }
 
@@ -88,6 +90,10 @@ vm_check_replay() {
 	replay "$out/signals" "$work/replayed" || fail "replay here: $(cat "$work/replayed.err")"
 	tail -n 1 "$work/replayed.err"
 	cmp "$out/signals.out" "$work/replayed" || fail "the output of the replay here"
+	cmp "$work/script" "$out/dynamic.out" || fail "cat there: $(cat "$out/dynamic.err")"
+	replay "$out/dynamic" "$work/replayed" || fail "cat here: $(cat "$work/replayed.err")"
+	tail -n 1 "$work/replayed.err"
+	cmp "$work/script" "$work/replayed" || fail "the output of cat here"
 }
 
 vm_incident() {
@@ -95,7 +101,8 @@ vm_incident() {
 	command -v qemu-system-x86_64 >/dev/null || skip "no qemu-system-x86_64"
 	kernel=$("$top/test/vm/kernel.sh" "$top/build/vm" "$1") || skip "no $1 kernel to be had"
 	vm_script >"$work/script"
-	"$top/test/vm/boot.sh" "$kernel" "$KPROBE" "$work/script" "$work/vm" || {
+	"$top/test/vm/boot.sh" "$kernel" "$KPROBE" "$work/script" "$work/vm" \
+		/usr/bin/cat /lib64/ld-linux-x86-64.so.2 /lib/x86_64-linux-gnu/libc.so.6 || {
 		cat "$work/vm/out/check" "$work/vm/out/stderr" 2>/dev/null
 		fail "the machine's script"
 	}
