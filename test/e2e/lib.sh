@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# For the end-to-end tests: sourced, not run. Gives $KPROBE, $top, a folder $work that goes away (on a
-# disk: /tmp may be memory), and words for the steps. A test exits 0, or 77 when the machine lacks what it needs.
+# For the end-to-end tests: sourced, not run. Gives $KPROBE, $top, a folder $work that goes away (on
+# a disk: /tmp may be memory), and words for the steps. A test exits 0, or 77 when the machine lacks
+# what it needs.
 set -u
 export LC_ALL=C
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
