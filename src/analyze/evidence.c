@@ -218,17 +218,45 @@ static void put_wait(const struct kp_walk *walk, const struct kp_wait *wait, str
 	put_call("woken from", wait->wake_call, walk->model, out);
 }
 
+/* REQ_OP_ of include/linux/blk_types.h. */
+static const char *request_name(uint32_t op)
+{
+	switch (op & 0xff) {
+	case 0:
+		return "read";
+	case 1:
+		return "write";
+	case 2:
+		return "flush";
+	case 3:
+		return "discard";
+	case 5:
+		return "secure erase";
+	case 9:
+		return "write of zeroes";
+	default:
+		return "request";
+	}
+}
+
+static void put_stage(const char *what, uint64_t t_ns, struct kp_buf *out)
+{
+	if (!t_ns)
+		return;
+	kp_buf_printf(out, ", %s ", what);
+	kp_evidence_time(t_ns, out);
+}
+
 static void put_request(const struct kp_model *m, uint64_t i, struct kp_buf *out)
 {
 	const struct kp_request *rq = &m->requests.at[i];
 
-	kp_buf_printf(out, "%srequest 0x%" PRIx64 " op %u sector %" PRIu64 " %u bytes, queued ",
-		      out->len ? "\n" : "", rq->id, rq->op & 0xff, rq->sector, rq->len);
-	kp_evidence_time(rq->insert_ns, out);
-	kp_buf_puts(out, " issued ");
-	kp_evidence_time(rq->issue_ns, out);
-	kp_buf_puts(out, " completed ");
-	kp_evidence_time(rq->complete_ns, out);
+	kp_buf_printf(out, "%s%s 0x%" PRIx64, out->len ? "\n" : "", request_name(rq->op), rq->id);
+	if (rq->len)
+		kp_buf_printf(out, " of %u bytes at sector %" PRIu64, rq->len, rq->sector);
+	put_stage("queued", rq->insert_ns, out);
+	put_stage("issued", rq->issue_ns, out);
+	put_stage("completed", rq->complete_ns, out);
 }
 
 const char *kp_evidence_wait(const struct kp_walk *walk, const struct kp_wait *wait,

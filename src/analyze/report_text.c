@@ -4,6 +4,7 @@
 #include "analyze/report.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -86,10 +87,10 @@ static void put_cause(const struct kp_report *r, uint32_t i, const struct style 
 	put_ms((int64_t)c->ns, false, out);
 	if (r->baseline_cnt) {
 		kp_buf_puts(out, " (");
-		put_ms(c->excess_ns, true, out);
-		kp_buf_puts(out, " above normal)");
+		put_ms(llabs(c->excess_ns), false, out);
+		kp_buf_puts(out, c->excess_ns < 0 ? " below normal)" : " above normal)");
 	}
-	kp_buf_printf(out, "  %.0f%%  %c\n", c->percent, c->confidence);
+	kp_buf_printf(out, "  %.0f%%  %c\n", c->percent > 0 ? c->percent : 0, c->confidence);
 	if (i > 2 || c->kind == KP_B_unknown)
 		return;
 	kp_buf_printf(out, "   %swithout it: ends ", st->dim);
