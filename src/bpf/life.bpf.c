@@ -110,14 +110,15 @@ int BPF_PROG(kp_rename, struct task_struct *task, const char *comm)
 	return 0;
 }
 
-/* SEND_SIG_NOINFO and SEND_SIG_PRIV stand for a siginfo; linux/sched/signal.h. */
+/* SEND_SIG_NOINFO and SEND_SIG_PRIV stand for a siginfo (linux/sched/signal.h); for that reason
+ * verifiers since 6.12 take the pointer for a number. */
 static __always_inline int siginfo_code(struct kernel_siginfo *info)
 {
 	if ((__u64)info == 0)
 		return 0; /* SI_USER */
 	if ((__u64)info == 1)
 		return 0x80; /* SI_KERNEL */
-	return info->si_code;
+	return BPF_CORE_READ(info, si_code);
 }
 
 SEC("tp_btf/signal_generate")
