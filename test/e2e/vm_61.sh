@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Debian's 6.1 kernel in QEMU: see test/vm/incident.sh.
+# Debian 12's 6.1 kernel in QEMU: see test/vm/incident.sh.
 . "$(dirname "$0")/lib.sh"
 . "$top/test/vm/incident.sh"
 vm_incident 6.1
