@@ -140,31 +140,6 @@ static int open_log(struct analysis *a, const struct kp_log_filter *filter, stru
 	return kp_log_open(a->what->input, filter, &a->reader, err);
 }
 
-static int read_clock(struct analysis *a, struct kp_err *err)
-{
-	const struct kp_log_filter filter = {.kinds = 1ull << KP_EV_clock};
-	const struct kp_ev_clock *e;
-	const struct kp_hdr *event;
-	const struct kp_log_info *info;
-	int code = open_log(a, &filter, err);
-
-	if (code < 0)
-		return code;
-	while ((code = kp_log_next(a->reader, &event, err)) > 0) {
-		e = (const void *)event;
-		if (kp_clock_add(&a->clock,
-				 (struct kp_clock_reading){event->time_ns, e->realtime_ns,
-							   e->bracket_ns}) < 0)
-			return kp_err_set(err, -ENOMEM, "out of memory");
-	}
-	info = kp_log_get_info(a->reader);
-	if (!a->clock.readings.cnt && info->start_time_ns &&
-	    kp_clock_add(&a->clock, (struct kp_clock_reading){info->start_time_ns,
-							      info->start_realtime_ns, 0}) < 0)
-		return kp_err_set(err, -ENOMEM, "out of memory");
-	return code;
-}
-
 static int read_gaps(struct analysis *a, struct kp_err *err)
 {
 	const struct kp_log_info *info = kp_log_get_info(a->reader);
@@ -184,14 +159,14 @@ static int read_model(struct analysis *a, struct kp_err *err)
 	struct kp_log_filter filter = {0};
 	const struct kp_hdr *event;
 	uint64_t lo, hi;
-	int code;
+	int code = open_log(a, &filter, err);
 
-	if (kp_log_get_info(a->reader)->event_cnt > WHOLE_MAX) {
+	if (code >= 0 && kp_log_get_info(a->reader)->event_cnt > WHOLE_MAX) {
 		bound_window(a, &lo, &hi);
 		a->model.keep_from_ns = lo > MARGIN_NS ? lo - MARGIN_NS : 0;
 		filter.to_ns = hi + MARGIN_NS;
+		code = open_log(a, &filter, err);
 	}
-	code = open_log(a, &filter, err);
 	while (code >= 0 && (code = kp_log_next(a->reader, &event, err)) > 0)
 		if (kp_model_add(&a->model, event) < 0)
 			return kp_err_set(err, -ENOMEM, "out of memory for the log's events");
@@ -389,7 +364,7 @@ static int define(struct analysis *a, struct kp_err *err)
 	if (code == 0 && !a->what->pid)
 		code = find_spans(a, err);
 	if (code == 0)
-		code = read_clock(a, err);
+		code = kp_clock_read(a->what->input, &a->clock, err);
 	if (code == 0)
 		code = read_model(a, err);
 	if (code == 0)

@@ -8,7 +8,7 @@
 #ifndef KP_ANALYZE_JOIN_H
 #define KP_ANALYZE_JOIN_H
 
-#include "analyze/clock.h"
+#include "log/clock.h"
 #include "analyze/model.h"
 #include "analyze/otlp.h"
 

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "analyze/clock.h"
+#include "log/clock.h"
 #include "analyze/walk.h"
 #include "base/arena.h"
 #include "base/buf.h"

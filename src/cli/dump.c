@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "cli/commands.h"
 #include "event/event.h"
+#include "log/clock.h"
 #include "log/reader.h"
 
 #define DEFAULT_LOG "/var/lib/kprobe"
@@ -121,21 +122,16 @@ static int parse_count(const char *text, uint64_t *ret_count, struct kp_err *err
 	return 0;
 }
 
-/* +SECONDS or a moment; only its form is checked when start_ns is NULL. */
-static int parse_moment(const char *text, const struct kp_log_info *info, uint64_t *ret_ns,
-			struct kp_err *err)
+/* +SECONDS or a moment; only its form is checked when info is NULL. */
+static int parse_moment(const char *text, const struct kp_log_info *info,
+			const struct kp_clock *clock, uint64_t *ret_ns, struct kp_err *err)
 {
 	uint64_t ns;
 	int r = kp_parse_time(*text == '+' ? text + 1 : text, &ns, err);
 
 	if (r < 0 || !info)
 		return r;
-	if (*text == '+')
-		*ret_ns = info->start_time_ns + ns;
-	else if (ns + info->start_time_ns < info->start_realtime_ns)
-		*ret_ns = 0;
-	else
-		*ret_ns = ns - info->start_realtime_ns + info->start_time_ns;
+	*ret_ns = *text == '+' ? info->start_time_ns + ns : kp_clock_to_mono(clock, ns);
 	return 0;
 }
 
@@ -158,10 +154,10 @@ static int set_option(int index, const char *value, void *arg, struct kp_err *er
 		return add_id(&request->tids, value, err);
 	case OPT_FROM:
 		request->from = value;
-		return parse_moment(value, NULL, NULL, err);
+		return parse_moment(value, NULL, NULL, NULL, err);
 	case OPT_TO:
 		request->to = value;
-		return parse_moment(value, NULL, NULL, err);
+		return parse_moment(value, NULL, NULL, NULL, err);
 	case OPT_COUNT:
 		return parse_count(value, &request->count, err);
 	case OPT_STATS:
@@ -285,6 +281,24 @@ static int report_damage(const struct kp_log_info *info)
 	return status;
 }
 
+/* Turns the times asked for into the log's. */
+static int set_times(const struct request *request, const struct kp_log_info *info,
+		     struct kp_log_filter *filter, struct kp_err *err)
+{
+	struct kp_clock clock = {0};
+	int r = kp_clock_read(request->input, &clock, err);
+
+	if (r >= 0 && request->from)
+		r = parse_moment(request->from, info, &clock, &filter->from_ns, err);
+	if (r >= 0 && request->to)
+		r = parse_moment(request->to, info, &clock, &filter->to_ns, err);
+	/* Before the boot: nothing can be there. 0 would mean no end. */
+	if (request->to && !filter->to_ns)
+		filter->to_ns = 1;
+	kp_clock_done(&clock);
+	return r;
+}
+
 /* Opens the log; a second time if times relative to it are asked for. */
 static int open_log(const struct request *request, struct kp_log_reader **ret_reader,
 		    struct kp_err *err)
@@ -296,15 +310,7 @@ static int open_log(const struct request *request, struct kp_log_reader **ret_re
 	if (r < 0)
 		return r;
 	if (request->from || request->to) {
-		const struct kp_log_info *info = kp_log_get_info(reader);
-
-		if (request->from)
-			r = parse_moment(request->from, info, &filter.from_ns, err);
-		if (r >= 0 && request->to)
-			r = parse_moment(request->to, info, &filter.to_ns, err);
-		/* Before the boot: nothing can be there. 0 would mean no end. */
-		if (request->to && !filter.to_ns)
-			filter.to_ns = 1;
+		r = set_times(request, kp_log_get_info(reader), &filter, err);
 		kp_log_reader_free(reader);
 		if (r >= 0)
 			r = kp_log_open(request->input, &filter, &reader, err);
@@ -356,8 +362,6 @@ const struct kp_command kp_command_dump = {
 	.name = "dump",
 	.summary = "print the events of a log",
 	.usage = "dump [options] [LOG]\n",
-	.limits = "A TIME that is not +SECONDS is converted by the clocks as they were when the "
-		  "log began: a clock that was set since, or a suspend, shifts it.",
 	.options = options,
 	.run = run,
 };

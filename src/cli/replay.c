@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "log/clock.h"
 #include "replay/replay.h"
 
 #define DEFAULT_LOG "/var/lib/kprobe"
@@ -186,6 +187,22 @@ static int write_report(const char *path, const struct kp_session *session,
 	return rc;
 }
 
+static int set_until(const char *log, const struct request *request, struct kp_replay_options *run,
+		     struct kp_err *err)
+{
+	struct kp_clock clock = {0};
+	int rc;
+
+	if (!request->until_realtime_ns)
+		return 0;
+	rc = kp_clock_read(log, &clock, err);
+	run->until_ns = kp_clock_to_mono(&clock, request->until_realtime_ns);
+	if (!run->until_ns) /* before the boot; 0 would mean no end */
+		run->until_ns = 1;
+	kp_clock_done(&clock);
+	return rc;
+}
+
 static int replay(const struct request *request, const char *log, struct kp_session *session,
 		  struct kp_err *err)
 {
@@ -199,8 +216,9 @@ static int replay(const struct request *request, const char *log, struct kp_sess
 	rc = kp_session_load(log, request->pid, session, err);
 	if (rc < 0)
 		return kp_cli_status(rc);
-	if (request->until_realtime_ns > session->realtime_offset_ns)
-		run.until_ns = request->until_realtime_ns - session->realtime_offset_ns;
+	rc = set_until(log, request, &run, err);
+	if (rc < 0)
+		return kp_cli_status(rc);
 	rc = kp_replay_run(session, &run, &result, err);
 	if (rc < 0) {
 		status = kp_cli_status(rc);

@@ -222,19 +222,37 @@ int kp_log_next(struct kp_log_reader *rd, const struct kp_hdr **ret_event, struc
 	return 0;
 }
 
+static bool is_wanted_stream(const struct kp_log_reader *rd, uint32_t i)
+{
+	return !rd->filter.own || rd->index->streams[i].id == KP_CPU_USER;
+}
+
+/* Counts each segment's blocks that will be read, so that it is known when its file can go. */
+static void count_unread(struct kp_log_reader *rd)
+{
+	struct kp_index *index = rd->index;
+
+	for (size_t i = 0; i < index->segment_cnt; i++)
+		index->segments[i].unread_cnt = 0;
+	for (uint32_t i = 0; i < index->stream_cnt; i++)
+		if (is_wanted_stream(rd, i))
+			for (uint32_t b = index->streams[i].first_block; b != KP_INDEX_NONE;
+			     b = index->blocks[b].next)
+				index->segments[index->blocks[b].segment].unread_cnt++;
+}
+
 static void rewind_streams(struct kp_log_reader *rd)
 {
 	struct kp_index *index = rd->index;
 	struct stream *s;
 
-	for (size_t i = 0; i < index->segment_cnt; i++)
-		index->segments[i].unread_cnt = 0;
-	for (size_t i = 0; i < index->block_cnt; i++)
-		index->segments[index->blocks[i].segment].unread_cnt++;
+	count_unread(rd);
 	index->info.unknown_cnt = 0;
 	rd->has_delivered = false;
 	rd->heap_cnt = 0;
 	for (uint32_t i = 0; i < index->stream_cnt; i++) {
+		if (!is_wanted_stream(rd, i))
+			continue;
 		s = &rd->streams[i];
 		s->max_ns = 0;
 		enter_block(rd, s, index->streams[i].first_block);

@@ -15,10 +15,10 @@ static const uint64_t replay_kinds =
 	KIND(file_data) | KIND(file_map) | KIND(lost) | KIND(replay_lint) | KIND(cpu_model) |
 	KIND(record_stats);
 
-/* The pid of the recorded command, and when the log was begun with respect to real time. */
+/* The pid of the recorded command. */
 static int find_command(const char *path, uint32_t *ret_pid, struct kp_err *err)
 {
-	struct kp_log_filter filter = {.kinds = KIND(command)};
+	struct kp_log_filter filter = {.kinds = KIND(command), .own = true};
 	struct kp_log_reader *reader;
 	const struct kp_hdr *event;
 	int rc;
@@ -71,7 +71,6 @@ static void check_log(struct kp_session *session, const struct kp_log_info *info
 					  info->gaps[i].file, (unsigned long long)info->gaps[i].len,
 					  (unsigned long long)info->gaps[i].offset,
 					  info->gaps[i].why);
-	session->realtime_offset_ns = info->start_realtime_ns - info->start_time_ns;
 }
 
 static int read_all(struct kp_log_reader *reader, struct kp_session *session, struct kp_err *err)

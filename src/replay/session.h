@@ -80,7 +80,6 @@ struct kp_session {
 	struct kp_map file_index;    /* id → index in files */
 	struct kp_map image_index;   /* number → index in images */
 	uint64_t last_ns;            /* time of the last event of the process */
-	uint64_t realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC, for --until */
 	/* Children that borrowed its memory (vfork) up to their exec or exit; no images. */
 	KP_VEC(struct kp_session *) children;
 	uint32_t pending; /* payloads before this index have their call */

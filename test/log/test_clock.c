@@ -3,7 +3,8 @@
  */
 #include <criterion/criterion.h>
 
-#include "analyze/clock.h"
+#include "fixture.h"
+#include "log/clock.h"
 
 #define S 1000000000ull
 #define EPOCH (1700000000ull * S)
@@ -65,5 +66,59 @@ Test(clock, readings_out_of_order_are_ignored)
 	add(10 * S, EPOCH);
 	add(9 * S, EPOCH + 50 * S);
 	cr_expect_eq(kp_clock_to_real(&c, 10 * S), EPOCH);
+	kp_clock_done(&c);
+}
+
+/* --- from a log --- */
+
+static void append_clock(struct kp_log_writer *writer, uint64_t mono, uint64_t real)
+{
+	struct kp_ev_clock event = {
+		.hdr = {.time_ns = mono, .size = sizeof(event), .kind = KP_EV_clock},
+		.realtime_ns = real};
+	struct kp_err err = {""};
+
+	cr_assert_eq(kp_log_append(writer, KP_CPU_USER, &event, sizeof(event), no_loss, &err), 0,
+		     "%s", err.text);
+}
+
+Test(clock, readings_of_a_log, .init = fixture_setup, .fini = fixture_teardown)
+{
+	struct kp_log_writer *writer = fixture_create(0);
+	struct kp_log_filter own = {.own = true};
+	struct kp_log_reader *reader;
+	uint64_t rnd = 1, time_ns = 10 * S;
+	struct kp_err err = {""};
+
+	append_clock(writer, 10 * S, EPOCH);
+	fixture_append(writer, 0, 100, &time_ns, &rnd, NULL);
+	append_clock(writer, 11 * S, EPOCH + 61 * S); /* set a minute forward */
+	fixture_append(writer, 1 | KP_STREAM_LIFE, 100, &time_ns, &rnd, NULL);
+	fixture_close(writer);
+	cr_assert_eq(kp_clock_read(fixture_dir, &c, &err), 0, "%s", err.text);
+	cr_expect_eq(c.readings.cnt, 2);
+	cr_expect_eq(kp_clock_to_mono(&c, EPOCH + 62 * S), 12 * S);
+	kp_clock_done(&c);
+	reader = fixture_open(fixture_dir, &own);
+	cr_expect_eq(fixture_read(reader, NULL), 2);
+	cr_expect_eq(kp_log_rewind(reader, &err), 0);
+	cr_expect_eq(fixture_read(reader, NULL), 2);
+	kp_log_reader_free(reader);
+}
+
+Test(clock, a_log_without_readings_has_its_begin, .init = fixture_setup, .fini = fixture_teardown)
+{
+	struct kp_log_writer *writer = fixture_create(0);
+	uint64_t rnd = 1, time_ns = 10 * S;
+	struct kp_log_reader *reader;
+	struct kp_err err = {""};
+
+	fixture_append(writer, 0, 10, &time_ns, &rnd, NULL);
+	fixture_close(writer);
+	cr_assert_eq(kp_clock_read(fixture_dir, &c, &err), 0, "%s", err.text);
+	reader = fixture_open(fixture_dir, NULL);
+	cr_expect_eq(kp_clock_to_real(&c, kp_log_get_info(reader)->start_time_ns),
+		     kp_log_get_info(reader)->start_realtime_ns);
+	kp_log_reader_free(reader);
 	kp_clock_done(&c);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Wall clock and monotonic clock; see clock.h.
  */
-#include "analyze/clock.h"
+#include "log/clock.h"
 
 #include <stdbool.h>
+
+#include "log/reader.h"
 
 /* adjtimex(2) slews by at most 500 ppm; ten times that leaves room for a bad oscillator. */
 #define SLEW_PPM 5000
@@ -17,6 +19,40 @@ int kp_clock_add(struct kp_clock *clock, struct kp_clock_reading reading)
 	if (n > 0 && reading.time_ns <= clock->readings.at[n - 1].time_ns)
 		return 0;
 	return KP_VEC_PUSH(&clock->readings, reading);
+}
+
+static int add_events(struct kp_log_reader *reader, struct kp_clock *clock, struct kp_err *err)
+{
+	const struct kp_log_info *info;
+	const struct kp_ev_clock *e;
+	const struct kp_hdr *event;
+	int r;
+
+	while ((r = kp_log_next(reader, &event, err)) > 0) {
+		e = (const struct kp_ev_clock *)event;
+		if (kp_clock_add(clock, (struct kp_clock_reading){event->time_ns, e->realtime_ns,
+								  e->bracket_ns}) < 0)
+			return kp_err_set(err, -ENOMEM, "out of memory");
+	}
+	info = kp_log_get_info(reader);
+	if (!clock->readings.cnt && info->start_time_ns &&
+	    kp_clock_add(clock, (struct kp_clock_reading){info->start_time_ns,
+							  info->start_realtime_ns, 0}) < 0)
+		return kp_err_set(err, -ENOMEM, "out of memory");
+	return r;
+}
+
+int kp_clock_read(const char *path, struct kp_clock *clock, struct kp_err *err)
+{
+	const struct kp_log_filter filter = {.kinds = 1ull << KP_EV_clock, .own = true};
+	struct kp_log_reader *reader;
+	int r = kp_log_open(path, &filter, &reader, err);
+
+	if (r < 0)
+		return r;
+	r = add_events(reader, clock, err);
+	kp_log_reader_free(reader);
+	return r;
 }
 
 void kp_clock_done(struct kp_clock *clock)

@@ -5,11 +5,12 @@
  * difference is interpolated as long as it changes no faster than a clock may be slewed; a larger
  * change is a step, and the difference before it holds until the reading that shows it.
  */
-#ifndef KP_ANALYZE_CLOCK_H
-#define KP_ANALYZE_CLOCK_H
+#ifndef KP_LOG_CLOCK_H
+#define KP_LOG_CLOCK_H
 
 #include <stdint.h>
 
+#include "base/err.h"
 #include "base/vec.h"
 
 struct kp_clock_reading {
@@ -25,6 +26,8 @@ struct kp_clock {
 
 /* Readings come in the order of time_ns; one that does not is ignored. 0 or -ENOMEM. */
 int kp_clock_add(struct kp_clock *clock, struct kp_clock_reading reading);
+/* Adds a log's readings, or how it began if it has none. Errors as kp_log_open. */
+int kp_clock_read(const char *path, struct kp_clock *clock, struct kp_err *err);
 void kp_clock_done(struct kp_clock *clock);
 
 /* When the clock was set back a wall time exists twice: the later moment is meant. */
