@@ -8,9 +8,9 @@
 #ifndef KP_ANALYZE_JOIN_H
 #define KP_ANALYZE_JOIN_H
 
-#include "log/clock.h"
 #include "analyze/model.h"
 #include "analyze/otlp.h"
+#include "log/clock.h"
 
 struct kp_joined {
 	uint32_t task;  /* or KP_NONE */

@@ -10,11 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "log/clock.h"
 #include "analyze/walk.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "log/clock.h"
 
 /* A task, or the object that stands for one, or both. */
 struct kp_who {
