@@ -77,9 +77,9 @@ struct kp_session {
 	const struct kp_ev_cpu_model *cpu; /* NULL: not in the log */
 	struct kp_fds fds;                 /* where 1 and 2 lead when the first image begins */
 	uint32_t file_map_used;
-	struct kp_map file_index;    /* id → index in files */
-	struct kp_map image_index;   /* number → index in images */
-	uint64_t last_ns;            /* time of the last event of the process */
+	struct kp_map file_index;  /* id → index in files */
+	struct kp_map image_index; /* number → index in images */
+	uint64_t last_ns;          /* time of the last event of the process */
 	/* Children that borrowed its memory (vfork) up to their exec or exit; no images. */
 	KP_VEC(struct kp_session *) children;
 	uint32_t pending; /* payloads before this index have their call */
