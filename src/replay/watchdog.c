@@ -5,12 +5,14 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
-#define PERIOD_NS 200000000L
+#define PERIOD_NS 200000000ULL
+#define NS_PER_S 1000000000ULL
 /* A process that neither runs nor stops for so long is lost to a bug of ours or the kernel's. */
 #define WALL_MAX_NS 120000000000ULL
 
@@ -18,7 +20,7 @@ struct kp_watchdog {
 	pthread_t thread;
 	pid_t pid;
 	clockid_t cpu_clock;
-	atomic_bool quit;
+	sem_t quit;
 	atomic_bool fired;
 	atomic_uint_fast64_t run; /* number of the current run; odd while armed */
 	atomic_uint_fast64_t budget_ns;
@@ -30,7 +32,16 @@ static uint64_t read_clock(clockid_t clock)
 
 	if (clock_gettime(clock, &ts) < 0)
 		return 0;
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+/* Waits until the next look; true: it is to end instead. */
+static bool is_over(struct kp_watchdog *dog)
+{
+	uint64_t at = read_clock(CLOCK_MONOTONIC) + PERIOD_NS;
+	struct timespec until = {.tv_sec = at / NS_PER_S, .tv_nsec = at % NS_PER_S};
+
+	return sem_clockwait(&dog->quit, CLOCK_MONOTONIC, &until) == 0;
 }
 
 static void *watch(void *arg)
@@ -38,10 +49,11 @@ static void *watch(void *arg)
 	struct kp_watchdog *dog = arg;
 	uint64_t last = 0, cpu_base = 0, wall_base = 0;
 
-	while (!atomic_load(&dog->quit)) {
+	for (;;) {
 		uint64_t run = atomic_load(&dog->run), cpu, wall;
 
-		nanosleep(&(struct timespec){.tv_nsec = PERIOD_NS}, NULL);
+		if (is_over(dog))
+			return NULL;
 		cpu = read_clock(dog->cpu_clock);
 		wall = read_clock(CLOCK_MONOTONIC);
 		if (!(run & 1) || run != last || run != atomic_load(&dog->run)) {
@@ -57,7 +69,6 @@ static void *watch(void *arg)
 			return NULL;
 		}
 	}
-	return NULL;
 }
 
 int kp_watchdog_new(pid_t pid, struct kp_watchdog **ret_watchdog, struct kp_err *err)
@@ -69,6 +80,7 @@ int kp_watchdog_new(pid_t pid, struct kp_watchdog **ret_watchdog, struct kp_err 
 	if (!dog)
 		return kp_err_set(err, -ENOMEM, "out of memory");
 	dog->pid = pid;
+	sem_init(&dog->quit, 0, 0);
 	rc = clock_getcpuclockid(pid, &dog->cpu_clock);
 	if (!rc) {
 		/* Signals belong to the program's own threads. */
@@ -89,7 +101,7 @@ void kp_watchdog_free(struct kp_watchdog *dog)
 {
 	if (!dog)
 		return;
-	atomic_store(&dog->quit, true);
+	sem_post(&dog->quit);
 	pthread_join(dog->thread, NULL);
 	free(dog);
 }
