@@ -169,6 +169,15 @@ static void explain_timer(struct kp_walk *walk, const struct kp_rule *rule,
 	kp_walk_emit(walk, piece);
 }
 
+static void explain_slept(struct kp_walk *walk, const struct kp_rule *rule,
+			  const struct kp_blocked *b)
+{
+	struct kp_piece piece = piece_of(rule, b, KP_B_timer);
+
+	piece.cause = b->task;
+	kp_walk_emit(walk, piece);
+}
+
 static void explain_dirty(struct kp_walk *walk, const struct kp_rule *rule,
 			  const struct kp_blocked *b)
 {
@@ -537,6 +546,14 @@ static bool is_woke(const struct kp_walk *walk, const struct kp_blocked *b)
 	return by_task(b);
 }
 
+/* A signal would have made it fail (clock_nanosleep(2)). */
+static bool is_slept(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return !b->wake && b->call && b->call->ret == 0 &&
+	       (b->call->nr == SYS_nanosleep || b->call->nr == SYS_clock_nanosleep);
+}
+
 static bool is_open_lock(const struct kp_walk *walk, const struct kp_blocked *b)
 {
 	(void)walk;
@@ -587,6 +604,8 @@ const struct kp_rule kp_rules[] = {
 	{"event", "event", 'A', is_event, follow_waker, "an eventfd, epoll or the like"},
 	{"kernel", "lock", 'B', is_kernel_lock, follow_waker, "a lock inside the kernel"},
 	{"woke", "woke", 'B', is_woke, follow_waker, "another task, for a reason not seen"},
+	{"slept", NULL, 'B', is_slept, explain_slept,
+	 "a sleep that was not cut short, though what ended it is not in the log"},
 	{"lock", NULL, 'C', is_open_lock, explain_lock, "a futex whose holder is not known"},
 	{"network", NULL, 'C', is_open_network, explain_network,
 	 "a socket, and nothing says what ended the wait"},

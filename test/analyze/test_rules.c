@@ -102,6 +102,19 @@ Test(rules, timer_and_its_lateness)
 	done(&w);
 }
 
+Test(rules, sleep_without_its_wakeup)
+{
+	for (int ret = 0; ret >= -4; ret -= 4) {
+		begin();
+		sw(&m, 1000, 0, A, S, 0);
+		sw(&m, 9000, 0, 0, 0, A);
+		call(&m, 900, 9200, A, SYS_clock_nanosleep, 0, ret);
+		struct kp_walk w = finish(0, 10000);
+		cr_expect_eq(spent(&w, ret ? KP_B_blocked : KP_B_timer, ret ? 0 : A), 8000 * US);
+		done(&w);
+	}
+}
+
 Test(rules, stopped_names_the_sender)
 {
 	begin();
