@@ -49,6 +49,7 @@ die() {
 	echo "demo.sh: $*" >&2
 	exit 1
 }
+
 for program in ledger client hog; do
 	cc -D_GNU_SOURCE -O2 -o "$work/$program" "$top/test/demo/$program.c"
 done

@@ -66,6 +66,13 @@ static int64_t offset_of(const struct kp_clock_reading *r)
 	return (int64_t)(r->realtime_ns - r->time_ns);
 }
 
+/* The monotonic time at which the wall clock, ahead by offset, showed realtime_ns; 0: before the
+ * boot. */
+static uint64_t minus(uint64_t realtime_ns, int64_t offset)
+{
+	return offset > 0 && realtime_ns < (uint64_t)offset ? 0 : realtime_ns - (uint64_t)offset;
+}
+
 /* Whether the clock was set between readings i and i + 1. */
 static bool is_step(const struct kp_clock *clock, uint32_t i)
 {
@@ -122,9 +129,9 @@ uint64_t kp_clock_to_mono(const struct kp_clock *clock, uint64_t realtime_ns)
 	i--;
 	/* The difference depends on the monotonic time, which is known up to the slew: once more
 	 * makes it exact to a nanosecond. */
-	guess = realtime_ns - (uint64_t)offset_of(&clock->readings.at[i]);
+	guess = minus(realtime_ns, offset_of(&clock->readings.at[i]));
 	for (int pass = 0; pass < 2; pass++)
-		guess = realtime_ns - (uint64_t)offset_at(clock, i, guess);
+		guess = minus(realtime_ns, offset_at(clock, i, guess));
 	return guess;
 }
 

@@ -30,7 +30,8 @@ int kp_clock_add(struct kp_clock *clock, struct kp_clock_reading reading);
 int kp_clock_read(const char *path, struct kp_clock *clock, struct kp_err *err);
 void kp_clock_done(struct kp_clock *clock);
 
-/* When the clock was set back a wall time exists twice: the later moment is meant. */
+/* When the clock was set back a wall time exists twice: the later moment is meant. 0: before the
+ * boot. */
 uint64_t kp_clock_to_mono(const struct kp_clock *clock, uint64_t realtime_ns);
 uint64_t kp_clock_to_real(const struct kp_clock *clock, uint64_t time_ns);
 

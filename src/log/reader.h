@@ -21,8 +21,7 @@ struct kp_log_filter {
 	uint64_t from_ns; /* CLOCK_MONOTONIC; events before it are skipped */
 	uint64_t to_ns;   /* events after it are skipped; 0: no end */
 	uint64_t kinds;   /* bit 1 << kind for each wanted kind; 0: all (kinds are below 64) */
-	bool own; /* only what the recorder itself wrote (clocks, losses, images …), by far less
-		   */
+	bool own;         /* only what the recorder itself wrote: clocks, losses, images … */
 };
 
 /* A part of the log that could not be read. */

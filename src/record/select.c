@@ -70,8 +70,8 @@ int kp_select_trees(struct kp_probes *probes, const pid_t *pids, size_t pid_cnt,
 	for (size_t i = 0; i < pid_cnt && error >= 0; i++) {
 		if (kill(pids[i], 0) < 0 && errno == ESRCH)
 			error = kp_err_set(err, -ESRCH, "there is no process %d", pids[i]);
-		else
-			error = KP_VEC_PUSH(&tree.pids, pids[i]);
+		else if (KP_VEC_PUSH(&tree.pids, pids[i]) < 0)
+			error = kp_err_sys(err, -ENOMEM, "cannot select processes");
 	}
 	if (error >= 0)
 		error = select_tree(probes, &tree, err);

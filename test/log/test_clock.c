@@ -26,6 +26,15 @@ Test(clock, none_and_one_reading)
 	kp_clock_done(&c);
 }
 
+Test(clock, before_the_boot_is_zero)
+{
+	add(10 * S, EPOCH);
+	cr_expect_eq(kp_clock_to_mono(&c, EPOCH - 10 * S), 0);
+	cr_expect_eq(kp_clock_to_mono(&c, EPOCH - 11 * S), 0);
+	cr_expect_eq(kp_clock_to_mono(&c, 0), 0);
+	kp_clock_done(&c);
+}
+
 Test(clock, slew_is_interpolated_both_ways)
 {
 	add(10 * S, EPOCH);
