@@ -12,6 +12,10 @@
 #include "base/cpuid.h"
 #include "replay/engine.h"
 
+/* The loader takes some 30,000 instructions to its first call that is not for memory. What takes
+ * more than this is left to the watchdog, which cannot see a process that is stepped. */
+#define STEP_MAX 300000u
+
 static const unsigned char cpuid_code[] = {0x0f, 0xa2};
 static const unsigned char xgetbv_code[] = {0x0f, 0x01, 0xd0};
 
@@ -83,13 +87,18 @@ int kp_engine_run_start(struct kp_engine *engine, struct kp_stop *ret_stop)
 {
 	int rc;
 
-	do {
-		while (answer(engine))
-			;
+	for (unsigned step = 0; step < STEP_MAX; step++) {
+		if (answer(engine))
+			continue;
 		rc = kp_tracee_run(&engine->tracee, PTRACE_SYSEMU_SINGLESTEP, 0,
 				   kp_engine_budget(engine), ret_stop, engine->err);
-	} while (rc == 0 && ret_stop->kind == KP_STOP_TRAP);
-	engine->starting = rc == 0 && ret_stop->kind == KP_STOP_SYSCALL &&
-			   is_starting(engine->tracee.regs.orig_rax);
-	return rc;
+		if (rc == 0 && ret_stop->kind == KP_STOP_TRAP)
+			continue;
+		engine->starting = rc == 0 && ret_stop->kind == KP_STOP_SYSCALL &&
+				   is_starting(engine->tracee.regs.orig_rax);
+		return rc;
+	}
+	engine->starting = false;
+	return kp_tracee_run(&engine->tracee, PTRACE_SYSEMU, 0, kp_engine_budget(engine), ret_stop,
+			     engine->err);
 }

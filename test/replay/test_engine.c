@@ -214,6 +214,22 @@ static const unsigned char asks_cpu[] = {
 	0x0f, 0x05,             /* syscall */
 };
 
+Test(engine, a_start_that_never_ends_is_no_hang, .timeout = 120)
+{
+	static const unsigned char spin[] = {0xeb, 0xfe}; /* jmp to itself */
+	struct kp_ev_cpu_model cpu = {.data_len = sizeof(struct kp_cpuid)};
+	struct kp_cpuid table = {.leaf = 1};
+	struct kp_replay_result result;
+	struct synth s;
+
+	synth_begin(&s, spin, sizeof spin, NULL, 0);
+	SYNTH_PUT(&s, cpu_model, &cpu, &table, sizeof table);
+	synth_exit(&s, 0);
+	result = synth_run(&s, NULL);
+	cr_expect_eq(result.verdict, KP_VERDICT_DIVERGED, "%s", result.reason);
+	synth_done(&s, &result);
+}
+
 Test(engine, gives_the_answers_of_the_recorded_cpu)
 {
 	struct kp_ev_cpu_model cpu = {.xcr0 = 2, .data_len = sizeof(struct kp_cpuid)};
