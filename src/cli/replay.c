@@ -164,6 +164,8 @@ static int print_result(const struct kp_replay_result *result)
 	case KP_VERDICT_REFUSED:
 		fprintf(stderr, "kprobe: REFUSED: %s\n", result->reason);
 		return KP_EXIT_CANNOT_JUDGE;
+	case KP_VERDICT_NONE:
+		break;
 	}
 	return KP_EXIT_FAILED;
 }

@@ -378,9 +378,10 @@ static int run(struct kp_engine *engine, const struct kp_startup *startup)
 		rc = run_loader(engine, entry);
 	if (startup->dynamic)
 		engine->at = kp_match_loader_end(engine->session);
-	engine->result->verdict = KP_VERDICT_EQUIVALENT;
 	while (rc == 0)
 		rc = advance(&other);
+	if (rc == KP_END && engine->result->verdict == KP_VERDICT_NONE)
+		engine->result->verdict = KP_VERDICT_EQUIVALENT;
 	kp_map_done(&other.epoll);
 	return rc;
 }
@@ -393,11 +394,13 @@ int kp_engine_run_other(struct kp_engine *engine)
 	int *fds = calloc(session->files.cnt + 1, sizeof(*fds));
 	int rc;
 
-	if (spawn.exe_fd < 0)
+	if (!fds)
+		rc = kp_err_set(engine->err, -ENOMEM, "out of memory");
+	else if (spawn.exe_fd < 0)
 		rc = kp_err_sys(engine->err, -errno, "cannot open '%s'", engine->options->exe);
 	else
 		rc = kp_startup_read(&session->images.at[0], &startup, engine->err);
-	if (rc == 0 && fds) {
+	if (rc == 0) {
 		for (uint32_t i = 0; i < session->files.cnt; i++)
 			fds[i] = session->files.at[i].fd;
 		spawn.fds = fds;

@@ -7,6 +7,7 @@
  * kernel left it.
  */
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "kprobe/command.h"
@@ -33,15 +34,20 @@ bool kp_payload_is_output(const struct kp_ev_payload *payload)
 	       arg->rule == KP_LEN_MMSG || arg->rule == KP_LEN_MSGBUF;
 }
 
-/* The bytes that the kernel must have written behind argument i, where a number says so; else 0. */
-static uint64_t expected_out(const struct kp_ev_syscall *call, const uint64_t args[6], int i)
+/* Direction in which the bytes behind an argument were captured: what both sides use, as left. */
+static int captured_dir(const struct kp_arg *arg, const struct kp_command_arg *command)
 {
-	const struct kp_arg *arg = &kp_syscall_get(call->nr)->rule.args[i];
-	struct kp_command_arg command;
+	uint8_t dir = arg->rule == KP_LEN_COMMAND ? command->dir : arg->dir;
+
+	return dir & 1 << KP_DIR_OUT ? KP_DIR_OUT : KP_DIR_IN;
+}
+
+/* The bytes that the log must have behind argument i, where a number says how many; else 0. */
+static uint64_t expected_len(const struct kp_ev_syscall *call, const struct kp_arg *arg,
+			     const uint64_t args[6], const struct kp_command_arg *command)
+{
 	uint64_t len;
 
-	if (!args[i] || !(arg->dir & 1 << KP_DIR_OUT))
-		return 0;
 	switch ((enum kp_len_rule)arg->rule) {
 	case KP_LEN_FIXED:
 		return arg->unit;
@@ -52,33 +58,98 @@ static uint64_t expected_out(const struct kp_ev_syscall *call, const uint64_t ar
 			       : len;
 	case KP_LEN_ARG:
 		return args[arg->len_arg] * arg->unit;
+	case KP_LEN_IOV: /* what was received may be cut (MSG_TRUNC), what was sent was there */
+		return arg->dir & 1 << KP_DIR_IN ? (uint64_t)call->ret : 0;
+	case KP_LEN_MSG:
+		return sizeof(struct msghdr) +
+		       (arg->dir & 1 << KP_DIR_IN ? (uint64_t)call->ret : 0);
+	case KP_LEN_MMSG:
+		return (uint64_t)call->ret * MMSGHDR_LEN;
 	case KP_LEN_MSGBUF:
-		return 8 + (uint64_t)call->ret;
+		return 8 + (arg->dir & 1 << KP_DIR_OUT ? (uint64_t)call->ret : args[arg->len_arg]);
 	case KP_LEN_COMMAND:
-		command = kp_command_arg(call->nr, args, call->ret);
-		return command.dir == 1 << KP_DIR_OUT ? command.len : 0;
+		return command->dir ? command->len : 0;
 	default:
 		return 0;
 	}
 }
 
+/* Whether the row has an argument whose length stands behind this one, in a u32. */
+static bool holds_length(const struct kp_syscall *row, int arg)
+{
+	for (int i = 0; i < KP_ARG_MAX; i++)
+		if (row->rule.args[i].rule == KP_LEN_U32AT && row->rule.args[i].len_arg == arg)
+			return true;
+	return false;
+}
+
+/*
+ * Whether the bytes are what the call's row says: of this call, behind one of its buffers, in its
+ * direction, at its place. Those of vectors are where the process's own vectors say.
+ */
+static bool belongs(const struct kp_ev_syscall *call, const struct kp_ev_payload *payload)
+{
+	const struct kp_syscall *row = kp_syscall_get(call->nr);
+	struct kp_command_arg command;
+	const struct kp_arg *arg;
+	uint64_t args[6];
+
+	if (!row || payload->nr != call->nr || payload->arg >= KP_ARG_MAX)
+		return false;
+	kp_call_args(call, args);
+	arg = &row->rule.args[payload->arg];
+	if (arg->type != KP_ARG_BUF)
+		return holds_length(row, payload->arg) && payload->dir == KP_DIR_OUT &&
+		       payload->data_len <= 4 && payload->addr == args[payload->arg];
+	command = kp_command_arg(call->nr, args, call->ret);
+	if (payload->dir != captured_dir(arg, &command))
+		return false;
+	return arg->rule == KP_LEN_IOV || arg->rule == KP_LEN_MSG || arg->rule == KP_LEN_MMSG ||
+	       payload->addr == args[payload->arg] + payload->offset;
+}
+
+/* Refuses unless each argument of a successful call has as many bytes as it must have. */
+static int check_lengths(struct kp_engine *engine, const struct kp_ev_syscall *call,
+			 const uint64_t have[KP_ARG_MAX])
+{
+	const struct kp_syscall *row = kp_syscall_get(call->nr);
+	struct kp_command_arg command;
+	uint64_t args[6];
+
+	if (!row)
+		return 0; /* act() refuses it */
+	kp_call_args(call, args);
+	command = kp_command_arg(call->nr, args, call->ret);
+	for (int i = 0; i < KP_ARG_MAX; i++)
+		if (args[i] && row->rule.args[i].type == KP_ARG_BUF &&
+		    have[i] < expected_len(call, &row->rule.args[i], args, &command))
+			return kp_engine_refuse(
+				engine,
+				"call %u (%s): what stood behind argument %d is not in the log",
+				call->seq, row->name, i);
+	return 0;
+}
+
 int kp_engine_check_bytes(struct kp_engine *engine, const struct kp_step *step)
 {
 	const struct kp_ev_syscall *call = step->call;
-	uint64_t args[6], have[KP_ARG_MAX] = {0};
 	bool missing = call->flags & KP_SYSF_INCOMPLETE, excused = false;
+	uint64_t have[KP_ARG_MAX] = {0};
+	int rc;
 
-	if (!kp_call_succeeded(call))
-		return 0;
-	kp_call_args(call, args);
 	for (uint32_t i = 0; i < step->payload_cnt; i++) {
 		const struct kp_ev_payload *payload =
 			engine->session->payloads.at[step->payload + i];
 		bool parameter = payload->dir == KP_DIR_IN && !kp_payload_is_output(payload);
 
-		if (payload->dir == KP_DIR_OUT && payload->arg < KP_ARG_MAX)
-			have[payload->arg] += payload->data_len;
-		if (payload->want_len <= payload->data_len)
+		if (!belongs(call, payload))
+			return kp_engine_refuse(
+				engine,
+				"call %u (%s): the log has bytes with it that are not this call's",
+				call->seq, kp_syscall_name(call->nr));
+		/* A parameter that could not be read is not compared, and that is all. */
+		have[payload->arg] += parameter ? payload->want_len : payload->data_len;
+		if (payload->want_len <= payload->data_len || !kp_call_succeeded(call))
 			continue;
 		if (!parameter)
 			return kp_engine_refuse(
@@ -89,12 +160,11 @@ int kp_engine_check_bytes(struct kp_engine *engine, const struct kp_step *step)
 				(unsigned long long)payload->addr);
 		excused = true;
 	}
-	for (int i = 0; i < KP_ARG_MAX; i++)
-		if (have[i] < expected_out(call, args, i))
-			return kp_engine_refuse(
-				engine,
-				"call %u (%s): what it wrote behind argument %d is not in the log",
-				call->seq, kp_syscall_name(call->nr), i);
+	if (!kp_call_succeeded(call))
+		return 0;
+	rc = check_lengths(engine, call, have);
+	if (rc)
+		return rc;
 	if (missing && !excused)
 		return kp_engine_refuse(engine, "call %u (%s): not all of its bytes are in the log",
 					call->seq, kp_syscall_name(call->nr));

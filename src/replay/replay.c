@@ -24,7 +24,8 @@
 
 const char *kp_verdict_name(enum kp_verdict verdict)
 {
-	static const char *const names[] = {"EXACT", "DIVERGED", "REFUSED", "OUTPUT-EQUIVALENT"};
+	static const char *const names[] = {"NONE", "EXACT", "DIVERGED", "REFUSED",
+					    "OUTPUT-EQUIVALENT"};
 
 	return names[verdict];
 }
@@ -173,11 +174,13 @@ static int run_recorded(struct kp_engine *engine)
 	rc = kp_engine_enter_image(engine, 0);
 	while (rc == 0)
 		rc = advance(engine);
+	if (rc != KP_END || engine->result->verdict != KP_VERDICT_NONE)
+		return rc;
 	/* Only a completely served stream is exact. */
-	if (rc == KP_END && engine->result->verdict == KP_VERDICT_EXACT &&
-	    !engine->result->stopped && engine->at < session->steps.cnt)
-		rc = kp_engine_diverge(engine, &session->steps.at[engine->at],
-				       "the process ended before all of its recorded calls");
+	if (!engine->result->stopped && engine->at < session->steps.cnt)
+		return kp_engine_diverge(engine, &session->steps.at[engine->at],
+					 "the process ended before all of its recorded calls");
+	engine->result->verdict = KP_VERDICT_EXACT;
 	return rc;
 }
 
@@ -275,6 +278,8 @@ int kp_replay_run(struct kp_session *session, const struct kp_replay_options *op
 		sched_setaffinity(0, sizeof before, &before);
 	if (rc < 0)
 		return rc;
+	if (result->verdict == KP_VERDICT_NONE)
+		return kp_err_set(err, -EIO, "the replay ended without a verdict");
 	/* What the recorder saw coming explains what came. */
 	if (result->verdict == KP_VERDICT_DIVERGED && session->lint && !options->exe)
 		kp_engine_refuse(&engine, "%.*s", (int)session->lint->data_len,

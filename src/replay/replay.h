@@ -14,6 +14,7 @@
 #include "replay/session.h"
 
 enum kp_verdict {
+	KP_VERDICT_NONE,       /* not judged: nothing may be concluded from a result that is zero */
 	KP_VERDICT_EXACT,      /* every event matched, every byte was equal */
 	KP_VERDICT_DIVERGED,   /* evidence says where and how */
 	KP_VERDICT_REFUSED,    /* cannot be judged; reason says why */

@@ -88,7 +88,7 @@ int kp_engine_run_child(struct kp_engine *engine, const struct kp_step *step)
 	engine->tracee = child.tracee;
 	engine->brk = child.brk;
 	engine->hits = child.hits;
-	if (rc != KP_END || engine->result->verdict != KP_VERDICT_EXACT || !child.tracee.alive)
+	if (rc != KP_END || engine->result->verdict != KP_VERDICT_NONE || !child.tracee.alive)
 		return rc;
 	engine->result->seq = step->call->seq;
 	engine->tracee.regs = parent;

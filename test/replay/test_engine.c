@@ -253,7 +253,7 @@ Test(engine, hostile_addresses_end_in_a_verdict)
 	begin(&s);
 	put_write(&s, "hi\n");
 	synth_payload(&s, SYS_read, 1, KP_DIR_OUT, 0xffff800000000000, "\7abc", 4);
-	synth_call(&s, SYS_read, 4, 0, SYNTH_DATA, 4);
+	synth_call(&s, SYS_read, 4, 0, 0xffff800000000000, 4);
 	result = synth_run(&s, NULL);
 	cr_expect_eq(result.verdict, KP_VERDICT_DIVERGED);
 	synth_done(&s, &result);
@@ -261,6 +261,47 @@ Test(engine, hostile_addresses_end_in_a_verdict)
 	synth_begin(&s, program, sizeof program, "hi\n", 3);
 	synth_memory(&s, 0x7fffffff0000, "x", 1);
 	expect_refused(&s, "no mapping there");
+}
+
+/* Bytes that are said to be another call's, another argument's or elsewhere are nobody's output. */
+Test(engine, bytes_must_be_the_calls_own)
+{
+	struct synth s;
+
+	begin(&s);
+	synth_payload(&s, SYS_pwrite64, 1, KP_DIR_IN, SYNTH_DATA, "hi\n", 3);
+	synth_call(&s, SYS_write, 3, 1, SYNTH_DATA, 3);
+	expect_refused(&s, "not this call's");
+
+	begin(&s);
+	synth_payload(&s, SYS_write, 2, KP_DIR_IN, SYNTH_DATA, "hi\n", 3);
+	synth_call(&s, SYS_write, 3, 1, SYNTH_DATA, 3);
+	expect_refused(&s, "not this call's");
+
+	begin(&s);
+	synth_payload(&s, SYS_write, 1, KP_DIR_OUT, SYNTH_DATA, "hi\n", 3);
+	synth_call(&s, SYS_write, 3, 1, SYNTH_DATA, 3);
+	expect_refused(&s, "not this call's");
+
+	begin(&s);
+	synth_payload(&s, SYS_write, 1, KP_DIR_IN, SYNTH_DATA + 1, "i\n", 2);
+	synth_call(&s, SYS_write, 3, 1, SYNTH_DATA, 3);
+	expect_refused(&s, "not this call's");
+
+	begin(&s);
+	synth_call(&s, SYS_write, 3, 1, SYNTH_DATA, 3);
+	expect_refused(&s, "behind argument 1 is not in the log");
+}
+
+Test(engine, a_call_that_the_table_does_not_know_is_refused)
+{
+	/* eax = 511; syscall */
+	static const unsigned char code[] = {0xb8, 0xff, 1, 0, 0, 0x0f, 0x05};
+	struct synth s;
+
+	synth_begin(&s, code, sizeof code, NULL, 0);
+	synth_call(&s, 511, 0, 0, 0, 0);
+	expect_refused(&s, "not in the table");
 }
 
 Test(engine, stops_where_it_is_told)
