@@ -1,64 +1,74 @@
 /* SPDX-License-Identifier: MIT
- * A replay's result as JSON; kprobe-replay(1) documents the members.
+ * A replay's result as JSON, a member per line; kprobe-replay(1) documents the members.
  */
-#include <cJSON.h>
-#include <stdlib.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "replay/replay.h"
 
-static void add_text(cJSON *object, const char *name, const char *text)
+static void begin(const char *name, struct kp_buf *out)
 {
-	if (text && *text)
-		cJSON_AddStringToObject(object, name, text);
-	else
-		cJSON_AddNullToObject(object, name);
+	kp_buf_printf(out, ",\n \"%s\": ", name);
 }
 
-static void add_divergence(cJSON *root, const struct kp_replay_result *result)
+static void put_text(const char *name, const char *text, struct kp_buf *out)
 {
-	cJSON *object = cJSON_AddObjectToObject(root, "divergence");
-
-	cJSON_AddNumberToObject(object, "event", result->seq);
-	cJSON_AddNumberToObject(object, "time_ns", (double)result->time_ns);
-	add_text(object, "expected", result->expected);
-	add_text(object, "got", result->got);
-	if (result->differs_at >= 0)
-		cJSON_AddNumberToObject(object, "first_differing_byte", (double)result->differs_at);
+	begin(name, out);
+	if (text && *text)
+		kp_buf_json(out, text, strlen(text));
 	else
-		cJSON_AddNullToObject(object, "first_differing_byte");
-	add_text(object, "evidence", result->evidence.data);
+		kp_buf_puts(out, "null");
+}
+
+static void put_number(const char *name, uint64_t number, struct kp_buf *out)
+{
+	begin(name, out);
+	kp_buf_printf(out, "%" PRIu64, number);
+}
+
+static void put_bool(const char *name, bool value, struct kp_buf *out)
+{
+	begin(name, out);
+	kp_buf_puts(out, value ? "true" : "false");
+}
+
+/* A number that is not there when it is below 0. */
+static void put_optional(const char *name, int64_t number, struct kp_buf *out)
+{
+	if (number < 0)
+		put_text(name, NULL, out);
+	else
+		put_number(name, (uint64_t)number, out);
+}
+
+static void put_divergence(const struct kp_replay_result *result, struct kp_buf *out)
+{
+	begin("divergence", out);
+	kp_buf_printf(out, "{\"event\": %" PRIu32, result->seq);
+	put_number("time_ns", result->time_ns, out);
+	put_text("expected", result->expected, out);
+	put_text("got", result->got, out);
+	put_optional("first_differing_byte", result->differs_at, out);
+	put_text("evidence", result->evidence.data, out);
+	kp_buf_putc(out, '}');
 }
 
 void kp_replay_print_json(const struct kp_session *session, const struct kp_replay_result *result,
 			  struct kp_buf *out)
 {
-	cJSON *root = cJSON_CreateObject();
-	char *text;
-
-	cJSON_AddNumberToObject(root, "version", 1);
-	cJSON_AddStringToObject(root, "verdict", kp_verdict_name(result->verdict));
-	add_text(root, "reason", result->reason);
-	cJSON_AddNumberToObject(root, "pid", session->pid);
-	cJSON_AddNumberToObject(root, "calls", (double)result->calls);
-	cJSON_AddNumberToObject(root, "signals", (double)result->signals);
-	cJSON_AddNumberToObject(root, "bytes_compared", (double)result->bytes_in);
-	cJSON_AddNumberToObject(root, "bytes_injected", (double)result->bytes_out);
-	cJSON_AddNumberToObject(root, "bytes_not_seen", (double)result->bytes_unseen);
-	cJSON_AddBoolToObject(root, "stopped", result->stopped);
-	cJSON_AddBoolToObject(root, "recording_ended_first", result->truncated);
-	if (result->exit_status >= 0)
-		cJSON_AddNumberToObject(root, "wait_status", result->exit_status);
-	else
-		cJSON_AddNullToObject(root, "wait_status");
+	kp_buf_puts(out, "{\"version\": 1");
+	put_text("verdict", kp_verdict_name(result->verdict), out);
+	put_text("reason", result->reason, out);
+	put_number("pid", session->pid, out);
+	put_number("calls", result->calls, out);
+	put_number("signals", result->signals, out);
+	put_number("bytes_compared", result->bytes_in, out);
+	put_number("bytes_injected", result->bytes_out, out);
+	put_number("bytes_not_seen", result->bytes_unseen, out);
+	put_bool("stopped", result->stopped, out);
+	put_bool("recording_ended_first", result->truncated, out);
+	put_optional("wait_status", result->exit_status, out);
 	if (result->verdict == KP_VERDICT_DIVERGED)
-		add_divergence(root, result);
-	text = cJSON_Print(root);
-	if (text)
-		kp_buf_puts(out, text);
-	else
-		out->failed = true;
-	kp_buf_putc(out, '\n');
-	cJSON_free(text);
-	cJSON_Delete(root);
+		put_divergence(result, out);
+	kp_buf_puts(out, "}\n");
 }
