@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Proves the direction of includes: cli → record | analyze | replay → log → event → base; the three
-# commands never include each other; BPF programs see only include/kprobe and their own folder; and
-# each header compiles alone.
+# commands never include each other; BPF programs see only include/kprobe and their own folder;
+# each header compiles alone; nothing is printed but by src/cli/out.c.
 # usage: scripts/check-layers.sh [BUILD]
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -39,6 +39,15 @@ for file in $(find src -mindepth 2 -name '*.[ch]'); do
 		esac
 	done < <(sed -n 's/^[ \t]*#[ \t]*include[ \t]*[<"]\([^">]*\)[">].*/\1/p' "$file")
 done
+
+# Foreign text reaches a terminal through one printer. What the child of a fork says before it runs
+# its program cannot go through it, as that allocates; what a replayed program wrote is its own.
+while read -r place; do
+	echo "$place: only src/cli/out.c prints"
+	bad=1
+done < <(grep -rnE '\b(printf|v?fprintf|vprintf|dprintf|puts|fputs|putc|fputc|putchar|perror|fwrite)\(' \
+	src --include='*.c' | grep -vE '^src/(bpf/|cli/out\.c:|record/command\.c:[0-9]+:[[:space:]]+dprintf)' |
+	grep -vE '^[^:]+:[0-9]+: \*' | cut -d: -f1,2)
 
 flags="-std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DKP_VERSION=\"0\" -Iinclude -Isrc
 	-Ithird_party/cjson -I$build/src/bpf/skeleton -Wall -Wextra -Werror -Wno-unused-function"

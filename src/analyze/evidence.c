@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "analyze/rules.h"
+#include "base/text.h"
 #include "event/syscall.h"
 
 static const char *take_text(struct kp_arena *arena, struct kp_buf *text)
@@ -101,7 +102,7 @@ void kp_evidence_object(const struct kp_model *model, uint8_t kind, uint64_t obj
 
 void kp_evidence_who(const struct kp_who *who, struct kp_buf *out)
 {
-	kp_buf_puts(out, who->comm[0] ? who->comm : "task");
+	kp_text_puts(out, who->comm[0] ? who->comm : "task");
 	if (who->pid == who->tid || !who->pid)
 		kp_buf_printf(out, " (pid %u)", who->tid);
 	else
@@ -185,7 +186,8 @@ static void put_task(const struct kp_model *m, uint32_t task, uint64_t t_ns, str
 {
 	const char *comm = kp_model_comm(m, task, t_ns);
 
-	kp_buf_printf(out, "%s tid %u", comm ? comm : "task", m->tasks.at[task].tid);
+	kp_text_puts(out, comm ? comm : "task");
+	kp_buf_printf(out, " tid %u", m->tasks.at[task].tid);
 }
 
 static void put_call(const char *what, const struct kp_call *call, const struct kp_model *m,

@@ -31,7 +31,8 @@ static void put_u64(struct kp_buf *out, const char *key, uint64_t number)
 
 static void put_confidence(struct kp_buf *out, char confidence)
 {
-	kp_buf_printf(out, ",\"confidence\":\"%c\"", confidence);
+	kp_buf_puts(out, ",\"confidence\":");
+	kp_buf_json(out, &confidence, 1);
 }
 
 static bool is_number(const char *text)
@@ -55,10 +56,15 @@ static void put_who(const struct kp_report *r, const char *key, const struct kp_
 		put_u64(out, "tid", who->tid);
 		put_field(out, "comm", who->comm);
 	}
-	if (who->key[0] && is_number(who->value))
-		kp_buf_printf(out, ",\"%s\":%s", who->key, who->value);
-	else if (who->key[0])
-		put_field(out, who->key, who->value);
+	if (who->key[0]) {
+		kp_buf_putc(out, ',');
+		put_str(out, who->key);
+		kp_buf_putc(out, ':');
+		if (is_number(who->value))
+			kp_buf_puts(out, who->value);
+		else
+			put_str(out, who->value);
+	}
 	kp_buf_putc(out, '}');
 }
 
@@ -110,8 +116,10 @@ static void put_head(const struct kp_report *r, struct kp_buf *out)
 	put_u64(out, "duration_ns", r->t1_ns - r->t0_ns);
 	put_u64(out, "t0_realtime_ns", r->t0_realtime_ns);
 	put_u64(out, "t1_realtime_ns", r->t1_realtime_ns);
-	if (r->join_confidence)
-		kp_buf_printf(out, ",\"join_confidence\":\"%c\"", r->join_confidence);
+	if (r->join_confidence) {
+		kp_buf_puts(out, ",\"join_confidence\":");
+		kp_buf_json(out, &r->join_confidence, 1);
+	}
 	if (r->deadline_realtime_ns) {
 		put_u64(out, "deadline_realtime_ns", r->deadline_realtime_ns);
 		kp_buf_printf(out, ",\"deadline_met\":%s",

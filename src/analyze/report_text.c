@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "analyze/evidence.h"
+#include "base/text.h"
 #include "event/event.h"
 
 /* Rows printed; the JSON has all of them. */
@@ -44,18 +45,29 @@ static void put_wall(uint64_t realtime_ns, struct kp_buf *out)
 	kp_buf_printf(out, "%s.%06uZ", text, (unsigned)(realtime_ns % 1000000000 / 1000));
 }
 
+static void put_span(const struct kp_report_span *span, struct kp_buf *out)
+{
+	kp_buf_puts(out, "  span ");
+	kp_text_puts(out, span->name);
+	kp_buf_puts(out, "  trace ");
+	kp_text_append(out, span->trace_id, strnlen(span->trace_id, 8));
+}
+
 static void put_head(const struct kp_report *r, const struct style *st, struct kp_buf *out)
 {
 	uint64_t duration = r->t1_ns - r->t0_ns;
 
-	kp_buf_printf(out, "%sINCIDENT %s%s", st->bold, r->id, st->off);
+	kp_buf_printf(out, "%sINCIDENT ", st->bold);
+	kp_text_puts(out, r->id);
+	kp_buf_puts(out, st->off);
 	for (uint32_t i = 0; i < r->spans.cnt; i++)
 		if (r->spans.at[i].incident)
-			kp_buf_printf(out, "  span %s  trace %.8s", r->spans.at[i].name,
-				      r->spans.at[i].trace_id);
+			put_span(&r->spans.at[i], out);
 	kp_buf_puts(out, "  ");
 	kp_evidence_who(&r->task, out);
-	kp_buf_printf(out, " on %s  %.3f ms", r->host, (double)duration / 1e6);
+	kp_buf_puts(out, " on ");
+	kp_text_puts(out, r->host);
+	kp_buf_printf(out, "  %.3f ms", (double)duration / 1e6);
 	if (r->baseline_cnt) {
 		kp_buf_printf(out, " (baseline p50 %.3f of %u) -> ", (double)r->baseline_ns / 1e6,
 			      r->baseline_cnt);
@@ -83,7 +95,9 @@ static void put_cause(const struct kp_report *r, uint32_t i, const struct style 
 					  ": the deadline is met"};
 	const struct kp_cause *c = &r->causes.at[i];
 
-	kp_buf_printf(out, "%s%-2u%s %s ", i ? st->bold : st->red, i + 1, st->off, c->text);
+	kp_buf_printf(out, "%s%-2u%s ", i ? st->bold : st->red, i + 1, st->off);
+	kp_text_puts(out, c->text);
+	kp_buf_putc(out, ' ');
 	put_ms((int64_t)c->ns, false, out);
 	if (r->baseline_cnt) {
 		kp_buf_puts(out, " (");
@@ -115,15 +129,20 @@ static void put_step(const struct kp_report *r, const struct kp_step *s, const s
 		kp_buf_puts(out, " <- ");
 		kp_evidence_who(&s->cause, out);
 	}
-	if (s->cause.key[0])
-		kp_buf_printf(out, " [%s %s]", s->cause.key, s->cause.value);
+	if (s->cause.key[0]) {
+		kp_buf_printf(out, " [%s ", s->cause.key);
+		kp_text_puts(out, s->cause.value);
+		kp_buf_putc(out, ']');
+	}
 	if (s->detail)
 		kp_buf_printf(out, " (%s)", kp_detail_text(s->detail));
 	kp_buf_putc(out, '\n');
 	for (const char *line = s->evidence; *line;) {
 		size_t len = strcspn(line, "\n");
 
-		kp_buf_printf(out, "      %s%.*s%s\n", st->dim, (int)len, line, st->off);
+		kp_buf_printf(out, "      %s", st->dim);
+		kp_text_append(out, line, len);
+		kp_buf_printf(out, "%s\n", st->off);
 		line += len + (line[len] != '\0');
 	}
 }

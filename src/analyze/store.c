@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 #define SCHEMA_VERSION 1
 
 static const char schema[] =
@@ -630,8 +632,16 @@ int kp_store_list(struct kp_store *store, bool json, struct kp_buf *out, struct 
 		created = get_text(&row);
 		text = get_text(&row);
 		if (!json) {
-			kp_buf_printf(out, "%s  %s  %s (pid %" PRIu64 ") on %s  %.3f ms  %s\n",
-				      created, id, comm, pid, host, (double)ns / 1e6, text);
+			kp_text_puts(out, created);
+			kp_buf_puts(out, "  ");
+			kp_text_puts(out, id);
+			kp_buf_puts(out, "  ");
+			kp_text_puts(out, comm);
+			kp_buf_printf(out, " (pid %" PRIu64 ") on ", pid);
+			kp_text_puts(out, host);
+			kp_buf_printf(out, "  %.3f ms  ", (double)ns / 1e6);
+			kp_text_puts(out, text);
+			kp_buf_putc(out, '\n');
 			continue;
 		}
 		kp_buf_puts(out, "{\"incident\":");

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 void *kp_buf_reserve(struct kp_buf *buf, size_t len)
 {
 	size_t cap = buf->cap ? buf->cap : 256;
@@ -95,29 +97,48 @@ size_t kp_utf8_len(const char *text, size_t len)
 	return n;
 }
 
+uint32_t kp_utf8_code(const char *text, size_t n)
+{
+	static const unsigned char lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+	uint32_t c = (unsigned char)text[0] & lead[n];
+
+	for (size_t i = 1; i < n; i++)
+		c = c << 6 | ((unsigned char)text[i] & 0x3f);
+	return c;
+}
+
+static void json_escape(struct kp_buf *buf, uint32_t c)
+{
+	if (c == '"' || c == '\\') {
+		kp_buf_putc(buf, '\\');
+		kp_buf_putc(buf, (char)c);
+		return;
+	}
+	if (c > 0xffff) {
+		kp_buf_printf(buf, "\\u%04x", 0xd7c0 + (c >> 10));
+		c = 0xdc00 | (c & 0x3ff);
+	}
+	kp_buf_printf(buf, "\\u%04x", c);
+}
+
 void kp_buf_json(struct kp_buf *buf, const char *text, size_t len)
 {
-	const unsigned char *s = (const unsigned char *)text;
-	size_t i = 0, n;
+	size_t begin = 0, i = 0, n;
 
 	kp_buf_putc(buf, '"');
 	while (i < len) {
-		n = kp_utf8_len(text + i, len - i);
-		if (n == 0) {
-			kp_buf_puts(buf, "\\ufffd");
-			n = 1;
-		} else if (n > 1) {
-			kp_buf_append(buf, s + i, n);
-		} else if (s[i] == '"' || s[i] == '\\') {
-			kp_buf_putc(buf, '\\');
-			kp_buf_putc(buf, (char)s[i]);
-		} else if (s[i] < 0x20 || s[i] == 0x7f) {
-			kp_buf_printf(buf, "\\u%04x", s[i]);
-		} else {
-			kp_buf_putc(buf, (char)s[i]);
+		n = kp_text_plain(text + i, len - i);
+		if (n && text[i] != '"' && text[i] != '\\') {
+			i += n;
+			continue;
 		}
-		i += n;
+		kp_buf_append(buf, text + begin, i - begin);
+		n = kp_utf8_len(text + i, len - i);
+		json_escape(buf, n ? kp_utf8_code(text + i, n) : 0xfffd);
+		i += n ? n : 1;
+		begin = i;
 	}
+	kp_buf_append(buf, text + begin, len - begin);
 	kp_buf_putc(buf, '"');
 }
 

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct kp_buf {
 	char *data; /* NUL behind the last byte once something was appended */
@@ -26,8 +27,13 @@ void kp_buf_printf(struct kp_buf *buf, const char *format, ...)
 
 /* Length of the valid UTF-8 sequence (RFC 3629) that begins the len ≥ 1 bytes at text; 0: none. */
 size_t kp_utf8_len(const char *text, size_t len);
+/* The character of a valid sequence of n bytes. */
+uint32_t kp_utf8_code(const char *text, size_t n);
 
-/* Appends text as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
+/*
+ * Appends text as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD; characters
+ * that a terminal should not have as they stand (kp_text_plain) are escaped as JSON does.
+ */
 void kp_buf_json(struct kp_buf *buf, const char *text, size_t len);
 
 /* Empties buf and keeps its memory. */

@@ -2,7 +2,7 @@
  * kprobe analyze: why was it late.
  */
 #include <errno.h>
-#include <stdio.h>
+#include <signal.h>
 #include <string.h>
 
 #include "analyze/incident.h"
@@ -150,13 +150,14 @@ static int make_list(const struct args *args, struct kp_buf *out, struct kp_err 
 	return code;
 }
 
-static int make_report(const struct args *args, bool color, struct kp_buf *out, struct kp_err *err)
+static int make_report(const struct args *args, struct kp_buf *out, struct kp_err *err)
 {
+	bool color = !args->output && kp_cli_color(stdout);
 	struct kp_report report;
 	int code = kp_incident_analyze(&args->incident, &report, err);
 
 	if (code == 0 && report.note)
-		fprintf(stderr, "kprobe: note: %s\n", report.note);
+		kp_cli_say("note: %s", report.note);
 	if (code == 0 && strcmp(args->format, "text") == 0)
 		kp_report_text(&report, color, out);
 	else if (code == 0)
@@ -165,26 +166,12 @@ static int make_report(const struct args *args, bool color, struct kp_buf *out, 
 	return code == 0 && out->failed ? kp_err_set(err, -ENOMEM, "out of memory") : code;
 }
 
-static int write_out(const struct args *args, FILE *file, const struct kp_buf *out,
-		     struct kp_err *err)
-{
-	bool good = fwrite(out->data, 1, out->len, file) == out->len && fflush(file) == 0;
-	int code = good ? 0 : -errno;
-
-	if (file != stdout && fclose(file) != 0 && good)
-		code = -errno;
-	return code ? kp_err_sys(err, code, "cannot write %s",
-				 args->output ? args->output : "the report")
-		    : 0;
-}
-
 static int run(int argc, char **argv)
 {
 	struct args args = {.format = "text"};
 	int operands = kp_cli_parse(&kp_command_analyze, argc, argv, set_option, &args), code;
 	struct kp_err err = {""};
 	struct kp_buf out = {0};
-	FILE *file = stdout;
 
 	if (operands < 0)
 		return -operands - 1;
@@ -195,18 +182,13 @@ static int run(int argc, char **argv)
 	args.incident.id = operands ? argv[1] : NULL;
 	if (!args.incident.input)
 		args.incident.input = "/var/lib/kprobe";
-	if (args.output && !(file = fopen(args.output, "we"))) {
-		kp_err_sys(&err, -errno, "cannot write %s", args.output);
-		kp_cli_error(&err);
-		return KP_EXIT_FAILED;
-	}
-	code = args.list ? make_list(&args, &out, &err)
-			 : make_report(&args, kp_cli_color(file), &out, &err);
+	signal(SIGPIPE, SIG_IGN);
+	code = args.list ? make_list(&args, &out, &err) : make_report(&args, &out, &err);
 	if (code == 0)
-		code = write_out(&args, file, &out, &err);
-	else if (file != stdout)
-		fclose(file);
+		code = kp_cli_write(args.output, &out, &err);
 	kp_buf_done(&out);
+	if (code == -EPIPE)
+		return KP_EXIT_OK;
 	if (code < 0)
 		kp_cli_error(&err);
 	return code == -EINVAL ? KP_EXIT_USAGE : kp_cli_status(code);

@@ -46,11 +46,6 @@ bool kp_cli_color(FILE *out)
 	return !(no_color && *no_color) && isatty(fileno(out));
 }
 
-void kp_cli_error(const struct kp_err *err)
-{
-	fprintf(stderr, "kprobe: %s\n", err->text);
-}
-
 int kp_cli_status(int code)
 {
 	switch (code) {
@@ -78,56 +73,66 @@ void kp_cli_each_option(const struct kp_command *command,
 
 static void help_option(const struct kp_option *option, void *arg)
 {
-	char head[64];
 	char shorts[8] = "    ";
 
 	if (option->short_name)
 		snprintf(shorts, sizeof(shorts), "-%c, ", option->short_name);
-	snprintf(head, sizeof(head), "%s--%s%s%s", shorts, option->long_name,
-		 option->arg ? " " : "", option->arg ? option->arg : "");
-	fprintf(arg, "  %s\n", head);
-	fprintf(arg, "          %s%s\n", option->help, option->repeat ? "; may be repeated" : "");
+	kp_buf_printf(arg, "  %s--%s%s%s\n", shorts, option->long_name, option->arg ? " " : "",
+		      option->arg ? option->arg : "");
+	kp_buf_printf(arg, "          %s%s\n", option->help,
+		      option->repeat ? "; may be repeated" : "");
 }
 
 /* Prints sentences in lines of at most HELP_WIDTH columns. */
-static void print_wrapped(const char *text, FILE *out)
+static void print_wrapped(const char *text, struct kp_buf *out)
 {
-	size_t column = 0, len;
+	size_t column = 0, begin, len;
 
 	for (; *text; text += len + (text[len] == ' ')) {
 		len = strcspn(text, " ");
 		if (column && column + 1 + len > HELP_WIDTH) {
-			putc('\n', out);
+			kp_buf_putc(out, '\n');
 			column = 0;
 		}
-		column += (size_t)fprintf(out, "%s%.*s", column ? " " : "  ", (int)len, text);
+		begin = out->len;
+		kp_buf_printf(out, "%s%.*s", column ? " " : "  ", (int)len, text);
+		column += out->len - begin;
 	}
-	putc('\n', out);
+	kp_buf_putc(out, '\n');
 }
 
-void kp_cli_help(const struct kp_command *command, FILE *out)
+void kp_cli_help(const struct kp_command *command, struct kp_buf *out)
 {
 	const char *line = command->usage;
 
-	fprintf(out, "kprobe %s: %s\n\n", command->name, command->summary);
+	kp_buf_printf(out, "kprobe %s: %s\n\n", command->name, command->summary);
 	for (const char *lead = "usage: "; *line; lead = "       ") {
 		size_t len = strcspn(line, "\n");
 
-		fprintf(out, "%skprobe %.*s\n", lead, (int)len, line);
+		kp_buf_printf(out, "%skprobe %.*s\n", lead, (int)len, line);
 		line += len + (line[len] == '\n');
 	}
-	fprintf(out, "\noptions:\n");
+	kp_buf_printf(out, "\noptions:\n");
 	kp_cli_each_option(command, help_option, out);
 	if (command->limits) {
-		fprintf(out, "\nlimits:\n");
+		kp_buf_printf(out, "\nlimits:\n");
 		print_wrapped(command->limits, out);
 	}
+}
+
+/* Returns -1 - status. */
+static int print_help(const struct kp_command *command)
+{
+	struct kp_buf out = {0};
+
+	kp_cli_help(command, &out);
+	return -1 - kp_cli_finish(&out);
 }
 
 static int usage_error(const struct kp_command *command, const struct kp_err *err)
 {
 	kp_cli_error(err);
-	fprintf(stderr, "Try 'kprobe %s --help'.\n", command->name);
+	kp_cli_line("Try 'kprobe %s --help'.", command->name);
 	return -1 - KP_EXIT_USAGE;
 }
 
@@ -294,8 +299,8 @@ static int getopt_error(int c, char **argv, struct kp_err *err)
 }
 
 /*
- * The command line itself. Operands are gathered at argv[1…]; returns their number, -1 after
- * --help, or a negative errno below that with err set.
+ * The command line itself. Operands are gathered at argv[1…]; returns their number, -1 - status
+ * after --help, or a negative errno with err set.
  */
 static int read_arguments(const struct kp_command *command, int argc, char **argv, bool *seen,
 			  kp_option_fn set, void *arg, struct kp_err *err)
@@ -315,8 +320,7 @@ static int read_arguments(const struct kp_command *command, int argc, char **arg
 			return getopt_error(c, argv, err);
 		i = c >= 256 ? c - 256 : index_of_short(command, own, c);
 		if (i == own + COMMON_HELP) {
-			kp_cli_help(command, stdout);
-			return -1;
+			return print_help(command);
 		}
 		r = check_value(i < own ? &command->options[i] : &common_options[i - own], optarg,
 				err);
@@ -345,7 +349,7 @@ int kp_cli_parse(const struct kp_command *command, int argc, char **argv, kp_opt
 
 	operands = read_arguments(command, argc, argv, seen, set, arg, &err);
 	if (operands < 0)
-		return err.text[0] ? usage_error(command, &err) : -1 - KP_EXIT_OK;
+		return err.text[0] ? usage_error(command, &err) : operands;
 	r = read_environment(command, seen, set, arg, &err);
 	if (r >= 0)
 		r = read_config(command, seen, set, arg, &err);

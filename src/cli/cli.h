@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 /* Exit statuses; a contract (kprobe(1)). */
@@ -68,9 +69,25 @@ int kp_cli_parse(const struct kp_command *command, int argc, char **argv, kp_opt
 /* Whether to colour what goes to out: --color, NO_COLOR, and whether out is a terminal. */
 bool kp_cli_color(FILE *out);
 
-/* "kprobe: TEXT" to stderr. */
+/*
+ * What is printed goes through these, with base/text.h's escapes. To stderr: a line that begins
+ * with "kprobe: ", a line without, lines as they are in a buffer, an error.
+ */
+void kp_cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void kp_cli_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void kp_cli_lines(const struct kp_buf *text);
 void kp_cli_error(const struct kp_err *err);
-void kp_cli_help(const struct kp_command *command, FILE *out);
+
+/*
+ * Lines to a file that is made or emptied for them; NULL or "-": stdout. 0 or a negative errno with
+ * err set; -EPIPE when the reader of stdout has seen enough and SIGPIPE is ignored.
+ */
+int kp_cli_write(const char *path, const struct kp_buf *text, struct kp_err *err);
+
+/* Writes to stdout, frees text, and gives the exit status. */
+int kp_cli_finish(struct kp_buf *text);
+
+void kp_cli_help(const struct kp_command *command, struct kp_buf *out);
 
 /*
  * The options that every subcommand has (--color, --help) behind its own: calls fn for each, own

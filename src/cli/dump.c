@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "event/event.h"
 #include "log/clock.h"
@@ -167,18 +167,14 @@ static int set_option(int index, const char *value, void *arg, struct kp_err *er
 	return -EINVAL;
 }
 
-/* Writes out what has gathered. A reader who has seen enough (EPIPE) is no error. */
+/* Writes out what has gathered. A reader who has seen enough is no error. */
 static int flush(struct kp_buf *out, struct result *result, struct kp_err *err)
 {
-	size_t len = out->len;
+	int r = kp_cli_write(NULL, out, err);
 
-	if (out->failed)
-		return kp_err_set(err, -ENOMEM, "out of memory");
 	kp_buf_reset(out);
-	if (!len || (fwrite(out->data, 1, len, stdout) == len && fflush(stdout) == 0))
-		return 0;
-	result->is_pipe_closed = errno == EPIPE;
-	return result->is_pipe_closed ? 0 : kp_err_sys(err, -errno, "cannot write to stdout");
+	result->is_pipe_closed = r == -EPIPE;
+	return result->is_pipe_closed ? 0 : r;
 }
 
 static int print_events(struct kp_log_reader *reader, const struct request *request,
@@ -216,11 +212,15 @@ static int print_events(struct kp_log_reader *reader, const struct request *requ
 static void print_stats_text(const struct kp_log_info *info, const struct result *result,
 			     struct kp_buf *out)
 {
+	kp_buf_puts(out, "node ");
+	kp_text_puts(out, info->node);
+	kp_buf_puts(out, "\nboot ");
+	kp_text_puts(out, info->boot_id);
 	kp_buf_printf(out,
-		      "node %s\nboot %s\nsegments %zu\nblocks %zu\nbytes %" PRIu64
-		      "\nevents %" PRIu64 "\nseconds %.3f\n",
-		      info->node, info->boot_id, info->segment_cnt, info->block_cnt, info->len,
-		      info->event_cnt, (double)(info->last_ns - info->first_ns) / 1e9);
+		      "\nsegments %zu\nblocks %zu\nbytes %" PRIu64 "\nevents %" PRIu64
+		      "\nseconds %.3f\n",
+		      info->segment_cnt, info->block_cnt, info->len, info->event_cnt,
+		      (double)(info->last_ns - info->first_ns) / 1e9);
 	for (unsigned kind = 0; kind < KP_EV_END; kind++)
 		if (result->kind_cnt[kind])
 			kp_buf_printf(out, "events.%s %" PRIu64 "\n", kp_event_get(kind)->name,
@@ -267,17 +267,16 @@ static int report_damage(const struct kp_log_info *info)
 	for (size_t i = 0; i < info->gap_cnt; i++) {
 		const struct kp_log_gap *gap = &info->gaps[i];
 
-		fprintf(stderr, "kprobe: %s: %s: offset %" PRIu64 ", %" PRIu64 " bytes: %s%s\n",
-			gap->torn ? "warning" : "damage", gap->file, gap->offset, gap->len,
-			gap->why, gap->torn ? " (an interrupted write)" : "");
+		kp_cli_say("%s: %s: offset %" PRIu64 ", %" PRIu64 " bytes: %s%s",
+			   gap->torn ? "warning" : "damage", gap->file, gap->offset, gap->len,
+			   gap->why, gap->torn ? " (an interrupted write)" : "");
 		if (!gap->torn)
 			status = KP_EXIT_CORRUPT;
 	}
 	if (info->unknown_cnt)
-		fprintf(stderr,
-			"kprobe: warning: %" PRIu64 " events of kinds that this version does not "
-			"know were left out\n",
-			info->unknown_cnt);
+		kp_cli_say("warning: %" PRIu64 " events of kinds that this version does not know "
+			   "were left out",
+			   info->unknown_cnt);
 	return status;
 }
 

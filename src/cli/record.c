@@ -169,33 +169,33 @@ static void print_check(const char *what, enum kp_check_state state, const char 
 {
 	static const char *const states[] = {"ok", "missing", "FAILED"};
 
-	(void)arg;
-	printf("%-8s%s%s%s\n", states[state], what, *remedy ? ": " : "", remedy);
+	kp_buf_printf(arg, "%-8s%s%s%s\n", states[state], what, *remedy ? ": " : "", remedy);
 }
 
 static void print_warning(const char *text, void *arg)
 {
 	(void)arg;
-	fprintf(stderr, "kprobe: warning: %s\n", text);
+	kp_cli_say("warning: %s", text);
 }
 
 static void print_second(const struct kp_totals *totals, void *arg)
 {
 	struct request *request = arg;
 	uint64_t stored, lost, lost_now = 0;
+	struct kp_buf line = {0};
 
 	if (!request->is_stats)
 		return;
-	fputs("kprobe:", stderr);
 	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
 		stored = totals->stored[g] - request->last.stored[g];
 		lost = totals->lost[g] - request->last.lost[g];
 		lost_now += lost;
 		if (stored)
-			fprintf(stderr, " %s %" PRIu64 "/s", kp_group_name(g), stored);
+			kp_buf_printf(&line, "%s %" PRIu64 "/s ", kp_group_name(g), stored);
 	}
-	fprintf(stderr, " lost %" PRIu64 "/s log %.1f KiB/s\n", lost_now,
-		(double)(totals->log_len - request->last.log_len) / 1024);
+	kp_cli_say("%slost %" PRIu64 "/s log %.1f KiB/s", line.len ? line.data : "", lost_now,
+		   (double)(totals->log_len - request->last.log_len) / 1024);
+	kp_buf_done(&line);
 	request->last = *totals;
 }
 
@@ -204,16 +204,16 @@ static uint64_t print_totals(const struct kp_totals *totals, const char *dir)
 {
 	uint64_t stored = 0, lost = 0;
 
-	fprintf(stderr, "kprobe: %-10s%14s%14s\n", "class", "stored", "lost");
+	kp_cli_say("%-10s%14s%14s", "class", "stored", "lost");
 	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
 		stored += totals->stored[g];
 		lost += totals->lost[g];
 		if (totals->produced[g])
-			fprintf(stderr, "kprobe: %-10s%14" PRIu64 "%14" PRIu64 "\n",
-				kp_group_name(g), totals->stored[g], totals->lost[g]);
+			kp_cli_say("%-10s%14" PRIu64 "%14" PRIu64, kp_group_name(g),
+				   totals->stored[g], totals->lost[g]);
 	}
-	fprintf(stderr, "kprobe: %-10s%14" PRIu64 "%14" PRIu64 "  %.1f MiB in %s\n", "total",
-		stored, lost, (double)totals->log_len / (1 << 20), dir);
+	kp_cli_say("%-10s%14" PRIu64 "%14" PRIu64 "  %.1f MiB in %s", "total", stored, lost,
+		   (double)totals->log_len / (1 << 20), dir);
 	return lost;
 }
 
@@ -267,6 +267,15 @@ static int record(struct request *request)
 	return result.command_ended ? command_status(result.command_status) : KP_EXIT_OK;
 }
 
+static int check(void)
+{
+	struct kp_buf out = {0};
+	bool good = kp_check_run(print_check, &out);
+	int status = kp_cli_finish(&out);
+
+	return good ? status : KP_EXIT_KERNEL;
+}
+
 static int run(int argc, char **argv)
 {
 	struct request request = {
@@ -283,7 +292,7 @@ static int run(int argc, char **argv)
 	if (operands < 0)
 		return -1 - operands;
 	if (request.is_check)
-		return kp_check_run(print_check, NULL) ? KP_EXIT_OK : KP_EXIT_KERNEL;
+		return check();
 	request.recorder.arg = &request;
 	if (operands) {
 		argv[1 + operands] = NULL;

@@ -103,52 +103,65 @@ static void write_output(int stream, const void *data, size_t len, void *arg)
 static void write_trace(const char *line, void *arg)
 {
 	(void)arg;
-	fprintf(stderr, "%s\n", line);
+	kp_cli_line("%s", line);
 }
 
-static void print_counts(const struct kp_replay_result *result)
+static void put_counts(const struct kp_replay_result *result, struct kp_buf *out)
 {
-	fprintf(stderr,
-		"%" PRIu64 " system calls served, %" PRIu64 " signals delivered, %" PRIu64
-		" bytes compared",
-		result->calls, result->signals, result->bytes_in);
+	kp_buf_printf(out,
+		      "%" PRIu64 " system calls served, %" PRIu64 " signals delivered, %" PRIu64
+		      " bytes compared",
+		      result->calls, result->signals, result->bytes_in);
+}
+
+/* How it ended, behind a semicolon. */
+static void put_end(const struct kp_replay_result *result, struct kp_buf *out)
+{
+	int status = result->exit_status;
+
+	if (result->reason[0])
+		kp_buf_puts(out, result->reason);
+	else if (result->stopped)
+		kp_buf_printf(out, "stopped behind event %u", result->seq);
+	else if (result->truncated)
+		kp_buf_puts(out, "the recording ends before the process does");
+	else if (status & 0x7f)
+		kp_buf_printf(out, "ended by signal %d", status & 0x7f);
+	else
+		kp_buf_printf(out, "exit status %d", status >> 8 & 0xff);
 }
 
 static void print_exact(const struct kp_replay_result *result)
 {
-	int status = result->exit_status;
+	struct kp_buf line = {0};
 
-	fprintf(stderr, "kprobe: %s: ", kp_verdict_name(result->verdict));
-	print_counts(result);
-	fprintf(stderr, ", all identical");
-	if (result->reason[0])
-		fprintf(stderr, "; %s\n", result->reason);
-	else if (result->stopped)
-		fprintf(stderr, "; stopped behind event %u\n%s", result->seq,
-			result->evidence.len ? result->evidence.data : "");
-	else if (result->truncated)
-		fprintf(stderr, "; the recording ends before the process does\n");
-	else if (status & 0x7f)
-		fprintf(stderr, "; ended by signal %d\n", status & 0x7f);
-	else
-		fprintf(stderr, "; exit status %d\n", status >> 8 & 0xff);
+	kp_buf_printf(&line, "%s: ", kp_verdict_name(result->verdict));
+	put_counts(result, &line);
+	kp_buf_puts(&line, ", all identical; ");
+	put_end(result, &line);
+	kp_cli_say("%s", line.failed ? "out of memory" : line.data);
+	kp_buf_done(&line);
+	if (result->stopped && !result->reason[0])
+		kp_cli_lines(&result->evidence);
 	if (result->bytes_unseen)
-		fprintf(stderr,
-			"kprobe: note: %" PRIu64 " bytes of output were moved by the kernel itself "
-			"(sendfile, splice) and are not in the log\n",
-			result->bytes_unseen);
+		kp_cli_say("note: %" PRIu64 " bytes of output were moved by the kernel itself "
+			   "(sendfile, splice) and are not in the log",
+			   result->bytes_unseen);
 }
 
 static void print_diverged(const struct kp_replay_result *result)
 {
-	fprintf(stderr, "kprobe: DIVERGED at event %u: %s\n", result->seq, result->reason);
+	struct kp_buf line = {0};
+
+	kp_cli_say("DIVERGED at event %u: %s", result->seq, result->reason);
 	if (result->expected[0])
-		fprintf(stderr, "  expected: %s\n", result->expected);
+		kp_cli_line("  expected: %s", result->expected);
 	if (result->got[0])
-		fprintf(stderr, "  got:      %s\n", result->got);
-	fprintf(stderr, "%s  until then: ", result->evidence.len ? result->evidence.data : "");
-	print_counts(result);
-	fprintf(stderr, "\n");
+		kp_cli_line("  got:      %s", result->got);
+	kp_cli_lines(&result->evidence);
+	put_counts(result, &line);
+	kp_cli_line("  until then: %s", line.failed ? "" : line.data);
+	kp_buf_done(&line);
 }
 
 static int print_result(const struct kp_replay_result *result)
@@ -162,7 +175,7 @@ static int print_result(const struct kp_replay_result *result)
 		print_diverged(result);
 		return KP_EXIT_DIVERGED;
 	case KP_VERDICT_REFUSED:
-		fprintf(stderr, "kprobe: REFUSED: %s\n", result->reason);
+		kp_cli_say("REFUSED: %s", result->reason);
 		return KP_EXIT_CANNOT_JUDGE;
 	case KP_VERDICT_NONE:
 		break;
@@ -174,17 +187,10 @@ static int write_report(const char *path, const struct kp_session *session,
 			const struct kp_replay_result *result, struct kp_err *err)
 {
 	struct kp_buf json = {0};
-	FILE *file = strcmp(path, "-") ? fopen(path, "we") : stdout;
-	int rc = 0;
+	int rc;
 
-	if (!file)
-		return kp_err_sys(err, -errno, "cannot write the report '%s'", path);
 	kp_replay_print_json(session, result, &json);
-	if (json.failed || fwrite(json.data, 1, json.len, file) != json.len || fflush(file))
-		rc = kp_err_sys(err, errno ? -errno : -ENOMEM, "cannot write the report '%s'",
-				path);
-	if (file != stdout && fclose(file) && !rc)
-		rc = kp_err_sys(err, -errno, "cannot write the report '%s'", path);
+	rc = kp_cli_write(path, &json, err);
 	kp_buf_done(&json);
 	return rc;
 }

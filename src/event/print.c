@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "event/event.h"
 #include "event/syscall.h"
 
@@ -100,43 +101,6 @@ static void print_error(int64_t value, struct kp_buf *out)
 		kp_buf_printf(out, "%" PRId64, value);
 }
 
-/* Whether the n bytes of a UTF-8 sequence may reach a terminal: no control characters, old or new.
- */
-static bool is_printable(const char *text, size_t n)
-{
-	unsigned char c = (unsigned char)text[0];
-
-	if (n == 1)
-		return c >= 0x20 && c != 0x7f;
-	return n > 2 || (n == 2 && !(c == 0xc2 && (unsigned char)text[1] < 0xa0));
-}
-
-/* Text in double quotes on one line: what is not printable UTF-8 becomes an escape. */
-static void print_quoted(const char *text, size_t len, struct kp_buf *out)
-{
-	static const char special[] = "\n\t\r\\\"";
-	static const char letter[] = "ntr\\\"";
-	const char *at;
-	bool is_plain;
-	size_t n;
-
-	kp_buf_putc(out, '"');
-	for (size_t i = 0; i < len; i += n) {
-		n = kp_utf8_len(text + i, len - i);
-		is_plain = is_printable(text + i, n);
-		at = text[i] ? strchr(special, text[i]) : NULL;
-		if (at)
-			kp_buf_printf(out, "\\%c", letter[at - special]);
-		else if (is_plain)
-			kp_buf_append(out, text + i, n);
-		else
-			kp_buf_printf(out, "\\x%02x", (unsigned char)text[i]);
-		if (!is_plain)
-			n = 1;
-	}
-	kp_buf_putc(out, '"');
-}
-
 /* Strings that each end with NUL, as quoted words in brackets. */
 static void print_argv(const char *data, size_t len, struct kp_buf *out)
 {
@@ -147,7 +111,7 @@ static void print_argv(const char *data, size_t len, struct kp_buf *out)
 		n = strnlen(data + i, len - i);
 		if (i)
 			kp_buf_putc(out, ' ');
-		print_quoted(data + i, n, out);
+		kp_text_quote(out, data + i, n);
 	}
 	kp_buf_putc(out, ']');
 }
@@ -199,7 +163,7 @@ static void print_value(const struct kp_hdr *event, const struct kp_field *field
 		print_ctx(v, out);
 		break;
 	case KP_F_COMM:
-		print_quoted(comm, strnlen(comm, KP_COMM_LEN), out);
+		kp_text_quote(out, comm, strnlen(comm, KP_COMM_LEN));
 		break;
 	}
 }
@@ -234,7 +198,7 @@ static void print_data(const struct kp_hdr *event, const struct kp_event_desc *d
 		return;
 	}
 	if (desc->tail == KP_TAIL_STR) {
-		print_quoted((const char *)data, len, out);
+		kp_text_quote(out, (const char *)data, len);
 		return;
 	}
 	if (shown > TEXT_DATA_MAX)

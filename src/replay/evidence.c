@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/user.h>
 
+#include "base/text.h"
 #include "replay/engine.h"
 
 #define LAST_CALLS 5
@@ -45,9 +46,11 @@ static void print_place(const struct kp_engine *engine, uint64_t addr, struct kp
 		name += 7;
 	len = (int)strcspn(name, " ");
 	kp_buf_printf(out, "0x%" PRIx64, addr);
-	if (place.found)
-		kp_buf_printf(out, " %.*s+0x%" PRIx64, len ? len : 4, len ? name : "anon",
-			      addr - place.region.start + place.region.offset);
+	if (!place.found)
+		return;
+	kp_buf_putc(out, ' ');
+	kp_text_append(out, len ? name : "anon", len ? (size_t)len : 4);
+	kp_buf_printf(out, "+0x%" PRIx64, addr - place.region.start + place.region.offset);
 }
 
 static bool behind_call(const struct kp_engine *engine, uint64_t addr)

@@ -76,11 +76,11 @@ Test(print, tails)
 
 	memcpy(u.bytes + sizeof(u.ev), "ls\0-l\n\xff\0\xc2\x9b\0", 12);
 	cr_expect_str_eq(strstr(text_of(&u, 0, &out), " data="),
-			 " data=[\"ls\" \"-l\\n\\xff\" \"\\xc2\\x9b\" \"\"]");
+			 " data=[\"ls\" \"-l\\n\\xff\" \"\\u009b\" \"\"]");
 	kp_buf_reset(&out);
 	kp_event_print_json(&u.ev.hdr, &out);
 	cr_expect_str_eq(strstr(out.data, ",\"data\":"),
-			 ",\"data\":[\"ls\",\"-l\\u000a\\ufffd\",\"\xc2\x9b\",\"\"]}");
+			 ",\"data\":[\"ls\",\"-l\\u000a\\ufffd\",\"\\u009b\",\"\"]}");
 	kp_buf_done(&out);
 }
 

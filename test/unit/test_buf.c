@@ -83,7 +83,10 @@ Test(buf, json_keeps_utf8_and_replaces_the_rest)
 		{"\xc3\xa9", "\"\xc3\xa9\""},
 		{"\xe2\x82\xac", "\"\xe2\x82\xac\""},
 		{"\xf0\x9f\x98\x80", "\"\xf0\x9f\x98\x80\""},
-		{"\xf4\x8f\xbf\xbf", "\"\xf4\x8f\xbf\xbf\""},
+		{"\xf4\x8f\xbf\xbd", "\"\xf4\x8f\xbf\xbd\""},
+		{"\xf4\x8f\xbf\xbf", "\"\\udbff\\udfff\""}, /* a noncharacter */
+		{"\xe2\x80\xae", "\"\\u202e\""},            /* turns the direction */
+		{"\xc2\x9b", "\"\\u009b\""},
 		{"\xc3", "\"\\ufffd\""},                       /* cut */
 		{"\xc0\xaf", "\"\\ufffd\\ufffd\""},            /* overlong */
 		{"\xe0\x9f\xbf", "\"\\ufffd\\ufffd\\ufffd\""}, /* overlong */
