@@ -28,10 +28,13 @@ struct inode {
 	unsigned short i_mode;
 	struct super_block *i_sb;
 	unsigned long i_ino;
+	__s64 i_size;
 };
 
 struct file {
 	struct inode *f_inode;
+	unsigned int f_flags;
+	__s64 f_pos;
 	void *private_data;
 };
 

@@ -97,8 +97,12 @@ struct kp_rule_row {
 	struct kp_arg args[8];
 };
 
-/* fd_rules[nr]: argument that is a descriptor, counted from 1, and whether the result is one. */
+/*
+ * fd_rules[nr]: argument that is a descriptor, counted from 1, whether the result is one, and the
+ * argument behind which a file is changed or mapped, counted from 1 in bits 4 to 6.
+ */
 #define KP_FD_ARG 0x0f
+#define KP_FD_USED 0x70
 #define KP_FD_RET 0x80
 
 #endif

@@ -177,6 +177,53 @@ static __always_inline void fill(struct kp_ev_syscall *ev, struct task_struct *t
 		resolve(ev, task, argument(ev, (rule & KP_FD_ARG) - 1), typed);
 }
 
+/*
+ * How the call that this CPU's kp_cpu describes left the regular file behind descriptor fd. Replay
+ * has its own copy of a file that the process maps, and must know where in it the call wrote. An
+ * opened file matters if it is empty now: it may just have lost its content.
+ */
+__noinline int kp_capture_state(__u32 fd, __u32 opened)
+{
+	struct file *file = file_of(bpf_get_current_task_btf(), fd, false);
+	struct kp_cpu *c = kp_this_cpu();
+	struct kp_ev_file_state *ev;
+	struct inode *inode;
+	__s64 len;
+
+	if (!file)
+		return 0;
+	inode = BPF_CORE_READ(file, f_inode);
+	len = BPF_CORE_READ(inode, i_size);
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG || (opened && len))
+		return 0;
+	ev = kp_reserve(KP_RING_PAYLOAD, KP_GROUP_payload, KP_EV_file_state, sizeof(*ev),
+			c->cap_ns);
+	if (!ev)
+		return 0;
+	ev->ino = BPF_CORE_READ(inode, i_ino);
+	ev->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	ev->pos = BPF_CORE_READ(file, f_pos);
+	ev->len = len;
+	ev->flags = BPF_CORE_READ(file, f_flags);
+	ev->seq = c->cap_seq;
+	ev->pad = 0;
+	KP_SUBMIT(ev);
+	return 0;
+}
+
+static __always_inline void capture_state(struct kp_cpu *c, __u32 nr)
+{
+	__u8 rule = fd_rules[nr & (KP_SYSCALL_MAX - 1)];
+	__u32 arg = (rule & KP_FD_USED) >> 4;
+
+	if (c->ret < 0 && c->ret >= -4095)
+		return;
+	if (rule & KP_FD_RET)
+		kp_capture_state(c->ret, 1);
+	else if (arg)
+		kp_capture_state(c->args[(arg - 1) & 7], 0);
+}
+
 /* A call of a selected task: its payloads, then its record, in the ring of payloads. */
 static __always_inline void record_selected(struct kp_cpu *c, struct kp_task *t,
 					    struct task_struct *task, struct pt_regs *regs,
@@ -202,6 +249,7 @@ static __always_inline void record_selected(struct kp_cpu *c, struct kp_task *t,
 	if (!((nr == NR_EXECVE || nr == NR_EXECVEAT) && ret == 0))
 		for (__u32 i = 0; i < KP_ARG_MAX; i++)
 			kp_capture_arg(i);
+	capture_state(c, nr);
 	ev = kp_reserve(KP_RING_PAYLOAD, KP_GROUP_syscall, KP_EV_syscall, sizeof(*ev), now);
 	if (!ev)
 		return;

@@ -21,8 +21,9 @@ struct kp_archive *kp_archive_new(const struct kp_sink *sink);
 
 /*
  * Archives the regular file open at fd (its offset is not used) unless it is there already. path:
- * what to call it. Returns its file_id, or 0 when its content cannot be had (not a regular file,
- * too large, not readable, changed while it was read).
+ * what to call it. The content must be that of this moment: the process goes on when this returns,
+ * and replay applies to it what the process writes from then on. Returns its file_id, or 0 when its
+ * content cannot be had (not a regular file, too large, not readable, changed while it was read).
  */
 uint32_t kp_archive_fd(struct kp_archive *archive, int fd, const char *path);
 

@@ -27,7 +27,9 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -197,6 +199,16 @@ static void at_exec(struct kp_command_run *run, pid_t pid)
 		lint(run, pid, SYS_execve, err.text);
 }
 
+/* The device behind a path, kernel encoding; 0: it is none. */
+static uint32_t device_of(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode)))
+		return 0;
+	return major(st.st_rdev) << 20 | minor(st.st_rdev);
+}
+
 /* The task is about to map a file; its arguments are in the registers (x86-64 ABI, A.2.1). */
 static void at_mmap(struct kp_command_run *run, pid_t tid)
 {
@@ -218,6 +230,8 @@ static void at_mmap(struct kp_command_run *run, pid_t tid)
 	ev.offset = regs.r9;
 	if (len > 0)
 		ev.file_id = kp_archive_path(run->archive, path, target);
+	if (!ev.file_id)
+		ev.rdev = device_of(path);
 	kp_sink_put_fixed(run->options.sink, KP_EV_file_map, &ev, sizeof(ev));
 }
 

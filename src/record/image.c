@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/user.h>
 #include <unistd.h>
 
@@ -172,6 +173,7 @@ static int put_image(const struct image *image, struct kp_err *err)
 		.image = image->number};
 	struct user_regs_struct regs;
 	struct kp_proc_stat stat;
+	struct rlimit limit;
 	uint64_t auxv = 0;
 	char path[64];
 	int r;
@@ -184,6 +186,8 @@ static int put_image(const struct image *image, struct kp_err *err)
 		return kp_err_sys(err, r, "cannot read the stack of process %d", image->pid);
 	snprintf(path, sizeof(path), "/proc/%d/stat", image->pid);
 	ev.brk = kp_proc_stat(path, &stat) ? stat.start_brk : 0;
+	if (!prlimit(image->pid, RLIMIT_STACK, NULL, &limit))
+		ev.stack_limit = limit.rlim_cur;
 	ev.sp = regs.rsp;
 	ev.auxv = auxv;
 	kp_sink_put(image->sink, KP_EV_exec_image, &ev, sizeof(ev), &regs, sizeof(regs));

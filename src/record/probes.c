@@ -188,14 +188,20 @@ static bool is_listed(const char *const *list, const char *name)
 
 static uint8_t fd_rule(const struct kp_syscall *call)
 {
+	uint8_t rule = 0;
+
 	if (is_listed(result_is_fd, call->name))
 		return KP_FD_RET;
 	if (is_listed(fd_is_gone, call->name))
 		return 0;
-	for (uint8_t i = 0; i < KP_ARG_MAX; i++)
-		if (call->rule.args[i].type == KP_ARG_FD)
-			return (uint8_t)(i + 1);
-	return 0;
+	for (uint8_t i = KP_ARG_MAX; i-- > 0;) {
+		if (call->rule.args[i].type != KP_ARG_FD)
+			continue;
+		rule = (uint8_t)((rule & KP_FD_USED) | (i + 1));
+		if (call->rule.args[i].dir)
+			rule |= (uint8_t)((i + 1) << 4);
+	}
+	return rule;
 }
 
 static void set_constants(struct kprobe_bpf *skel, const struct kp_probes_options *options,
