@@ -19,7 +19,8 @@ struct kp_err {
 int kp_err_set(struct kp_err *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Like kp_err_set, with ": " and the text of errno -code behind the sentence. */
+/* Like kp_err_set, with ": " and the text of errno -code behind the sentence; where that is a limit
+ * of the process or the system, also which, and how it is raised. */
 int kp_err_sys(struct kp_err *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

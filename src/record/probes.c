@@ -119,6 +119,13 @@ static int explain(struct kp_err *err, int code, const char *what)
 				  "BPF, PERFMON, SYS_PTRACE and DAC_READ_SEARCH, and check "
 				  "/sys/kernel/security/lockdown",
 				  what, last_warning);
+	if (code == -EMFILE || code == -ENFILE)
+		return kp_err_sys(err, code, "%s", what);
+	if (code == -ENOMEM)
+		return kp_err_sys(err, code,
+				  "%s (a smaller --ring needs less; MemoryMax= of a service and "
+				  "memory.max of its group are limits too)",
+				  what);
 	return kp_err_set(err, -EOPNOTSUPP,
 			  "%s: %s (%s); 'kprobe record --check' says what this kernel lacks", what,
 			  code == -EACCES ? "the kernel's verifier refuses a program"

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/err.h"
 
@@ -17,6 +18,18 @@ Test(err, says_and_returns)
 	cr_assert_str_eq(err.text, "cannot open y: No such file or directory");
 	cr_assert_eq(kp_err_prefix(&err, -ENOENT, "boot %d", 1), -ENOENT);
 	cr_assert_str_eq(err.text, "boot 1: cannot open y: No such file or directory");
+}
+
+Test(err, a_limit_is_named)
+{
+	struct rlimit limit = {77, 77};
+	struct kp_err err = {""};
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cr_assert_eq(kp_err_sys(&err, -EMFILE, "cannot open %s", "y"), -EMFILE);
+	cr_assert_neq(strstr(err.text, "Too many open files"), NULL);
+	cr_assert_neq(strstr(err.text, "77"), NULL);
+	cr_assert_neq(strstr(err.text, "ulimit -n"), NULL);
 }
 
 Test(err, null_is_fine)
