@@ -178,6 +178,12 @@ static void print_warning(const char *text, void *arg)
 	kp_cli_say("warning: %s", text);
 }
 
+static void print_notice(const char *text, void *arg)
+{
+	(void)arg;
+	kp_cli_say("%s", text);
+}
+
 static void print_second(const struct kp_totals *totals, void *arg)
 {
 	struct request *request = arg;
@@ -285,7 +291,8 @@ static int run(int argc, char **argv)
 			     .ring_len = DEFAULT_RING_LEN,
 			     .irq_threshold_ns = DEFAULT_IRQ_NS,
 			     .on_second = print_second,
-			     .on_warning = print_warning},
+			     .on_warning = print_warning,
+			     .on_notice = print_notice},
 	};
 	int operands = kp_cli_parse(&kp_command_record, argc, argv, set_option, &request);
 

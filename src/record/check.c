@@ -12,6 +12,7 @@
 
 #include "kprobe/event.h"
 #include "record/probes.h"
+#include "record/process.h"
 
 #define OLDEST_MAJOR 5
 #define OLDEST_MINOR 15
@@ -146,6 +147,7 @@ bool kp_check_run(kp_check_fn fn, void *arg)
 {
 	struct check check = {fn, arg, false};
 
+	kp_process_raise_files(); /* as a recorder does */
 	check_kernel(&check);
 	check_capabilities(&check);
 	check_lockdown(&check);

@@ -37,6 +37,7 @@
 #include "record/archive.h"
 #include "record/image.h"
 #include "record/priority.h"
+#include "record/proc.h"
 
 #define TRACE_OPTIONS                                                                          \
 	(PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | \
@@ -47,6 +48,9 @@
 
 /* Makes the tracing thread look up from waitpid. */
 #define WAKE_SIGNAL SIGURG
+
+/* Processes that kp_command_left names. */
+#define NAMES_MAX 5
 
 /* Bytes of the arguments that the command event keeps. */
 #define ARGV_MAX 16384
@@ -68,10 +72,12 @@ struct kp_command_run {
 	uint32_t image_cnt;
 	int status; /* the command's wait status */
 
-	_Atomic bool hold; /* wanted by kp_command_hold */
-	bool holding;      /* what the tracing thread has made of it */
+	_Atomic bool hold;    /* wanted by kp_command_hold */
+	_Atomic bool holding; /* what the tracing thread has made of it */
+	_Atomic bool ending;  /* whatever is traced is to be killed */
 
 	pthread_mutex_t lock;   /* over what follows */
+	bool has_ended;         /* the command; its status is set */
 	struct tracee *tracees; /* those not yet reaped */
 	size_t tracee_cnt;
 	size_t tracee_cap;
@@ -120,6 +126,8 @@ static _Noreturn void run_child(struct kp_command_run *run, const sigset_t *mask
 	if (read(run->go[0], &byte, 1) != 1)
 		_exit(127);
 	close(run->go[0]);
+	if (run->options.process)
+		kp_process_restore(run->options.process);
 	pthread_sigmask(SIG_SETMASK, mask, NULL);
 	if (install_filter() < 0)
 		dprintf(STDERR_FILENO, "kprobe: cannot install the seccomp filter: %s\n",
@@ -240,17 +248,20 @@ static bool is_stop_signal(int sig)
 	return sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
 }
 
-/* Leaves a task in its stop while the command is held; false if it is not. */
+/* Leaves a task in its stop while the command is held; false if it is not, or if the task is not in
+ * the set, so that nobody would let it go on. */
 static bool park(struct kp_command_run *run, pid_t tid)
 {
+	bool is_parked = false;
+
 	if (!run->holding)
 		return false;
 	pthread_mutex_lock(&run->lock);
 	for (size_t i = 0; i < run->tracee_cnt; i++)
 		if (run->tracees[i].tid == tid)
-			run->tracees[i].parked = true;
+			is_parked = run->tracees[i].parked = true;
 	pthread_mutex_unlock(&run->lock);
-	return true;
+	return is_parked;
 }
 
 /* Stops all tasks, or lets those that were stopped go on, when that has changed. */
@@ -280,6 +291,10 @@ static void at_stop(struct kp_command_run *run, pid_t tid, int status)
 	int sig = WSTOPSIG(status);
 
 	add_tracee(run, tid);
+	if (run->ending) { /* born behind kp_command_free's back */
+		kill(tid, SIGKILL);
+		return;
+	}
 	switch (STOP_EVENT(status)) {
 	case 0: /* a signal on its way to the task */
 		ptrace(PTRACE_CONT, tid, NULL, (void *)(long)sig);
@@ -304,7 +319,18 @@ static void at_stop(struct kp_command_run *run, pid_t tid, int status)
 	ptrace(PTRACE_CONT, tid, NULL, NULL);
 }
 
-/* Serves stops until no child and no traced task is left. */
+static void set_ended(struct kp_command_run *run, int status)
+{
+	pthread_mutex_lock(&run->lock);
+	run->status = status;
+	run->has_ended = true;
+	pthread_mutex_unlock(&run->lock);
+}
+
+/*
+ * Serves stops until no child and no traced task is left. A wake-up that comes between apply_hold
+ * and waitpid is missed: whoever wants a hold changed repeats it.
+ */
 static void trace_all(struct kp_command_run *run)
 {
 	int status;
@@ -323,7 +349,7 @@ static void trace_all(struct kp_command_run *run)
 		}
 		remove_tracee(run, tid);
 		if (tid == run->pid)
-			run->status = status;
+			set_ended(run, status);
 	}
 }
 
@@ -467,31 +493,72 @@ void kp_command_go(struct kp_command_run *run)
 	run->go[1] = -1;
 }
 
+/* Threads are not asked one by one: a signal is for a process. */
 static void kill_tracees(struct kp_command_run *run, pid_t only, int sig)
 {
-	pthread_mutex_lock(&run->lock);
 	for (size_t i = 0; i < run->tracee_cnt; i++)
-		if (!only || run->tracees[i].tid == only)
+		if ((!only || run->tracees[i].tid == only) &&
+		    (sig == SIGKILL || group_of(run->tracees[i].tid) == run->tracees[i].tid))
 			kill(run->tracees[i].tid, sig);
-	pthread_mutex_unlock(&run->lock);
 }
 
 void kp_command_hold(struct kp_command_run *run, bool hold)
 {
 	run->hold = hold;
-	pthread_kill(run->thread, WAKE_SIGNAL);
+	if (run->holding != hold)
+		pthread_kill(run->thread, WAKE_SIGNAL);
 }
 
 void kp_command_kill(struct kp_command_run *run, int sig)
 {
-	kill_tracees(run, run->pid, sig);
+	pthread_mutex_lock(&run->lock);
+	kill_tracees(run, run->has_ended ? 0 : run->pid, sig);
+	pthread_mutex_unlock(&run->lock);
+}
+
+bool kp_command_has_ended(struct kp_command_run *run)
+{
+	bool has_ended;
+
+	pthread_mutex_lock(&run->lock);
+	has_ended = run->has_ended;
+	pthread_mutex_unlock(&run->lock);
+	return has_ended;
+}
+
+size_t kp_command_left(struct kp_command_run *run, char *ret_names, size_t cap)
+{
+	size_t cnt = 0, len = 0;
+	struct kp_proc_stat stat;
+	char path[64];
+
+	*ret_names = '\0';
+	pthread_mutex_lock(&run->lock);
+	for (size_t i = 0; i < run->tracee_cnt; i++) {
+		pid_t tid = run->tracees[i].tid;
+
+		snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+		if (group_of(tid) != tid || !kp_proc_stat(path, &stat))
+			continue;
+		if (cnt < NAMES_MAX && len < cap)
+			len += (size_t)snprintf(ret_names + len, cap - len, "%s%.*s (%d)",
+						cnt ? ", " : "", KP_COMM_LEN, stat.comm, tid);
+		else if (cnt == NAMES_MAX && len < cap)
+			len += (size_t)snprintf(ret_names + len, cap - len, ", ...");
+		cnt++;
+	}
+	pthread_mutex_unlock(&run->lock);
+	return cnt;
 }
 
 void kp_command_free(struct kp_command_run *run)
 {
 	if (!run)
 		return;
+	run->ending = true;
+	pthread_mutex_lock(&run->lock);
 	kill_tracees(run, 0, SIGKILL);
+	pthread_mutex_unlock(&run->lock);
 	pthread_join(run->thread, NULL);
 	discard(run);
 }

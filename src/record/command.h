@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "record/process.h"
 #include "record/sink.h"
 
 struct kp_command_run;
@@ -17,6 +18,7 @@ struct kp_command_run;
 struct kp_command_options {
 	char *const *argv; /* NULL-ended; argv[0] is searched in PATH */
 	const struct kp_sink *sink;
+	const struct kp_process *process; /* what the command gets back; NULL: nothing */
 	/*
 	 * Called in the tracing thread when the command and all its recorded descendants have
 	 * ended; status is the command's wait status.
@@ -36,13 +38,21 @@ void kp_command_go(struct kp_command_run *run);
 
 /*
  * Holds the command and its descendants, or lets them go on: what they do is not lost while the log
- * is behind. Takes effect a little later; to be repeated until it is wanted no more. A call that
- * signal(7) lists as interrupted by stop signals (epoll_wait, for one) may end with EINTR by it.
+ * is behind. Takes effect a little later; to be called again and again with what is wanted now,
+ * since the tracing thread can miss one call as it begins to wait. A call that signal(7) lists as
+ * interrupted by stop signals (epoll_wait, for one) may end with EINTR by it.
  */
 void kp_command_hold(struct kp_command_run *run, bool hold);
 
-/* Passes a signal (SIGINT, SIGTERM) on to the command. */
+/* Passes a signal on to the command, or, once it has ended, to the processes that it left. */
 void kp_command_kill(struct kp_command_run *run, int sig);
+
+/* Whether the command has ended; its descendants may still run. */
+bool kp_command_has_ended(struct kp_command_run *run);
+
+/* Number of processes that are still recorded, and their names as text: "nginx (12), nginx (13)".
+ */
+size_t kp_command_left(struct kp_command_run *run, char *ret_names, size_t cap);
 
 /*
  * Ends it: kills what is still traced (without its tracer it could not map files any more: the

@@ -9,7 +9,9 @@
 #include "record/recorder.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +28,7 @@
 #include "record/pipeline.h"
 #include "record/priority.h"
 #include "record/probes.h"
+#include "record/process.h"
 #include "record/select.h"
 
 #define DRAIN_MS 5
@@ -35,7 +38,13 @@
 #define HOLD_PERCENT 20
 #define RELEASE_PERCENT 5
 #define PAYLOAD_STEPS 16
+#define LOOP_FDS 8            /* descriptors that the loop needs, and some */
 #define DRAINS_PER_ACCOUNT 20 /* losses are looked for every 100 ms */
+/* What the command left has this long to end by the signal that was passed on. */
+#define GRACE_MS 5000
+/* Of two interrupts from a terminal that the command has too (a shell's or a debugger's own key,
+ * perhaps) the second ends the recording only if it comes this soon. */
+#define AGAIN_MS 5000
 
 struct recorder {
 	const struct kp_recorder_options *options;
@@ -50,9 +59,16 @@ struct recorder {
 	bool linted_names[KP_SYSCALL_MAX];
 	struct kp_err error; /* first error of writing */
 
+	struct kp_process process; /* as it was before */
+	int asked;                 /* signal by which the end was asked for; 0: not yet */
+	uint64_t asked_ms;
+	bool is_left_alone; /* the command has ended, and left processes */
+	bool has_told_left; /* that they are waited for */
+
 	uv_loop_t loop;
-	uv_timer_t drain_timer, second_timer, end_timer;
-	uv_signal_t sigint, sigterm;
+	bool has_loop;
+	uv_timer_t drain_timer, second_timer, end_timer, grace_timer;
+	uv_signal_t signals[KP_END_SIGNAL_MAX];
 	uv_async_t command_end;
 	uv_poll_t *polls; /* payload rings, by CPU */
 	struct kp_recorder_result result;
@@ -62,6 +78,20 @@ static void warn(const struct recorder *r, const char *text)
 {
 	if (r->options->on_warning)
 		r->options->on_warning(text, r->options->arg);
+}
+
+static void __attribute__((format(printf, 2, 3)))
+notice(const struct recorder *r, const char *format, ...)
+{
+	char text[512];
+	va_list ap;
+
+	if (!r->options->on_notice)
+		return;
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	r->options->on_notice(text, r->options->arg);
 }
 
 /* --- draining --- */
@@ -108,9 +138,10 @@ static void put_selected(const struct kp_hdr *event, void *arg)
 		lint(drain->recorder, (const struct kp_ev_syscall *)event);
 }
 
+/* Said again at each turn of the timer: a single call can be missed. */
 static void hold(struct recorder *r, bool wanted)
 {
-	if (r->command && (wanted || r->held))
+	if (r->command)
 		kp_command_hold(r->command, wanted);
 	r->held = wanted;
 }
@@ -199,6 +230,57 @@ static void on_payload(uv_poll_t *poll, int status, int events)
 	drain_ring(r, (unsigned)(poll - r->polls), KP_RING_PAYLOAD);
 }
 
+static void on_end_timer(uv_timer_t *timer)
+{
+	uv_stop(timer->loop);
+}
+
+/* --- how it ends --- */
+
+/* Passes a signal on to what the command left, and gives it time to end: one signal should be
+ * enough to end a recorder. */
+static void end_left(struct recorder *r)
+{
+	kp_command_kill(r->command, r->asked);
+	uv_timer_start(&r->grace_timer, on_end_timer, GRACE_MS, 0);
+}
+
+static void tell_left(struct recorder *r)
+{
+	const char *name = r->options->argv[0];
+	char names[256];
+	size_t cnt = kp_command_left(r->command, names, sizeof(names));
+
+	if (!cnt)
+		return;
+	r->has_told_left = true;
+	if (r->is_left_alone)
+		notice(r,
+		       "%s has ended; waiting for %zu process%s that it left: %s; interrupt%s to "
+		       "end the recording",
+		       name, cnt, cnt > 1 ? "es" : "", names, r->asked ? " again" : "");
+	else
+		notice(r,
+		       "%s was passed on to %s, which has not ended yet; interrupt again to end "
+		       "the recording",
+		       strsignal(r->asked), name);
+}
+
+/* Once a second: what ends by itself, or by the signal that was passed on, is not worth a word. */
+static void watch_command(struct recorder *r)
+{
+	if (!r->command)
+		return;
+	if (!r->is_left_alone && kp_command_has_ended(r->command)) {
+		r->is_left_alone = true;
+		r->has_told_left = false;
+		if (r->asked)
+			end_left(r);
+	}
+	if (!r->has_told_left && (r->is_left_alone || r->asked))
+		tell_left(r);
+}
+
 static void on_second(uv_timer_t *timer)
 {
 	struct recorder *r = timer->data;
@@ -208,36 +290,58 @@ static void on_second(uv_timer_t *timer)
 		kp_clocks_write(kp_pipeline_sink(r->pipeline));
 	if (r->options->groups & 1u << KP_GROUP_irq)
 		kp_tally_irq(r->tally);
+	watch_command(r);
 	if (!r->options->on_second)
 		return;
 	kp_tally_sum(r->tally, &totals);
 	r->options->on_second(&totals, r->options->arg);
 }
 
-static void on_end_timer(uv_timer_t *timer)
-{
-	uv_stop(timer->loop);
-}
-
-/* The terminal sends SIGINT to the command too if it is in the same foreground group. */
+/* The terminal sends these to the command too if it is in the same foreground group. */
 static bool command_has_it(int sig)
 {
-	return sig == SIGINT && isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
+	return (sig == SIGINT || sig == SIGQUIT) && isatty(STDIN_FILENO) &&
+	       tcgetpgrp(STDIN_FILENO) == getpgrp();
 }
 
+/* The first is for the command and what it left, the next ends the recording. */
 static void on_signal(uv_signal_t *handle, int sig)
 {
 	struct recorder *r = handle->data;
+	bool is_shared = command_has_it(sig);
+	bool is_again = r->asked && (!is_shared || uv_now(&r->loop) - r->asked_ms < AGAIN_MS);
 
-	if (!r->command)
+	if (!r->command || is_again) {
 		uv_stop(handle->loop);
-	else if (!command_has_it(sig))
+		return;
+	}
+	r->asked = sig;
+	r->asked_ms = uv_now(&r->loop);
+	r->has_told_left = false;
+	if (r->is_left_alone)
+		end_left(r);
+	else if (!is_shared)
 		kp_command_kill(r->command, sig);
 }
 
 static void on_command_end(uv_async_t *async)
 {
 	uv_stop(async->loop);
+}
+
+/* Ends the command and what it left, which cannot live on without the recorder. */
+static void end_command(struct recorder *r)
+{
+	char names[256];
+	size_t cnt = r->command ? kp_command_left(r->command, names, sizeof(names)) : 0;
+
+	if (cnt)
+		notice(r,
+		       "%zu recorded process%s killed, since their mmap calls are held by the "
+		       "recorder and would fail without it: %s",
+		       cnt, cnt > 1 ? "es are" : " is", names);
+	kp_command_free(r->command);
+	r->command = NULL;
 }
 
 /* In the tracing thread. */
@@ -250,27 +354,52 @@ static void command_ended(void *arg, int status)
 	uv_async_send(&r->command_end);
 }
 
+/* libuv aborts where it cannot have a descriptor: so there must be some. 0 or -EMFILE, -ENFILE. */
+static int try_descriptors(void)
+{
+	int fds[LOOP_FDS], cnt = 0, error = 0;
+
+	for (; cnt < LOOP_FDS && error >= 0; cnt += error >= 0) {
+		fds[cnt] = open("/", O_PATH | O_CLOEXEC);
+		error = fds[cnt] < 0 ? -errno : 0;
+	}
+	while (cnt > 0)
+		close(fds[--cnt]);
+	return error;
+}
+
 static int init_loop(struct recorder *r)
 {
-	int error = uv_loop_init(&r->loop);
+	int error = try_descriptors(), sig;
 
+	if (error >= 0)
+		error = uv_loop_init(&r->loop);
 	if (error < 0)
 		return error;
+	r->has_loop = true;
 	uv_timer_init(&r->loop, &r->drain_timer);
 	uv_timer_init(&r->loop, &r->second_timer);
 	uv_timer_init(&r->loop, &r->end_timer);
-	uv_signal_init(&r->loop, &r->sigint);
-	uv_signal_init(&r->loop, &r->sigterm);
-	r->drain_timer.data = r->second_timer.data = r->sigint.data = r->sigterm.data = r;
+	uv_timer_init(&r->loop, &r->grace_timer);
+	r->drain_timer.data = r->second_timer.data = r;
 	error = uv_async_init(&r->loop, &r->command_end, on_command_end);
+	for (size_t i = 0; error >= 0 && (sig = kp_process_end_signal(&r->process, i)); i++) {
+		error = uv_signal_init(&r->loop, &r->signals[i]);
+		r->signals[i].data = r;
+		if (error >= 0)
+			error = uv_signal_start(&r->signals[i], on_signal, sig);
+	}
+	return error;
+}
+
+static void start_timers(struct recorder *r)
+{
+	uv_update_time(&r->loop);
 	uv_timer_start(&r->drain_timer, on_drain, DRAIN_MS, DRAIN_MS);
 	uv_timer_start(&r->second_timer, on_second, SECOND_MS, SECOND_MS);
 	if (r->options->duration_ns)
 		uv_timer_start(&r->end_timer, on_end_timer,
 			       (r->options->duration_ns + 999999) / 1000000, 0);
-	uv_signal_start(&r->sigint, on_signal, SIGINT);
-	uv_signal_start(&r->sigterm, on_signal, SIGTERM);
-	return error;
 }
 
 static int poll_payload_rings(struct recorder *r)
@@ -302,6 +431,8 @@ static void close_handle(uv_handle_t *handle, void *arg)
 
 static void close_loop(struct recorder *r)
 {
+	if (!r->has_loop)
+		return;
 	uv_walk(&r->loop, close_handle, NULL);
 	uv_run(&r->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&r->loop);
@@ -314,6 +445,7 @@ static int start_command(struct recorder *r, struct kp_err *err)
 {
 	struct kp_command_options options = {.argv = r->options->argv,
 					     .sink = kp_pipeline_sink(r->pipeline),
+					     .process = &r->process,
 					     .on_end = command_ended,
 					     .arg = r};
 	pid_t pid;
@@ -359,8 +491,7 @@ static int start(struct recorder *r, struct kp_err *err)
 /* Empties the rings after the probes have stopped, and settles the accounts. */
 static void finish(struct recorder *r)
 {
-	kp_command_free(r->command);
-	r->command = NULL;
+	end_command(r);
 	kp_probes_detach(r->probes);
 	while (drain_all(r))
 		;
@@ -378,15 +509,14 @@ static void finish(struct recorder *r)
 
 static int run_loop(struct recorder *r, struct kp_err *err)
 {
-	int error = init_loop(r);
+	int error = poll_payload_rings(r);
 
-	if (error >= 0)
-		error = poll_payload_rings(r);
 	if (error < 0)
-		kp_err_sys(err, error, "cannot start the event loop");
+		kp_err_sys(err, error, "cannot watch the rings");
 	if (error >= 0 && r->options->argv)
 		error = start_command(r, err);
 	if (error >= 0) {
+		start_timers(r);
 		if (r->options->groups & 1u << KP_GROUP_clock)
 			kp_clocks_write(kp_pipeline_sink(r->pipeline));
 		if (r->options->argv)
@@ -396,7 +526,6 @@ static int run_loop(struct recorder *r, struct kp_err *err)
 	}
 	kp_command_free(r->command);
 	r->command = NULL;
-	close_loop(r);
 	return error;
 }
 
@@ -410,9 +539,15 @@ int kp_recorder_run(const struct kp_recorder_options *options,
 	if (!r)
 		return kp_err_sys(err, -ENOMEM, "cannot start the recorder");
 	r->options = options;
-	error = start(r, err);
+	kp_process_prepare(&r->process);
+	error = init_loop(r); /* first, so that no signal is missed from here on */
+	if (error < 0)
+		kp_err_sys(err, error, "cannot start the event loop");
+	if (error >= 0)
+		error = start(r, err);
 	if (error >= 0)
 		error = run_loop(r, err);
+	close_loop(r);
 	closed = kp_pipeline_stop(r->pipeline, &close_err);
 	*ret_result = r->result;
 	if (error >= 0 && r->error.text[0])
@@ -422,6 +557,7 @@ int kp_recorder_run(const struct kp_recorder_options *options,
 	kp_probes_free(r->probes);
 	kp_map_done(&r->linted);
 	kp_tally_free(r->tally);
+	kp_process_restore(&r->process);
 	free(r);
 	return error;
 }

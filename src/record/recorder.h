@@ -30,6 +30,7 @@ struct kp_recorder_options {
 	/* Called in the calling thread; NULL: not wanted. */
 	void (*on_second)(const struct kp_totals *totals, void *arg);
 	void (*on_warning)(const char *text, void *arg);
+	void (*on_notice)(const char *text, void *arg); /* what is waited for, and what was ended */
 	void *arg;
 };
 
@@ -42,7 +43,8 @@ struct kp_recorder_result {
 /*
  * Records until the end. 0, or a negative errno: nothing could be recorded, or what was in memory
  * could not be written (err says which). ret_result is set whenever recording had begun.
- * SIGINT and SIGTERM are caught meanwhile.
+ * Meanwhile no signal ends the process by default (process.h); one that ends a recording is passed
+ * on to the command first, if there is one, and the second ends it.
  */
 int kp_recorder_run(const struct kp_recorder_options *options,
 		    struct kp_recorder_result *ret_result, struct kp_err *err);

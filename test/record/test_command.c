@@ -6,12 +6,27 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/crc32c.h"
 #include "event/event.h"
 #include "record/command.h"
+
+/*
+ * Stands before the C library's: whoever is about to wait can be made to lose the CPU first, which
+ * is where a wake-up is missed.
+ */
+static _Atomic long late_ns;
+
+pid_t waitpid(pid_t pid, int *status, int options)
+{
+	if (late_ns)
+		nanosleep(&(struct timespec){.tv_nsec = late_ns}, NULL);
+	return wait4(pid, status, options, NULL);
+}
 
 struct seen {
 	int cnt[KP_EV_END];
@@ -46,18 +61,28 @@ static void ended(void *arg, int status)
 	sem_post(&seen->ended);
 }
 
-static struct seen run(char *const *argv)
+/* Starts a command; sink and seen outlive it. */
+static struct kp_command_run *start(char *const *argv, const struct kp_sink *sink,
+				    struct seen *seen)
 {
-	struct seen seen = {0};
-	struct kp_sink sink = {put, &seen};
-	struct kp_command_options options = {argv, &sink, ended, &seen};
+	struct kp_command_options options = {
+		.argv = argv, .sink = sink, .on_end = ended, .arg = seen};
 	struct kp_command_run *command;
 	struct kp_err err = {""};
 	pid_t pid;
 
-	sem_init(&seen.ended, 0, 0);
+	sem_init(&seen->ended, 0, 0);
 	cr_assert_eq(kp_command_start(&options, &command, &pid, &err), 0, "%s", err.text);
 	kp_command_go(command);
+	return command;
+}
+
+static struct seen run(char *const *argv)
+{
+	struct seen seen = {0};
+	struct kp_sink sink = {put, &seen};
+	struct kp_command_run *command = start(argv, &sink, &seen);
+
 	while (sem_wait(&seen.ended) < 0)
 		;
 	kp_command_free(command);
@@ -117,11 +142,75 @@ Test(command, what_is_not_there_is_said)
 {
 	char *argv[] = {"/nonexistent/program", NULL};
 	struct kp_sink sink = {put, NULL};
-	struct kp_command_options options = {argv, &sink, ended, NULL};
+	struct kp_command_options options = {.argv = argv, .sink = &sink, .on_end = ended};
 	struct kp_command_run *command;
 	struct kp_err err = {""};
 	pid_t pid;
 
 	cr_assert_eq(kp_command_start(&options, &command, &pid, &err), -ENOENT);
 	cr_assert(strstr(err.text, "/nonexistent/program"));
+}
+
+/*
+ * Each time the tracing thread is about to wait it loses the CPU for longer than the hold or
+ * release takes to be said, as the recorder's timer says it: again and again, with what is wanted
+ * now.
+ */
+Test(command, no_release_is_missed, .timeout = 60)
+{
+	char *argv[] = {"sh", "-c", "i=0; while [ $i -lt 40 ]; do /bin/true; i=$((i+1)); done",
+			NULL};
+	struct seen seen = {0};
+	struct kp_sink sink = {put, &seen};
+	struct kp_command_run *command = start(argv, &sink, &seen);
+	unsigned turns = 0;
+
+	late_ns = 2000000;
+	for (; sem_trywait(&seen.ended) < 0; turns++) {
+		kp_command_hold(command, turns % 16 < 4);
+		nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+	}
+	late_ns = 0;
+	kp_command_free(command);
+	cr_assert_eq(seen.cnt[KP_EV_exec_image], 41, "%d", seen.cnt[KP_EV_exec_image]);
+	cr_assert_gt(turns, 32);
+}
+
+/* A process is born at any moment of the end: nobody survives, and the end comes. */
+Test(command, it_ends_whatever_is_born_meanwhile, .timeout = 60)
+{
+	char *argv[] = {"sh", "-c", "while :; do sleep 1000 & done", NULL};
+	struct kp_sink sink;
+	struct seen seen;
+	pid_t pid;
+
+	for (int i = 0; i < 20; i++) {
+		struct kp_command_run *command;
+
+		seen = (struct seen){0};
+		sink = (struct kp_sink){put, &seen};
+		command = start(argv, &sink, &seen);
+		nanosleep(&(struct timespec){.tv_nsec = 30000000 + i * 1000000}, NULL);
+		kp_command_free(command);
+		pid = waitpid(-1, NULL, WNOHANG);
+		cr_assert(pid < 0 && errno == ECHILD, "%d", pid);
+	}
+}
+
+Test(command, what_it_left_is_named_and_has_its_signals)
+{
+	char *argv[] = {"sh", "-c", "sleep 1000 & sleep 1000 & exit 3", NULL};
+	struct seen seen = {0};
+	struct kp_sink sink = {put, &seen};
+	struct kp_command_run *command = start(argv, &sink, &seen);
+	char names[128];
+
+	while (!kp_command_has_ended(command) ||
+	       kp_command_left(command, names, sizeof(names)) != 2 || !strstr(names, "sleep ("))
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	kp_command_kill(command, SIGTERM);
+	while (sem_wait(&seen.ended) < 0)
+		;
+	kp_command_free(command);
+	cr_assert_eq(WEXITSTATUS(seen.status), 3);
 }
