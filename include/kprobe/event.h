@@ -110,7 +110,18 @@ enum kp_obj {
 };
 
 /* kp_ev_syscall.flags */
-enum { KP_SYSF_PAYLOAD = 1, KP_SYSF_NOENTRY = 2, KP_SYSF_INCOMPLETE = 4 };
+enum {
+	KP_SYSF_PAYLOAD = 1,
+	KP_SYSF_NOENTRY = 2,
+	KP_SYSF_INCOMPLETE = 4,
+	KP_SYSF_I386 = 8, /* int 0x80 or a 32-bit program: nr has KP_NR_I386, args are ebx to ebp */
+};
+
+/* Added to the number of a call of the i386 table, so that nobody takes it for another call. */
+#define KP_NR_I386 0x20000000u
+
+/* kp_ev_payload.idx: that of an iovec, plus this for each message of a vector before it */
+#define KP_IDX_VECTOR 1024u
 
 /* kp_ev_payload.dir */
 enum { KP_DIR_IN = 0, KP_DIR_OUT = 1 };

@@ -36,8 +36,9 @@ enum kp_codec {
 };
 
 /* Numbers of streams: a CPU's event ring has the CPU's number, its rings for the life of processes
- * and for the tasks selected for replay that number with a bit, the recorder's own events
- * KP_CPU_USER, its snapshots their own. */
+ * and for the tasks selected for replay that number with a bit (their large calls with two), the
+ * recorder's own events KP_CPU_USER, its snapshots their own. */
+#define KP_STREAM_BULK 0x1000u
 #define KP_STREAM_LIFE 0x2000u
 #define KP_STREAM_SELECTED 0x4000u
 #define KP_STREAM_SNAPSHOT 0xfffeu

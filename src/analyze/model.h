@@ -67,7 +67,7 @@ struct kp_call {
 	uint64_t ino;
 	uint32_t dev;
 	uint32_t sock; /* or KP_NONE */
-	uint16_t nr;
+	uint32_t nr;
 	uint8_t obj; /* KP_OBJ_ */
 	uint8_t flags;
 };

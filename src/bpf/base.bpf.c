@@ -9,6 +9,7 @@
 struct kp_ring_map event_rings SEC(".maps");
 struct kp_ring_map payload_rings SEC(".maps");
 struct kp_ring_map life_rings SEC(".maps");
+struct kp_ring_map bulk_rings SEC(".maps");
 struct kp_task_map tasks SEC(".maps");
 
 struct {

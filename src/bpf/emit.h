@@ -43,6 +43,7 @@ struct kp_task_map {
 extern struct kp_ring_map event_rings SEC(".maps");
 extern struct kp_ring_map payload_rings SEC(".maps");
 extern struct kp_ring_map life_rings SEC(".maps");
+extern struct kp_ring_map bulk_rings SEC(".maps");
 extern struct kp_task_map tasks SEC(".maps");
 extern struct kp_counts counts[KP_CPU_MAX * KP_RING_CNT];
 extern struct kp_cpu cpus[KP_CPU_MAX];
@@ -56,7 +57,11 @@ static __always_inline struct kp_cpu *kp_this_cpu(void)
 
 static __always_inline struct kp_counts *kp_this_counts(__u32 cpu, enum kp_ring ring)
 {
-	return &counts[(cpu & (KP_CPU_MAX - 1)) * KP_RING_CNT + ring];
+	__u32 index = cpu * KP_RING_CNT + ring;
+
+	/* To be masked here and now: 5.15's verifier loses the bounds of what clang makes of it. */
+	__asm__ volatile("" : "+r"(index));
+	return &counts[index & (KP_CPU_MAX * KP_RING_CNT - 1)];
 }
 
 /* Groups of which interrupt handlers write too, while a task's program may be counting. */
@@ -86,6 +91,7 @@ static __always_inline void *kp_reserve_for(enum kp_ring ring, enum kp_group gro
 	struct kp_hdr *hdr = NULL;
 	void *rb = ring == KP_RING_PAYLOAD ? bpf_map_lookup_elem(&payload_rings, &cpu)
 		   : ring == KP_RING_LIFE  ? bpf_map_lookup_elem(&life_rings, &cpu)
+		   : ring == KP_RING_BULK  ? bpf_map_lookup_elem(&bulk_rings, &cpu)
 					   : bpf_map_lookup_elem(&event_rings, &cpu);
 
 	kp_count(&c->produced[group], group);

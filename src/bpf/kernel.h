@@ -56,6 +56,7 @@ struct signal_struct {
 };
 
 struct thread_info {
+	__u32 status;
 	__u32 cpu;
 };
 

@@ -31,9 +31,10 @@ const volatile __u32 payload_ring_len = 4096;
 #define KP_WAKE_PART 16
 
 /* What leads to a buffer, in one word: argument, direction, index within a vector. */
-#define TAG(arg, dir, idx) ((__u32)(arg) | (__u32)(dir) << 8 | (__u32)(idx) << 16)
-#define TAG_ARG(tag) ((tag)&0xff)
-#define TAG_DIR(tag) ((tag) >> 8 & 0xff)
+#define TAG(arg, dir) ((__u32)(arg) | (__u32)(dir) << 3)
+#define TAG_ARG(tag) ((tag)&7)
+#define TAG_DIR(tag) ((tag) >> 3 & 1)
+#define TAG_IDX(idx) ((__u32)(idx) << 4)
 
 /* The kernel's struct iovec and msghdr as a 64-bit process has them. */
 struct user_iovec {
@@ -60,7 +61,7 @@ struct user_msghdr {
 static __always_inline void send(struct kp_cpu *c, struct kp_scratch *s, void *ring, __u32 cpu,
 				 __u64 addr, __u32 offset, __u32 want, __u32 n, __u32 tag)
 {
-	struct kp_counts *counters = kp_this_counts(cpu, KP_RING_PAYLOAD);
+	struct kp_counts *counters = kp_this_counts(cpu, c->bulk ? KP_RING_BULK : KP_RING_PAYLOAD);
 	__u64 who = bpf_get_current_pid_tgid();
 	__u32 size;
 
@@ -79,10 +80,9 @@ static __always_inline void send(struct kp_cpu *c, struct kp_scratch *s, void *r
 	s->ev.offset = offset;
 	s->ev.want_len = want;
 	s->ev.nr = c->cap_nr;
-	s->ev.idx = tag >> 16;
+	s->ev.idx = tag >> 4;
 	s->ev.arg = TAG_ARG(tag);
 	s->ev.dir = TAG_DIR(tag);
-	s->ev.pad = 0;
 	s->ev.data_len = n;
 	if (n < want)
 		c->incomplete = 1;
@@ -97,6 +97,12 @@ static __always_inline void send(struct kp_cpu *c, struct kp_scratch *s, void *r
 	}
 }
 
+static __always_inline void *this_ring(const struct kp_cpu *c, __u32 cpu)
+{
+	return c->bulk ? bpf_map_lookup_elem(&bulk_rings, &cpu)
+		       : bpf_map_lookup_elem(&payload_rings, &cpu);
+}
+
 /*
  * Captures chunk number i of the want bytes at addr; nonzero: there is no more. A loop's state is
  * its counter alone, the rest is in memory: a verifier (6.1) follows every branch of every round of
@@ -107,7 +113,7 @@ __noinline int kp_capture_chunk(__u64 addr, __u64 want, __u32 tag, __u32 i)
 	__u32 cpu = bpf_get_smp_processor_id(), got;
 	struct kp_cpu *c = kp_this_cpu();
 	struct kp_scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
-	void *ring = bpf_map_lookup_elem(&payload_rings, &cpu);
+	void *ring = this_ring(c, cpu);
 	__u64 offset = (__u64)i * KP_CHUNK_MAX, n;
 
 	if (!s || !ring || offset >= want)
@@ -115,10 +121,6 @@ __noinline int kp_capture_chunk(__u64 addr, __u64 want, __u32 tag, __u32 i)
 	n = want - offset;
 	if (n > KP_CHUNK_MAX)
 		n = KP_CHUNK_MAX;
-	if (n > c->budget) {
-		c->incomplete = 1;
-		return 1;
-	}
 	c->budget -= n;
 	got = n & 0xffff;
 	if (bpf_probe_read_user(s->data, got, (void *)(addr + offset)))
@@ -132,6 +134,10 @@ __noinline int kp_capture(__u64 addr, __u64 want, __u32 tag)
 {
 	if (!addr)
 		return 0;
+	if (want > kp_this_cpu()->budget) {
+		kp_this_cpu()->incomplete = 1;
+		return 0;
+	}
 	for (__u32 i = 0; i <= KP_CAPTURE_MAX / KP_CHUNK_MAX; i++)
 		if (kp_capture_chunk(addr, want, tag, i))
 			break;
@@ -144,7 +150,7 @@ __noinline int kp_capture_str(__u64 addr, __u32 tag)
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct kp_cpu *c = kp_this_cpu();
 	struct kp_scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
-	void *ring = bpf_map_lookup_elem(&payload_rings, &cpu);
+	void *ring = this_ring(c, cpu);
 	long n;
 
 	if (!s || !ring || !addr)
@@ -169,7 +175,7 @@ static __always_inline int capture_vec(__u64 iov, __u32 i, __u32 tag)
 	n = v.len < c->left ? v.len : c->left;
 	c->left -= n;
 	if (n)
-		kp_capture(v.base, n, tag + (i << 16));
+		kp_capture(v.base, n, tag + TAG_IDX(i));
 	return 0;
 }
 
@@ -215,7 +221,7 @@ static __always_inline int capture_one_of_mmsg(__u64 addr, __u32 i, __u32 tag)
 		kp_this_cpu()->incomplete = 1;
 		return 1;
 	}
-	return kp_capture_msg(at, len, USER_MMSGHDR_LEN, tag + (i << 22));
+	return kp_capture_msg(at, len, USER_MMSGHDR_LEN, tag + TAG_IDX(i * KP_IDX_VECTOR));
 }
 
 __noinline int kp_capture_mmsg(__u64 addr, __u64 cnt, __u32 tag)
@@ -263,7 +269,7 @@ static __always_inline void capture_command(struct kp_cpu *c, __u64 addr, __u32 
 
 	if (cmd.dir && cmd.len)
 		kp_capture(addr, cmd.len,
-			   TAG(i, cmd.dir & 1 << KP_DIR_OUT ? KP_DIR_OUT : KP_DIR_IN, 0));
+			   TAG(i, cmd.dir & 1 << KP_DIR_OUT ? KP_DIR_OUT : KP_DIR_IN));
 }
 
 __noinline int kp_capture_arg(__u32 i)
@@ -283,7 +289,7 @@ __noinline int kp_capture_arg(__u32 i)
 	if (arg->type != KP_ARG_BUF || !addr)
 		return 0;
 	/* What both sides use is seen as the kernel left it. */
-	tag = TAG(i, arg->dir & 1 << KP_DIR_OUT ? KP_DIR_OUT : KP_DIR_IN, 0);
+	tag = TAG(i, arg->dir & 1 << KP_DIR_OUT ? KP_DIR_OUT : KP_DIR_IN);
 	if (arg->rule == KP_LEN_STR)
 		return kp_capture_str(addr, tag);
 	if (!ok && arg->rule != KP_LEN_ALWAYS)
@@ -299,7 +305,7 @@ __noinline int kp_capture_arg(__u32 i)
 		capture_command(c, addr, i);
 		return 0;
 	case KP_LEN_U32AT:
-		kp_capture(c->args[arg->len_arg & 7], 4, TAG(arg->len_arg, KP_DIR_OUT, 0));
+		kp_capture(c->args[arg->len_arg & 7], 4, TAG(arg->len_arg, KP_DIR_OUT));
 	}
 	return kp_capture(addr, buffer_len(c, arg), tag);
 }

@@ -17,7 +17,8 @@ enum kp_ring {
 	KP_RING_EVENTS = 0,  /* the stream of the whole system */
 	KP_RING_PAYLOAD = 1, /* calls of the tasks selected for replay, with their bytes */
 	KP_RING_LIFE = 2,    /* processes and their names: rare, and a flood must not cost them */
-	KP_RING_CNT = 3,
+	KP_RING_BULK = 3,    /* … those with many bytes; all CPUs share one ring */
+	KP_RING_CNT = 4,     /* a power of two */
 };
 
 /* Events made for one ring of one CPU, and those for which the ring had no room. */
@@ -65,6 +66,7 @@ struct kp_cpu {
 	kp_u32 cap_seq;
 	kp_u32 budget;     /* bytes that the call may still bring */
 	kp_u32 incomplete; /* some were not readable, or too many, or the ring was full */
+	kp_u32 bulk;       /* 1: into KP_RING_BULK */
 	struct kp_irq_sum irq_sums[KP_IRQ_SUM_CNT];
 	kp_u8 inode[KP_INODE_LEN]; /* begin of the struct inode that is being looked at */
 } __attribute__((aligned(64)));    /* CPUs must not share a cache line */
@@ -83,8 +85,13 @@ struct kp_task {
  * so that one unreadable page does not spoil its neighbours' chunk more than needed.
  */
 #define KP_CHUNK_MAX 61440u
-#define KP_CAPTURE_MAX (4u * 1024u * 1024u) /* bytes of one call */
-#define KP_IOV_MAX 64
+#define KP_CAPTURE_MAX (64u * 1024u * 1024u) /* bytes of one call */
+#define KP_IOV_MAX 1024u /* IOV_MAX of the kernel, as is the most that one recvmmsg gives */
+/* A result above this and up to the most that a read or write can move: the call's bytes and its
+ * record go through the ring that has room for them. */
+#define KP_BULK_MIN (1024 * 1024)
+#define KP_CALL_LEN_MAX 0x7ffff000
+#define KP_BULK_RING_LEN (2u * KP_CAPTURE_MAX)
 
 /* Where payload events are put together; one per CPU. */
 struct kp_scratch {

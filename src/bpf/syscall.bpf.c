@@ -24,6 +24,7 @@
 #define NR_EXECVE 59
 #define NR_EXECVEAT 322
 #define USER32_CS 0x23
+#define TS_COMPAT 2 /* thread_info.status: in a call of the i386 table */
 
 const volatile bool emit_syscall = true;
 const volatile __u8 fd_rules[KP_SYSCALL_MAX] = {0};
@@ -148,18 +149,23 @@ static __always_inline __u64 argument(const struct kp_ev_syscall *ev, __u32 inde
 	}
 }
 
+static __always_inline void fill_args(struct kp_ev_syscall *ev, struct pt_regs *regs, bool i386)
+{
+	ev->arg0 = i386 ? regs->bx : regs->di;
+	ev->arg1 = i386 ? regs->cx : regs->si;
+	ev->arg2 = regs->dx;
+	ev->arg3 = i386 ? regs->si : regs->r10;
+	ev->arg4 = i386 ? regs->di : regs->r8;
+	ev->arg5 = i386 ? regs->bp : regs->r9;
+}
+
 static __always_inline void fill(struct kp_ev_syscall *ev, struct task_struct *task,
-				 struct pt_regs *regs, long ret, __u32 nr, bool typed)
+				 struct pt_regs *regs, long ret, __u32 nr, __u8 flags, bool typed)
 {
 	__u8 rule;
 
 	ev->ret = ret;
-	ev->arg0 = regs->di;
-	ev->arg1 = regs->si;
-	ev->arg2 = regs->dx;
-	ev->arg3 = regs->r10;
-	ev->arg4 = regs->r8;
-	ev->arg5 = regs->r9;
+	fill_args(ev, regs, flags & KP_SYSF_I386);
 	ev->ino = 0;
 	ev->dev = 0;
 	ev->laddr = 0;
@@ -170,7 +176,7 @@ static __always_inline void fill(struct kp_ev_syscall *ev, struct task_struct *t
 	ev->nr = nr;
 	ev->obj = KP_OBJ_none;
 	ev->pad = 0;
-	rule = fd_rules[nr & (KP_SYSCALL_MAX - 1)];
+	rule = nr < KP_SYSCALL_MAX ? fd_rules[nr & (KP_SYSCALL_MAX - 1)] : 0;
 	if (rule & KP_FD_RET && ret >= 0)
 		resolve(ev, task, ret, typed);
 	else if (rule & KP_FD_ARG)
@@ -196,8 +202,8 @@ __noinline int kp_capture_state(__u32 fd, __u32 opened)
 	len = BPF_CORE_READ(inode, i_size);
 	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG || (opened && len))
 		return 0;
-	ev = kp_reserve(KP_RING_PAYLOAD, KP_GROUP_payload, KP_EV_file_state, sizeof(*ev),
-			c->cap_ns);
+	ev = kp_reserve(c->bulk ? KP_RING_BULK : KP_RING_PAYLOAD, KP_GROUP_payload,
+			KP_EV_file_state, sizeof(*ev), c->cap_ns);
 	if (!ev)
 		return 0;
 	ev->ino = BPF_CORE_READ(inode, i_ino);
@@ -213,7 +219,7 @@ __noinline int kp_capture_state(__u32 fd, __u32 opened)
 
 static __always_inline void capture_state(struct kp_cpu *c, __u32 nr)
 {
-	__u8 rule = fd_rules[nr & (KP_SYSCALL_MAX - 1)];
+	__u8 rule = nr < KP_SYSCALL_MAX ? fd_rules[nr & (KP_SYSCALL_MAX - 1)] : 0;
 	__u32 arg = (rule & KP_FD_USED) >> 4;
 
 	if (c->ret < 0 && c->ret >= -4095)
@@ -245,15 +251,17 @@ static __always_inline void record_selected(struct kp_cpu *c, struct kp_task *t,
 	c->cap_seq = seq;
 	c->budget = KP_CAPTURE_MAX;
 	c->incomplete = 0;
+	c->bulk = ret > KP_BULK_MIN && ret <= KP_CALL_LEN_MAX;
 	/* After exec the arguments' addresses mean nothing in the new memory. */
 	if (!((nr == NR_EXECVE || nr == NR_EXECVEAT) && ret == 0))
 		for (__u32 i = 0; i < KP_ARG_MAX; i++)
 			kp_capture_arg(i);
 	capture_state(c, nr);
-	ev = kp_reserve(KP_RING_PAYLOAD, KP_GROUP_syscall, KP_EV_syscall, sizeof(*ev), now);
+	ev = kp_reserve(c->bulk ? KP_RING_BULK : KP_RING_PAYLOAD, KP_GROUP_syscall, KP_EV_syscall,
+			sizeof(*ev), now);
 	if (!ev)
 		return;
-	fill(ev, task, regs, ret, nr, typed);
+	fill(ev, task, regs, ret, nr, flags, typed);
 	ev->entry_ns = entry_ns;
 	ev->seq = seq;
 	ev->flags = flags | KP_SYSF_PAYLOAD | (c->incomplete ? KP_SYSF_INCOMPLETE : 0);
@@ -278,12 +286,14 @@ static __always_inline int on_exit(struct pt_regs *regs, long ret, bool typed)
 	struct kp_ev_syscall *ev;
 	struct kp_task *t = NULL;
 	__u8 flags = 0;
+	bool i386;
 	__u32 nr;
 
 	/* sched_switch takes the entry of a task that leaves; so this one is the current task's. */
 	c->entry_ns = 0;
-	if ((__u32)task->tgid == self_pid || regs->cs == USER32_CS)
+	if ((__u32)task->tgid == self_pid)
 		return 0;
+	i386 = regs->cs == USER32_CS || task->thread_info.status & TS_COMPAT;
 	now = bpf_ktime_get_ns();
 	if (!entry_ns || selecting)
 		t = bpf_task_storage_get(&tasks, task, NULL, 0);
@@ -295,8 +305,12 @@ static __always_inline int on_exit(struct pt_regs *regs, long ret, bool typed)
 	} else {
 		/* The recorder came after the entry, or seccomp refused the call. */
 		entry_ns = now;
-		nr = (int)regs->orig_ax == -1 ? NR_RT_SIGRETURN : regs->orig_ax;
+		nr = (int)regs->orig_ax == -1 && !(t && t->seq) ? NR_RT_SIGRETURN : regs->orig_ax;
 		flags = KP_SYSF_NOENTRY;
+	}
+	if (i386) {
+		nr |= KP_NR_I386;
+		flags |= KP_SYSF_I386;
 	}
 	if (t) {
 		t->entry_ns = 0;
@@ -305,12 +319,12 @@ static __always_inline int on_exit(struct pt_regs *regs, long ret, bool typed)
 			return 0;
 		}
 	}
-	if (!emit_syscall)
+	if (!emit_syscall || i386)
 		return 0;
 	ev = KP_EVENT_FOR(syscall, syscall, now, task);
 	if (!ev)
 		return 0;
-	fill(ev, task, regs, ret, nr, typed);
+	fill(ev, task, regs, ret, nr, flags, typed);
 	ev->entry_ns = entry_ns;
 	ev->seq = 0;
 	ev->flags = flags;

@@ -46,12 +46,15 @@ int kp_syscall_find(const char *name)
 
 const char *kp_syscall_name(unsigned nr)
 {
-	static _Thread_local char unknown[24];
+	static _Thread_local char unknown[32];
 	const struct kp_syscall *row = kp_syscall_get(nr);
 
 	if (row)
 		return row->name;
-	snprintf(unknown, sizeof unknown, "syscall_%u", nr);
+	if (nr >= KP_NR_I386 && nr < KP_NR_I386 + KP_SYSCALL_MAX)
+		snprintf(unknown, sizeof unknown, "i386_%u", nr - KP_NR_I386);
+	else
+		snprintf(unknown, sizeof unknown, "syscall_%d", (int)nr);
 	return unknown;
 }
 

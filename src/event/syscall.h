@@ -15,7 +15,8 @@ const struct kp_syscall *kp_syscall_get(unsigned nr);
 /* Number of the call with this name, or -ENOENT. */
 int kp_syscall_find(const char *name);
 
-/* Name of a call; "syscall_NNN" in a static buffer of the thread for an unknown one. */
+/* Name of a call; "syscall_NNN" in a static buffer of the thread for an unknown one,
+ * "i386_NNN" for one of the other table. */
 const char *kp_syscall_name(unsigned nr);
 
 /* "read(fd 3, buf 0x7f…, count 4096)"; without arguments for an unknown call. */

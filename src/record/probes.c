@@ -96,7 +96,8 @@ struct kp_probes {
 	enum kp_probe_state states[PROBE_CNT];
 	struct bpf_link *links[PROBE_CNT];
 	unsigned cpu_cnt;
-	struct kp_ring_reader (*rings)[KP_RING_CNT]; /* [cpu_cnt] */
+	struct kp_ring_reader (*rings)[KP_RING_CNT]; /* [cpu_cnt]; bulk's are never open */
+	struct kp_ring_reader bulk;                  /* of all CPUs */
 };
 
 /* --- what libbpf has to say, for the error's text --- */
@@ -285,6 +286,8 @@ static struct bpf_map *ring_map(const struct kp_probes *probes, enum kp_ring kin
 		return probes->skel->maps.payload_rings;
 	case KP_RING_LIFE:
 		return probes->skel->maps.life_rings;
+	case KP_RING_BULK:
+		return probes->skel->maps.bulk_rings;
 	default:
 		return probes->skel->maps.event_rings;
 	}
@@ -293,10 +296,13 @@ static struct bpf_map *ring_map(const struct kp_probes *probes, enum kp_ring kin
 static int open_ring(struct kp_probes *probes, unsigned cpu, enum kp_ring kind, uint64_t len,
 		     struct kp_err *err)
 {
-	static const char *const names[KP_RING_CNT] = {"kp_events", "kp_payload", "kp_life"};
+	static const char *const names[KP_RING_CNT] = {"kp_events", "kp_payload", "kp_life",
+						       "kp_bulk"};
 	const struct bpf_map *map = ring_map(probes, kind);
-	struct kp_ring_reader *ring = &probes->rings[cpu][kind];
-	int r = kp_ring_open(ring, names[kind], len, err);
+	/* The first CPU that is there has the one that all share. */
+	struct kp_ring_reader *ring =
+		kind == KP_RING_BULK ? &probes->bulk : &probes->rings[cpu][kind];
+	int r = ring->map_fd < 0 ? kp_ring_open(ring, names[kind], len, err) : 0;
 
 	if (r < 0)
 		return r;
@@ -318,6 +324,8 @@ static int open_rings(struct kp_probes *probes, const struct kp_probes_options *
 			r = open_ring(probes, cpu, KP_RING_LIFE, LIFE_RING_LEN, err);
 		if (r >= 0 && options->select)
 			r = open_ring(probes, cpu, KP_RING_PAYLOAD, payload_len, err);
+		if (r >= 0 && options->select)
+			r = open_ring(probes, cpu, KP_RING_BULK, KP_BULK_RING_LEN, err);
 	}
 	return r;
 }
@@ -337,6 +345,7 @@ static int count_cpus(struct kp_probes *probes, struct kp_err *err)
 	probes->rings = calloc(probes->cpu_cnt, sizeof(*probes->rings));
 	if (!probes->rings)
 		return kp_err_sys(err, -ENOMEM, "cannot make rings");
+	probes->bulk.map_fd = -1;
 	for (unsigned cpu = 0; cpu < probes->cpu_cnt; cpu++)
 		for (int kind = 0; kind < KP_RING_CNT; kind++)
 			probes->rings[cpu][kind].map_fd = -1;
@@ -487,7 +496,8 @@ unsigned kp_probes_cpu_cnt(const struct kp_probes *probes)
 
 struct kp_ring_reader *kp_probes_ring(struct kp_probes *probes, unsigned cpu, enum kp_ring kind)
 {
-	struct kp_ring_reader *ring = &probes->rings[cpu][kind];
+	struct kp_ring_reader *ring =
+		kind == KP_RING_BULK ? &probes->bulk : &probes->rings[cpu][kind];
 
 	return ring->map_fd < 0 ? NULL : ring;
 }
@@ -511,6 +521,8 @@ void kp_probes_free(struct kp_probes *probes)
 		for (unsigned cpu = 0; cpu < probes->cpu_cnt; cpu++)
 			for (int kind = 0; kind < KP_RING_CNT; kind++)
 				kp_ring_close(&probes->rings[cpu][kind]);
+	if (probes->rings)
+		kp_ring_close(&probes->bulk);
 	free(probes->rings);
 	destroy_links(probes);
 	kprobe_bpf__destroy(probes->skel);

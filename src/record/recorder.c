@@ -119,21 +119,21 @@ static void lint(struct recorder *r, const struct kp_ev_syscall *ev)
 
 struct drain {
 	struct recorder *recorder;
-	uint32_t stream;
+	enum kp_ring kind;
 };
 
 static void put_event(const struct kp_hdr *event, void *arg)
 {
 	const struct drain *drain = arg;
 
-	kp_pipeline_put(drain->recorder->pipeline, drain->stream, event);
+	kp_pipeline_put(drain->recorder->pipeline, kp_tally_stream(event->cpu, drain->kind), event);
 }
 
 static void put_selected(const struct kp_hdr *event, void *arg)
 {
 	const struct drain *drain = arg;
 
-	kp_pipeline_put(drain->recorder->pipeline, drain->stream, event);
+	put_event(event, arg);
 	if (event->kind == KP_EV_syscall)
 		lint(drain->recorder, (const struct kp_ev_syscall *)event);
 }
@@ -166,12 +166,12 @@ static void pace(struct recorder *r)
 static size_t drain_ring(struct recorder *r, unsigned cpu, enum kp_ring kind)
 {
 	struct kp_ring_reader *ring = kp_probes_ring(r->probes, cpu, kind);
-	struct drain drain = {r, kp_tally_stream(cpu, kind)};
+	struct drain drain = {r, kind};
 	size_t len = 0, n;
 
 	if (!ring)
 		return 0;
-	if (kind != KP_RING_PAYLOAD)
+	if (kind != KP_RING_PAYLOAD && kind != KP_RING_BULK)
 		return kp_ring_drain(ring, ring->len, put_event, &drain);
 	do {
 		if (kp_ring_fill(ring) > ring->len / PAYLOAD_STEPS)
@@ -184,7 +184,7 @@ static size_t drain_ring(struct recorder *r, unsigned cpu, enum kp_ring kind)
 
 static size_t drain_all(struct recorder *r)
 {
-	size_t len = 0;
+	size_t len = drain_ring(r, 0, KP_RING_BULK);
 
 	for (unsigned cpu = 0; cpu < r->cpu_cnt; cpu++) {
 		len += drain_ring(r, cpu, KP_RING_PAYLOAD);

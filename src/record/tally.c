@@ -28,6 +28,7 @@ struct kp_tally {
 uint32_t kp_tally_stream(unsigned cpu, enum kp_ring ring)
 {
 	return ring == KP_RING_PAYLOAD ? cpu | KP_STREAM_SELECTED
+	       : ring == KP_RING_BULK  ? cpu | KP_STREAM_SELECTED | KP_STREAM_BULK
 	       : ring == KP_RING_LIFE  ? cpu | KP_STREAM_LIFE
 				       : cpu;
 }

@@ -229,7 +229,7 @@ int kp_engine_compare(struct kp_engine *engine, const struct kp_step *step,
 static void set_msg_len(struct kp_engine *engine, const struct kp_ev_payload *payload)
 {
 	if (payload->nr == SYS_sendmmsg && payload->data_len == MMSGHDR_LEN && payload->arg == 1 &&
-	    !(payload->idx & 63))
+	    !(payload->idx & (KP_IDX_VECTOR - 1)))
 		kp_tracee_write(&engine->tracee, payload->addr + MMSGHDR_MSG_LEN,
 				KP_TAIL(payload) + MMSGHDR_MSG_LEN, 4);
 }

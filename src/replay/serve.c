@@ -147,11 +147,12 @@ static int check_call(struct kp_engine *engine, const struct kp_step *step)
 	const struct kp_syscall *row = kp_syscall_get(call->nr);
 	int arg;
 
-	if (engine->tracee.regs.orig_rax != call->nr)
+	/* The kernel looks at 32 bits of the register. */
+	if ((uint32_t)engine->tracee.regs.orig_rax != call->nr)
 		return kp_engine_diverge(engine, step,
 					 "the process makes another call: %s instead of %s",
-					 kp_syscall_name(engine->tracee.regs.orig_rax),
-					 row ? row->name : "an unknown one");
+					 kp_syscall_name((uint32_t)engine->tracee.regs.orig_rax),
+					 kp_syscall_name(call->nr));
 	/* A successful exec was recorded with the registers of the new program. */
 	arg = step->image == UINT32_MAX ? differing_arg(engine, call) : -1;
 	if (arg >= 0)

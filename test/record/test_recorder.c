@@ -120,18 +120,20 @@ Test(recorder, life_is_not_lost_in_a_flood)
 
 /* --- payloads --- */
 
-#define LARGE (5u << 20) /* over the capture's cap */
+#define TOO_LARGE (65u << 20) /* over the capture's cap */
+#define LARGE (5u << 20)      /* goes through a ring of its own */
 
 static void move_bytes(struct told *told)
 {
-	char *large = calloc(1, LARGE), a[3], b[5];
+	char *large = calloc(1, TOO_LARGE), a[3], b[5];
 	struct iovec iov[2] = {{a, sizeof(a)}, {b, sizeof(b)}};
 	int fds[2], zero = open("/dev/zero", O_RDONLY);
 
 	if (pipe(fds) || write(fds[1], "payload", 7) != 7 || readv(fds[0], iov, 2) != 7)
 		_exit(1);
 	told->addr = (uint64_t)(uintptr_t)b;
-	if (read(zero, large, LARGE) != LARGE || read(zero, large, 150000) != 150000)
+	if (read(zero, large, TOO_LARGE) != TOO_LARGE || read(zero, large, LARGE) != LARGE ||
+	    read(zero, large, 150000) != 150000)
 		_exit(1);
 	free(large);
 	_exit(access("/nowhere", F_OK) != -1);
@@ -186,8 +188,13 @@ Test(recorder, payloads_of_selected_processes)
 	cr_expect_eq(len, 7);
 	cr_expect(!memcmp(text, "payload", 7), "vectors come in order");
 	call = next_call(&run, SYS_read, &len, text, sizeof(text));
-	cr_assert(call && call->ret == LARGE);
+	cr_assert(call && call->ret == TOO_LARGE);
 	cr_expect_eq(call->flags & KP_SYSF_INCOMPLETE, KP_SYSF_INCOMPLETE);
+	cr_expect_eq(len, 0, "none of it, rather than a part that is of no use");
+	call = next_call(&run, SYS_read, &len, text, sizeof(text));
+	cr_assert(call && call->ret == LARGE);
+	cr_expect_eq(call->flags, KP_SYSF_PAYLOAD);
+	cr_expect_eq(len, LARGE);
 	call = next_call(&run, SYS_read, &len, text, sizeof(text));
 	cr_assert(call);
 	cr_expect_eq(call->flags, KP_SYSF_PAYLOAD);
