@@ -32,9 +32,8 @@ static void roff(const char *text)
 			putchar(*text);
 }
 
-static void man_option(const struct kp_option *o, void *arg)
+static void man_option(const struct kp_option *o)
 {
-	(void)arg;
 	printf(".It ");
 	if (o->short_name) {
 		printf("Fl %c", o->short_name);
@@ -54,18 +53,21 @@ static void man_option(const struct kp_option *o, void *arg)
 		roff(o->values);
 		printf(".\n");
 	}
+	if (o->least)
+		printf("Between %s and %s.\n", o->least, o->most);
 	if (o->repeat)
 		printf("May be repeated.\n");
 	if (o->env)
 		printf("Default from\n.Ev %s .\n", o->env);
 }
 
-static const struct kp_command *find_command(const char *name, size_t len)
+/* Each option of the command. */
+static void each_option(const struct kp_command *command, void (*fn)(const struct kp_option *o))
 {
-	for (const struct kp_command *const *c = kp_commands; *c; c++)
-		if (strlen((*c)->name) == len && !strncmp((*c)->name, name, len))
-			return *c;
-	return NULL;
+	const struct kp_option *o;
+
+	for (int i = 0; (o = kp_cli_option(command, i)); i++)
+		fn(o);
 }
 
 static void man_events(void)
@@ -124,12 +126,12 @@ static int man_page(const char *path)
 		return perror(path), 1;
 	while (fgets(line, sizeof(line), in)) {
 		len = strcspn(line + (strlen(line) > 9 ? 9 : 0), "@");
-		if (!strncmp(line, "@OPTIONS ", 9) && (command = find_command(line + 9, len))) {
+		if (!strncmp(line, "@OPTIONS ", 9) && (command = kp_cli_find(line + 9, len))) {
 			printf(".Bl -tag -width Ds\n");
-			kp_cli_each_option(command, man_option, NULL);
+			each_option(command, man_option);
 			printf(".El\n");
 		} else if (!strncmp(line, "@LIMITS ", 8) &&
-			   (command = find_command(line + 8, strcspn(line + 8, "@")))) {
+			   (command = kp_cli_find(line + 8, strcspn(line + 8, "@")))) {
 			roff(command->limits);
 			putchar('\n');
 		} else if (!strncmp(line, "@EVENTS@", 8)) {
@@ -149,17 +151,15 @@ static int man_page(const char *path)
 	return 0;
 }
 
-static void bash_words(const struct kp_option *o, void *arg)
+static void bash_words(const struct kp_option *o)
 {
-	(void)arg;
 	if (o->short_name)
 		printf("-%c ", o->short_name);
 	printf("--%s ", o->long_name);
 }
 
-static void bash_values(const struct kp_option *o, void *arg)
+static void bash_values(const struct kp_option *o)
 {
-	(void)arg;
 	if (!o->arg)
 		return;
 	printf("\t\t");
@@ -188,9 +188,9 @@ static void bash(void)
 	printf("' -- \"$cur\"))\n\t\treturn\n\tfi\n\tcase ${COMP_WORDS[1]} in\n");
 	for (const struct kp_command *const *c = kp_commands; *c; c++) {
 		printf("\t%s)\n\t\tcase $prev in\n", (*c)->name);
-		kp_cli_each_option(*c, bash_values, NULL);
+		each_option(*c, bash_values);
 		printf("\t\tesac\n\t\tif [[ $cur == -* ]]; then\n\t\t\tCOMPREPLY=($(compgen -W '");
-		kp_cli_each_option(*c, bash_words, NULL);
+		each_option(*c, bash_words);
 		printf("' -- \"$cur\"))\n\t\telse\n\t\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n"
 		       "\t\tfi ;;\n");
 	}
@@ -230,11 +230,10 @@ static void zsh_spec(const struct kp_option *o, const char *dashes, const char *
 	printf("' \\\n");
 }
 
-static void zsh_option(const struct kp_option *o, void *arg)
+static void zsh_option(const struct kp_option *o)
 {
 	const char shorts[2] = {o->short_name, '\0'};
 
-	(void)arg;
 	if (o->short_name)
 		zsh_spec(o, "-", shorts);
 	zsh_spec(o, "--", o->long_name);
@@ -254,15 +253,15 @@ static void zsh(void)
 	       "\tshift words\n\t(( CURRENT-- ))\n\tcase $words[1] in\n");
 	for (const struct kp_command *const *c = kp_commands; *c; c++) {
 		printf("\t%s)\n\t\t_arguments -s \\\n", (*c)->name);
-		kp_cli_each_option(*c, zsh_option, NULL);
+		each_option(*c, zsh_option);
 		printf("\t\t\t'*:file:_files' ;;\n");
 	}
 	printf("\tesac\n}\n_kprobe \"$@\"\n");
 }
 
-static void fish_option(const struct kp_option *o, void *arg)
+static void fish_option(const char *command, const struct kp_option *o)
 {
-	printf("complete -c kprobe -n '__fish_seen_subcommand_from %s' -l %s", (const char *)arg,
+	printf("complete -c kprobe -n '__fish_seen_subcommand_from %s' -l %s", command,
 	       o->long_name);
 	if (o->short_name)
 		printf(" -s %c", o->short_name);
@@ -283,13 +282,13 @@ static void fish(void)
 {
 	printf("# fish completion for kprobe; generated from the option tables\n");
 	for (const struct kp_command *const *c = kp_commands; *c; c++) {
-		char name[32];
+		const struct kp_option *o;
 
-		snprintf(name, sizeof(name), "%s", (*c)->name);
-		printf("complete -c kprobe -n __fish_use_subcommand -f -a %s -d '", name);
+		printf("complete -c kprobe -n __fish_use_subcommand -f -a %s -d '", (*c)->name);
 		quoted((*c)->summary, "\\");
 		printf("'\n");
-		kp_cli_each_option(*c, fish_option, name);
+		for (int i = 0; (o = kp_cli_option(*c, i)); i++)
+			fish_option((*c)->name, o);
 	}
 }
 

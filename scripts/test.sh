@@ -193,7 +193,7 @@ check empty-root 30 bash -c "empty_root $KPROBE"
 check reproducible 600 bash -c reproducible
 check build-asan 600 bash -c build_asan
 if [ -x "$asan/kprobe" ]; then
-	export KPROBE_ASAN=$asan/kprobe
+	export ASAN_KPROBE=$asan/kprobe
 	export LSAN_OPTIONS=suppressions=$top/test/lsan.supp:print_suppressions=0
 	export ASAN_OPTIONS=abort_on_error=0:exitcode=99 UBSAN_OPTIONS=print_stacktrace=1
 	for exe in "$asan"/test/test_*; do

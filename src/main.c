@@ -33,24 +33,60 @@ static void hold_standard_descriptors(void)
 		close(fd);
 }
 
+static int unknown_command(const char *name)
+{
+	struct kp_nearest nearest;
+
+	kp_nearest_init(&nearest, name, strlen(name));
+	for (const struct kp_command *const *c = kp_commands; *c; c++)
+		kp_nearest_try(&nearest, (*c)->name);
+	kp_nearest_try(&nearest, "help");
+	if (nearest.best)
+		kp_cli_say("'%s' is not a command; did you mean '%s'?", name, nearest.best);
+	else
+		kp_cli_say("'%s' is not a command", name);
+	kp_cli_line("Try 'kprobe help'.");
+	return KP_EXIT_USAGE;
+}
+
+/* help, or help COMMAND. */
+static int help(const char *name)
+{
+	const struct kp_command *command = name ? kp_cli_find(name, strlen(name)) : NULL;
+	struct kp_buf out = {0};
+
+	if (name && !command)
+		return unknown_command(name);
+	if (command)
+		kp_cli_help(command, &out);
+	else
+		put_usage(&out);
+	return kp_cli_finish(&out);
+}
+
+static bool is_one_of(const char *name, const char *a, const char *b, const char *c)
+{
+	return !strcmp(name, a) || !strcmp(name, b) || !strcmp(name, c);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
+	const struct kp_command *command = kp_cli_find(name, strlen(name));
 	struct kp_buf out = {0};
 
 	hold_standard_descriptors();
-	for (const struct kp_command *const *c = kp_commands; *c; c++)
-		if (!strcmp((*c)->name, name))
-			return (*c)->run(argc - 1, argv + 1);
-	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
+	if (command)
+		return command->run(argc - 1, argv + 1);
+	if (is_one_of(name, "help", "--help", "-h"))
+		return help(argc > 2 ? argv[2] : NULL);
+	if (is_one_of(name, "version", "--version", "-V")) {
 		kp_buf_puts(&out, "kprobe " KP_VERSION "\n");
 		return kp_cli_finish(&out);
 	}
-	put_usage(&out);
-	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help"))
-		return kp_cli_finish(&out);
 	if (*name)
-		kp_cli_say("'%s' is not a command", name);
+		return unknown_command(name);
+	put_usage(&out);
 	kp_cli_lines(&out);
 	kp_buf_done(&out);
 	return KP_EXIT_USAGE;

@@ -9,50 +9,6 @@
 #include "analyze/store.h"
 #include "cli/commands.h"
 
-enum {
-	OPT_INPUT,
-	OPT_TRACES,
-	OPT_DB,
-	OPT_TRACE,
-	OPT_SPAN,
-	OPT_ATTRIBUTE,
-	OPT_PID,
-	OPT_TID,
-	OPT_FROM,
-	OPT_TO,
-	OPT_DEADLINE,
-	OPT_FORMAT,
-	OPT_OUTPUT_FILE,
-	OPT_LIST,
-};
-
-static const struct kp_option options[] = {
-	[OPT_INPUT] = {'i', "input", "DIR", "the log (default /var/lib/kprobe)", NULL, false,
-		       "KPROBE_INPUT"},
-	[OPT_TRACES] = {0, "traces", "FILE",
-			"OpenTelemetry traces, OTLP JSON or JSON lines, gzip or not", NULL, false,
-			NULL},
-	[OPT_DB] = {0, "db", "FILE", "the SQLite database (default incidents.db in the input)",
-		    NULL, false, "KPROBE_DB"},
-	[OPT_TRACE] = {0, "trace", "ID", "the incident is a span of this trace", NULL, false, NULL},
-	[OPT_SPAN] = {0, "span", "ID", "the span (default the longest of the trace on this host)",
-		      NULL, false, NULL},
-	[OPT_ATTRIBUTE] = {0, "attribute", "KEY=VALUE",
-			   "the incident is a span with this attribute", NULL, false, NULL},
-	[OPT_PID] = {0, "pid", "PID", "the incident is a time of this process", NULL, false, NULL},
-	[OPT_TID] = {0, "tid", "TID", "its thread (default the first)", NULL, false, NULL},
-	[OPT_FROM] = {0, "from", "TIME", "begin: RFC 3339 or seconds since the epoch", NULL, false,
-		      NULL},
-	[OPT_TO] = {0, "to", "TIME", "end, likewise", NULL, false, NULL},
-	[OPT_DEADLINE] = {0, "deadline", "TIME", "a moment that it should have met", NULL, false,
-			  NULL},
-	[OPT_FORMAT] = {'f', "format", "FORMAT", "how to print: text, json, or jsonl (one line)",
-			"text|json|jsonl", false, "KPROBE_FORMAT"},
-	[OPT_OUTPUT_FILE] = {'O', "output-file", "FILE", "print into this file", NULL, false, NULL},
-	[OPT_LIST] = {0, "list", NULL, "list the incidents in the database", NULL, false, NULL},
-	{0, NULL, NULL, NULL, NULL, false, NULL},
-};
-
 struct args {
 	struct kp_incident incident;
 	const char *format;
@@ -60,56 +16,51 @@ struct args {
 	bool list;
 };
 
-static int set_option(int index, const char *value, void *arg, struct kp_err *err)
+static int set_input(const char *value, void *target, struct kp_err *err)
 {
-	struct args *args = arg;
-	struct kp_incident *what = &args->incident;
+	struct args *args = target;
 
-	switch (index) {
-	case OPT_INPUT:
-		if (what->input)
-			return kp_err_set(
-				err, -EINVAL,
-				"only one --input: logs of several nodes are not joined yet");
-		what->input = value;
-		return 0;
-	case OPT_TRACES:
-		what->traces = value;
-		return 0;
-	case OPT_DB:
-		what->db = value;
-		return 0;
-	case OPT_TRACE:
-		what->trace = value;
-		return 0;
-	case OPT_SPAN:
-		what->span = value;
-		return 0;
-	case OPT_ATTRIBUTE:
-		what->attribute = value;
-		return strchr(value, '=') ? 0
-					  : kp_err_set(err, -EINVAL, "--attribute wants KEY=VALUE");
-	case OPT_PID:
-		return kp_parse_u32(value, &what->pid, err);
-	case OPT_TID:
-		return kp_parse_u32(value, &what->tid, err);
-	case OPT_FROM:
-		return kp_parse_time(value, &what->from_realtime_ns, err);
-	case OPT_TO:
-		return kp_parse_time(value, &what->to_realtime_ns, err);
-	case OPT_DEADLINE:
-		return kp_parse_time(value, &what->deadline_realtime_ns, err);
-	case OPT_FORMAT:
-		args->format = value;
-		return 0;
-	case OPT_OUTPUT_FILE:
-		args->output = value;
-		return 0;
-	default:
-		args->list = true;
-		return 0;
-	}
+	if (args->incident.input)
+		return kp_err_set(err, -EINVAL,
+				  "only one is allowed: logs of several nodes are not joined yet");
+	return kp_set_text(value, &args->incident.input, err);
 }
+
+static int set_attribute(const char *value, void *target, struct kp_err *err)
+{
+	struct args *args = target;
+
+	args->incident.attribute = value;
+	return strchr(value, '=') ? 0 : kp_err_set(err, -EINVAL, "'%s' is not KEY=VALUE", value);
+}
+
+static const struct kp_option options[] = {
+	{'i', "input", "DIR", "the log (default /var/lib/kprobe)", .env = "KPROBE_INPUT",
+	 KP_OWN(set_input)},
+	{0, "traces", "FILE", "OpenTelemetry traces, OTLP JSON or JSON lines, gzip or not",
+	 KP_TEXT(struct args, incident.traces)},
+	{0, "db", "FILE", "the SQLite database (default incidents.db in the input)",
+	 .env = "KPROBE_DB", KP_TEXT(struct args, incident.db)},
+	{0, "trace", "ID", "the incident is a span of this trace",
+	 KP_TEXT(struct args, incident.trace)},
+	{0, "span", "ID", "the span (default the longest of the trace on this host)",
+	 KP_TEXT(struct args, incident.span)},
+	{0, "attribute", "KEY=VALUE", "the incident is a span with this attribute",
+	 KP_OWN(set_attribute)},
+	{0, "pid", "PID", "the incident is a time of this process",
+	 KP_U32(struct args, incident.pid)},
+	{0, "tid", "TID", "its thread (default the first)", KP_U32(struct args, incident.tid)},
+	{0, "from", "TIME", "begin: RFC 3339 or seconds since the epoch",
+	 KP_TIME(struct args, incident.from_realtime_ns)},
+	{0, "to", "TIME", "end, likewise", KP_TIME(struct args, incident.to_realtime_ns)},
+	{0, "deadline", "TIME", "a moment that it should have met",
+	 KP_TIME(struct args, incident.deadline_realtime_ns)},
+	{'f', "format", "FORMAT", "how to print: text, json, or jsonl (one line)",
+	 .values = "text|json|jsonl", .env = "KPROBE_FORMAT", KP_TEXT(struct args, format)},
+	{'O', "output-file", "FILE", "print into this file", KP_TEXT(struct args, output)},
+	{0, "list", NULL, "list the incidents in the database", KP_FLAG(struct args, list)},
+	{0},
+};
 
 /* Options that contradict each other, or miss one another. */
 static int check(const struct args *args, int operands, struct kp_err *err)
@@ -169,7 +120,7 @@ static int make_report(const struct args *args, struct kp_buf *out, struct kp_er
 static int run(int argc, char **argv)
 {
 	struct args args = {.format = "text"};
-	int operands = kp_cli_parse(&kp_command_analyze, argc, argv, set_option, &args), code;
+	int operands = kp_cli_parse(&kp_command_analyze, argc, argv, &args), code;
 	struct kp_err err = {""};
 	struct kp_buf out = {0};
 

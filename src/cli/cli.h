@@ -7,6 +7,7 @@
 #define KP_CLI_CLI_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -26,23 +27,59 @@ enum kp_exit {
 	KP_EXIT_CANNOT_JUDGE = 125,
 };
 
+/*
+ * Takes an option's value (NULL for a flag) into target. 0, or a negative errno with err set: wrong
+ * usage.
+ */
+typedef int (*kp_set_fn)(const char *value, void *target, struct kp_err *err);
+
 struct kp_option {
 	char short_name; /* 0: none */
 	const char *long_name;
 	const char *arg;    /* name of its value in the help; NULL: a flag */
 	const char *help;   /* one sentence without full stop */
 	const char *values; /* "a|b|c" if the value is one of these, for the check and completion */
-	bool repeat;        /* may be given more than once */
+	const char *least;  /* limits of a value that sets a uint64_t, as a user writes them, … */
+	const char *most;   /* … both or neither */
 	const char *env; /* variable that sets it when the flag is absent (KPROBE_…), or NULL */
+	bool repeat;     /* may be given more than once */
+	kp_set_fn set;
+	size_t at; /* offset of the target within the command's request */
 };
+
+/* Offset of a member that is of the type that its setter writes; the compiler checks that. */
+#define KP_AT(request, member, type)                                                            \
+	(offsetof(request, member) +                                                            \
+	 0 * sizeof(char[__builtin_types_compatible_p(__typeof__(((request *)0)->member), type) \
+				 ? 1                                                            \
+				 : -1]))
+
+/* How a row ends: whose member it sets, and by which rules. */
+#define KP_FLAG(request, member) .set = kp_set_flag, .at = KP_AT(request, member, bool)
+#define KP_TEXT(request, member) .set = kp_set_text, .at = KP_AT(request, member, const char *)
+#define KP_U32(request, member) .set = kp_set_u32, .at = KP_AT(request, member, uint32_t)
+#define KP_U64(request, member) .set = kp_set_u64, .at = KP_AT(request, member, uint64_t)
+#define KP_SIZE(request, member) .set = kp_set_size, .at = KP_AT(request, member, uint64_t)
+#define KP_DURATION(request, member) .set = kp_set_duration, .at = KP_AT(request, member, uint64_t)
+#define KP_TIME(request, member) .set = kp_set_time, .at = KP_AT(request, member, uint64_t)
+/* By a function of the command's own, which gets the whole request. */
+#define KP_OWN(function) .set = (function), .at = 0
+
+int kp_set_flag(const char *value, void *target, struct kp_err *err);
+int kp_set_text(const char *value, void *target, struct kp_err *err); /* kept as it is given */
+int kp_set_u32(const char *value, void *target, struct kp_err *err);
+int kp_set_u64(const char *value, void *target, struct kp_err *err);
+int kp_set_size(const char *value, void *target, struct kp_err *err);     /* bytes */
+int kp_set_duration(const char *value, void *target, struct kp_err *err); /* nanoseconds */
+int kp_set_time(const char *value, void *target, struct kp_err *err);     /* CLOCK_REALTIME */
 
 struct kp_command {
 	const char *name;
-	const char *summary;             /* one line */
-	const char *usage;               /* lines after "usage: kprobe ", each ended by \n */
-	const char *limits;              /* what does not work yet, in sentences; NULL: nothing */
-	const struct kp_option *options; /* ended by long_name NULL; --help and --color are added */
-	bool stop_at_operand; /* the first operand ends the options (record COMMAND …) */
+	const char *summary;               /* one line */
+	const char *usage;                 /* lines after "usage: kprobe ", each ended by \n */
+	const char *limits;                /* what does not work yet, in sentences; NULL: nothing */
+	const struct kp_option *options;   /* ended by long_name NULL; --color and --help follow */
+	bool stop_at_operand;              /* the first operand, a command, ends the options */
 	int (*run)(int argc, char **argv); /* argv[0] is the subcommand; returns kp_exit */
 };
 
@@ -50,21 +87,39 @@ struct kp_command {
 extern const struct kp_command *const kp_commands[];
 
 /*
- * Takes one option: its index in command->options and its value (NULL for a flag). A negative errno
- * with err set stops the parse as wrong usage.
+ * Parses argv[1…] by command->options into request; then each option that was absent from its
+ * environment variable, or from the line "COMMAND.OPTION = VALUE" of /etc/kprobe/config
+ * (KPROBE_CONFIG names another file; a flag's value is yes or no). Variables KPROBE_… and lines
+ * that no command knows are wrong usage. --help prints and ends. "--" ends the options. Returns the
+ * number of operands, moved to argv[1…] in their order with a NULL behind; when the command must
+ * not run, -1 - status with status a kp_exit, the message printed.
  */
-typedef int (*kp_option_fn)(int index, const char *value, void *arg, struct kp_err *err);
+int kp_cli_parse(const struct kp_command *command, int argc, char **argv, void *request);
 
-/*
- * Parses argv[1…] against command->options and calls set for each option given; then for each
- * option that was absent, from its environment variable, or from the line "COMMAND.OPTION = VALUE"
- * of /etc/kprobe/config (KPROBE_CONFIG names another file; a flag's value is yes or no).
- * --help prints and ends. "--" ends the options. Returns the number of operands, moved to argv[1…]
- * in their order; when the command must not run, -1 - status with status a kp_exit, the message
- * printed.
- */
-int kp_cli_parse(const struct kp_command *command, int argc, char **argv, kp_option_fn set,
-		 void *arg);
+/* Own options first, then the common ones (--color, --help); NULL behind the last. */
+const struct kp_option *kp_cli_option(const struct kp_command *command, int index);
+
+/* The command of this name, or NULL. */
+const struct kp_command *kp_cli_find(const char *name, size_t len);
+
+/* The rest of the parse, in settings.c: the options not in `seen`. */
+int kp_cli_settings(const struct kp_command *command, bool *seen, void *request,
+		    struct kp_err *err);
+
+/* Checks a value and hands it to the option's setter. */
+int kp_cli_apply(const struct kp_option *option, const char *value, void *request,
+		 struct kp_err *err);
+
+/* The name nearest to a word that is none of them, for what is said then. */
+struct kp_nearest {
+	const char *word;
+	size_t len;
+	const char *best; /* NULL: none is near enough */
+	size_t distance;
+};
+
+void kp_nearest_init(struct kp_nearest *nearest, const char *word, size_t len);
+void kp_nearest_try(struct kp_nearest *nearest, const char *name);
 
 /* Whether to colour what goes to out: --color, NO_COLOR, and whether out is a terminal. */
 bool kp_cli_color(FILE *out);
@@ -89,19 +144,13 @@ int kp_cli_finish(struct kp_buf *text);
 
 void kp_cli_help(const struct kp_command *command, struct kp_buf *out);
 
-/*
- * The options that every subcommand has (--color, --help) behind its own: calls fn for each, own
- * ones first, so that help, completions and man pages list the same.
- */
-void kp_cli_each_option(const struct kp_command *command,
-			void (*fn)(const struct kp_option *option, void *arg), void *arg);
-
 /* Exit status for a negative errno of the lower layers. */
 int kp_cli_status(int code);
 
 /* Parsers of values; 0 or -EINVAL with err. */
 int kp_parse_size(const char *text, uint64_t *ret_bytes, struct kp_err *err);  /* 64M, 1G, 4096 */
 int kp_parse_duration(const char *text, uint64_t *ret_ns, struct kp_err *err); /* 5s, 100ms, 2h */
+int kp_parse_u64(const char *text, uint64_t *ret_value, struct kp_err *err);
 int kp_parse_u32(const char *text, uint32_t *ret_value, struct kp_err *err);
 /* RFC 3339 or seconds since the epoch with fraction → nanoseconds of CLOCK_REALTIME. */
 int kp_parse_time(const char *text, uint64_t *ret_realtime_ns, struct kp_err *err);

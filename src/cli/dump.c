@@ -17,29 +17,6 @@
 #define FLUSH_LEN (64u * 1024u)
 #define ID_MAX 64
 
-enum { OPT_INPUT, OPT_FORMAT, OPT_KIND, OPT_PID, OPT_TID, OPT_FROM, OPT_TO, OPT_COUNT, OPT_STATS };
-
-static const struct kp_option options[] = {
-	[OPT_INPUT] = {'i', "input", "LOG", "the log, as the operand (default " DEFAULT_LOG ")",
-		       NULL, false, "KPROBE_INPUT"},
-	[OPT_FORMAT] = {'f', "format", "FORMAT", "a line of text or of JSON per event",
-			"text|jsonl", false, "KPROBE_FORMAT"},
-	[OPT_KIND] = {'k', "kind", "LIST", "only events of these kinds or groups, comma-separated",
-		      NULL, true, NULL},
-	[OPT_PID] = {'p', "pid", "PID", "only events of this process", NULL, true, NULL},
-	[OPT_TID] = {'t', "tid", "TID", "only events of this task", NULL, true, NULL},
-	[OPT_FROM] = {0, "from", "TIME",
-		      "only events from this time on: RFC 3339, seconds since the epoch, or "
-		      "+SECONDS from the log's start",
-		      NULL, false, NULL},
-	[OPT_TO] = {0, "to", "TIME", "only events up to this time", NULL, false, NULL},
-	[OPT_COUNT] = {'n', "count", "N", "stop after this many events", NULL, false, NULL},
-	[OPT_STATS] = {0, "stats", NULL,
-		       "instead of events, count them, and say what was lost or damaged", NULL,
-		       false, NULL},
-	{0},
-};
-
 struct id_set {
 	uint32_t ids[ID_MAX];
 	size_t cnt;
@@ -47,7 +24,7 @@ struct id_set {
 
 struct request {
 	const char *input;
-	bool is_json;
+	const char *format;
 	bool is_stats;
 	uint64_t kinds;
 	struct id_set pids;
@@ -57,6 +34,11 @@ struct request {
 	uint64_t count; /* 0: all */
 };
 
+static bool is_json(const struct request *request)
+{
+	return request->format && *request->format == 'j';
+}
+
 /* What came of it. */
 struct result {
 	uint64_t event_cnt;
@@ -64,8 +46,10 @@ struct result {
 	bool is_pipe_closed;
 };
 
-static int add_id(struct id_set *set, const char *text, struct kp_err *err)
+static int add_id(const char *text, void *target, struct kp_err *err)
 {
+	struct id_set *set = target;
+
 	if (set->cnt == ID_MAX)
 		return kp_err_set(err, -EINVAL, "more than %d are given", ID_MAX);
 	return kp_parse_u32(text, &set->ids[set->cnt++], err);
@@ -100,26 +84,16 @@ static int add_kind(const char *name, uint64_t *kinds, struct kp_err *err)
 	return 0;
 }
 
-static int add_kinds(const char *list, uint64_t *kinds, struct kp_err *err)
+static int add_kinds(const char *list, void *target, struct kp_err *err)
 {
+	struct request *request = target;
 	char *copy = strdup(list), *rest = NULL, *name;
 	int r = copy ? 0 : kp_err_set(err, -ENOMEM, "out of memory");
 
 	for (name = copy; r >= 0 && (name = strtok_r(name, ",", &rest)); name = NULL)
-		r = add_kind(name, kinds, err);
+		r = add_kind(name, &request->kinds, err);
 	free(copy);
 	return r;
-}
-
-static int parse_count(const char *text, uint64_t *ret_count, struct kp_err *err)
-{
-	char *end;
-
-	errno = 0;
-	*ret_count = strtoull(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno || !*ret_count)
-		return kp_err_set(err, -EINVAL, "'%s' is not a number above 0", text);
-	return 0;
 }
 
 /* +SECONDS or a moment; only its form is checked when info is NULL. */
@@ -135,37 +109,35 @@ static int parse_moment(const char *text, const struct kp_log_info *info,
 	return 0;
 }
 
-static int set_option(int index, const char *value, void *arg, struct kp_err *err)
+static int set_moment(const char *text, void *target, struct kp_err *err)
 {
-	struct request *request = arg;
-
-	switch (index) {
-	case OPT_INPUT:
-		request->input = value;
-		return 0;
-	case OPT_FORMAT:
-		request->is_json = *value == 'j';
-		return 0;
-	case OPT_KIND:
-		return add_kinds(value, &request->kinds, err);
-	case OPT_PID:
-		return add_id(&request->pids, value, err);
-	case OPT_TID:
-		return add_id(&request->tids, value, err);
-	case OPT_FROM:
-		request->from = value;
-		return parse_moment(value, NULL, NULL, NULL, err);
-	case OPT_TO:
-		request->to = value;
-		return parse_moment(value, NULL, NULL, NULL, err);
-	case OPT_COUNT:
-		return parse_count(value, &request->count, err);
-	case OPT_STATS:
-		request->is_stats = true;
-		return 0;
-	}
-	return -EINVAL;
+	*(const char **)target = text;
+	return parse_moment(text, NULL, NULL, NULL, err);
 }
+
+static const struct kp_option options[] = {
+	{'i', "input", "LOG", "the log, as the operand (default " DEFAULT_LOG ")",
+	 .env = "KPROBE_INPUT", KP_TEXT(struct request, input)},
+	{'f', "format", "FORMAT", "a line of text or of JSON per event", .values = "text|jsonl",
+	 .env = "KPROBE_FORMAT", KP_TEXT(struct request, format)},
+	{'k', "kind", "LIST", "only events of these kinds or groups, comma-separated",
+	 .repeat = true, KP_OWN(add_kinds)},
+	{'p', "pid", "PID", "only events of this process", .repeat = true, .set = add_id,
+	 .at = KP_AT(struct request, pids, struct id_set)},
+	{'t', "tid", "TID", "only events of this task", .repeat = true, .set = add_id,
+	 .at = KP_AT(struct request, tids, struct id_set)},
+	{0, "from", "TIME",
+	 "only events from this time on: RFC 3339, seconds since the epoch, or +SECONDS from the "
+	 "log's start",
+	 .set = set_moment, .at = KP_AT(struct request, from, const char *)},
+	{0, "to", "TIME", "only events up to this time", .set = set_moment,
+	 .at = KP_AT(struct request, to, const char *)},
+	{'n', "count", "N", "stop after this many events", .least = "1", .most = "1000000000000",
+	 KP_U64(struct request, count)},
+	{0, "stats", NULL, "instead of events, count them, and say what was lost or damaged",
+	 KP_FLAG(struct request, is_stats)},
+	{0},
+};
 
 /* Writes out what has gathered. A reader who has seen enough is no error. */
 static int flush(struct kp_buf *out, struct result *result, struct kp_err *err)
@@ -193,7 +165,7 @@ static int print_events(struct kp_log_reader *reader, const struct request *requ
 		result->kind_cnt[event->kind]++;
 		if (request->is_stats)
 			continue;
-		if (request->is_json)
+		if (is_json(request))
 			kp_event_print_json(event, &out);
 		else
 			kp_event_print_text(event, base_ns, &out);
@@ -327,7 +299,7 @@ static int run(int argc, char **argv)
 	struct kp_log_reader *reader = NULL;
 	struct kp_buf out = {0};
 	struct kp_err err = {""};
-	int operands = kp_cli_parse(&kp_command_dump, argc, argv, set_option, &request), status, r;
+	int operands = kp_cli_parse(&kp_command_dump, argc, argv, &request), status, r;
 
 	if (operands < 0)
 		return -operands - 1;
@@ -345,8 +317,8 @@ static int run(int argc, char **argv)
 	if (r >= 0)
 		r = print_events(reader, &request, &result, &err);
 	if (r >= 0 && request.is_stats) {
-		(request.is_json ? print_stats_json : print_stats_text)(kp_log_get_info(reader),
-									&result, &out);
+		(is_json(&request) ? print_stats_json : print_stats_text)(kp_log_get_info(reader),
+									  &result, &out);
 		r = flush(&out, &result, &err);
 	}
 	if (r < 0)

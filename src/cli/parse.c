@@ -58,17 +58,29 @@ int kp_parse_duration(const char *text, uint64_t *ret_ns, struct kp_err *err)
 	return parse_unit(text, time_units, "500us, 100ms, 5s, 10m or 2h", ret_ns, err);
 }
 
-int kp_parse_u32(const char *text, uint32_t *ret_value, struct kp_err *err)
+int kp_parse_u64(const char *text, uint64_t *ret_value, struct kp_err *err)
 {
-	unsigned long number;
+	unsigned long long number;
 	char *end;
 
 	errno = 0;
-	number = strtoul(text, &end, 10);
-	if (!isdigit((unsigned char)*text) || *end || errno || number > UINT32_MAX)
-		return kp_err_set(err, -EINVAL, "'%s' is not a number below 2^32", text);
-	*ret_value = (uint32_t)number;
+	number = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end || errno)
+		return kp_err_set(err, -EINVAL, "'%s' is not a whole number", text);
+	*ret_value = number;
 	return 0;
+}
+
+int kp_parse_u32(const char *text, uint32_t *ret_value, struct kp_err *err)
+{
+	uint64_t number;
+	int r = kp_parse_u64(text, &number, err);
+
+	if (r >= 0 && number > UINT32_MAX)
+		r = kp_err_set(err, -EINVAL, "'%s' is not between 0 and %u", text, UINT32_MAX);
+	if (r >= 0)
+		*ret_value = (uint32_t)number;
+	return r;
 }
 
 /* ".123" → 123000000; digits past the ninth are dropped. Advances *at behind the digits. */
@@ -144,4 +156,47 @@ int kp_parse_time(const char *text, uint64_t *ret_realtime_ns, struct kp_err *er
 			text);
 	*ret_realtime_ns = seconds * 1000000000 + ns;
 	return 0;
+}
+
+/* --- the same as setters of options --- */
+
+int kp_set_flag(const char *value, void *target, struct kp_err *err)
+{
+	(void)value;
+	(void)err;
+	*(bool *)target = true;
+	return 0;
+}
+
+int kp_set_text(const char *value, void *target, struct kp_err *err)
+{
+	if (!*value)
+		return kp_err_set(err, -EINVAL, "the value is empty");
+	*(const char **)target = value;
+	return 0;
+}
+
+int kp_set_u32(const char *value, void *target, struct kp_err *err)
+{
+	return kp_parse_u32(value, target, err);
+}
+
+int kp_set_u64(const char *value, void *target, struct kp_err *err)
+{
+	return kp_parse_u64(value, target, err);
+}
+
+int kp_set_size(const char *value, void *target, struct kp_err *err)
+{
+	return kp_parse_size(value, target, err);
+}
+
+int kp_set_duration(const char *value, void *target, struct kp_err *err)
+{
+	return kp_parse_duration(value, target, err);
+}
+
+int kp_set_time(const char *value, void *target, struct kp_err *err)
+{
+	return kp_parse_time(value, target, err);
 }

@@ -22,56 +22,6 @@
 /* Groups without probes: they cannot be left out. */
 #define FIXED_GROUPS (1u << KP_GROUP_meta | 1u << KP_GROUP_payload)
 
-enum {
-	OPT_OUTPUT,
-	OPT_PID,
-	OPT_EVENTS,
-	OPT_SEGMENT_SIZE,
-	OPT_SYNC,
-	OPT_RING,
-	OPT_IRQ_THRESHOLD,
-	OPT_NODE,
-	OPT_DURATION,
-	OPT_STATS,
-	OPT_STRICT,
-	OPT_CHECK,
-};
-
-static const struct kp_option options[] = {
-	[OPT_OUTPUT] = {'o', "output", "DIR", "the log's folder (default " DEFAULT_LOG ")", NULL,
-			false, "KPROBE_OUTPUT"},
-	[OPT_PID] = {'p', "pid", "PID,...",
-		     "record these processes and their descendants for replay", NULL, true, NULL},
-	[OPT_EVENTS] = {'e', "events", "LIST",
-			"only these groups of events, or, after '!', all but these: sched, life, "
-			"syscall, signal, irq, block, sync, tcp, memory, clock",
-			NULL, false, "KPROBE_EVENTS"},
-	[OPT_SEGMENT_SIZE] = {0, "segment-size", "SIZE",
-			      "begin a new file of the log after this much (default 64M)", NULL,
-			      false, "KPROBE_SEGMENT_SIZE"},
-	[OPT_SYNC] = {0, "sync", "TIME",
-		      "bring the log to disk this often (default 1s; 0: leave it to the kernel)",
-		      NULL, false, "KPROBE_SYNC"},
-	[OPT_RING] = {0, "ring", "SIZE",
-		      "buffer of each CPU in the kernel (default 8M; for what replay needs up to "
-		      "four times that, for processes that come and go always 256K)",
-		      NULL, false, "KPROBE_RING"},
-	[OPT_IRQ_THRESHOLD] = {0, "irq-threshold", "TIME",
-			       "interrupts shorter than this are only summed up (default 50us)",
-			       NULL, false, "KPROBE_IRQ_THRESHOLD"},
-	[OPT_NODE] = {0, "node", "NAME", "name of this machine in the log (default: its host name)",
-		      NULL, false, "KPROBE_NODE"},
-	[OPT_DURATION] = {0, "duration", "TIME", "end after this time", NULL, false, NULL},
-	[OPT_STATS] = {0, "stats", NULL, "each second, say on stderr what is recorded", NULL, false,
-		       NULL},
-	[OPT_STRICT] = {0, "strict", NULL, "exit with status 6 if events were lost", NULL, false,
-			NULL},
-	[OPT_CHECK] = {0, "check", NULL,
-		       "record nothing; say what this machine allows, and how to allow the rest",
-		       NULL, false, NULL},
-	{0},
-};
-
 struct request {
 	struct kp_recorder_options recorder;
 	pid_t pids[PID_MAX];
@@ -82,8 +32,9 @@ struct request {
 	struct kp_totals last; /* at the last line of --stats */
 };
 
-static int add_pids(struct request *request, const char *list, struct kp_err *err)
+static int add_pids(const char *list, void *target, struct kp_err *err)
 {
+	struct request *request = target;
 	char *copy = strdup(list), *rest = NULL, *word;
 	int r = copy ? 0 : kp_err_set(err, -ENOMEM, "out of memory");
 	uint32_t pid;
@@ -124,44 +75,51 @@ static int parse_groups(const char *list, uint32_t *ret_groups, struct kp_err *e
 	return 0;
 }
 
-static int set_option(int index, const char *value, void *arg, struct kp_err *err)
+static int set_groups(const char *list, void *target, struct kp_err *err)
 {
-	struct request *request = arg;
-	struct kp_recorder_options *recorder = &request->recorder;
+	struct request *request = target;
 
-	switch (index) {
-	case OPT_OUTPUT:
-		recorder->dir = value;
-		return 0;
-	case OPT_PID:
-		return add_pids(request, value, err);
-	case OPT_EVENTS:
-		request->events = value;
-		return parse_groups(value, &recorder->groups, err);
-	case OPT_SEGMENT_SIZE:
-		return kp_parse_size(value, &recorder->segment_len, err);
-	case OPT_SYNC:
-		return kp_parse_duration(value, &recorder->sync_ns, err);
-	case OPT_RING:
-		return kp_parse_size(value, &recorder->ring_len, err);
-	case OPT_IRQ_THRESHOLD:
-		return kp_parse_duration(value, &recorder->irq_threshold_ns, err);
-	case OPT_NODE:
-		recorder->node = value;
-		return 0;
-	case OPT_DURATION:
-		return kp_parse_duration(value, &recorder->duration_ns, err);
-	case OPT_STATS:
-		request->is_stats = true;
-		return 0;
-	case OPT_STRICT:
-		request->is_strict = true;
-		return 0;
-	default:
-		request->is_check = true;
-		return 0;
-	}
+	request->events = list;
+	return parse_groups(list, &request->recorder.groups, err);
 }
+
+static const struct kp_option options[] = {
+	{'o', "output", "DIR", "the log's folder (default " DEFAULT_LOG ")", .env = "KPROBE_OUTPUT",
+	 KP_TEXT(struct request, recorder.dir)},
+	{'p', "pid", "PID,...", "record these processes and their descendants for replay",
+	 .repeat = true, KP_OWN(add_pids)},
+	{'e', "events", "LIST",
+	 "only these groups of events, or, after '!', all but these: sched, life, syscall, signal, "
+	 "irq, block, sync, tcp, memory, clock",
+	 .env = "KPROBE_EVENTS", KP_OWN(set_groups)},
+	{0, "segment-size", "SIZE", "begin a new file of the log after this much (default 64M)",
+	 .least = "64K", .most = "1T", .env = "KPROBE_SEGMENT_SIZE",
+	 KP_SIZE(struct request, recorder.segment_len)},
+	{0, "sync", "TIME",
+	 "bring the log to disk this often (default 1s; 0: leave it to the kernel)", .least = "0",
+	 .most = "1h", .env = "KPROBE_SYNC", KP_DURATION(struct request, recorder.sync_ns)},
+	{0, "ring", "SIZE",
+	 "buffer of each CPU in the kernel (default 8M; for what replay needs up to four times "
+	 "that, for processes that come and go always 256K)",
+	 .least = "64K", .most = "1G", .env = "KPROBE_RING",
+	 KP_SIZE(struct request, recorder.ring_len)},
+	{0, "irq-threshold", "TIME",
+	 "interrupts shorter than this are only summed up (default 50us)", .least = "0",
+	 .most = "1s", .env = "KPROBE_IRQ_THRESHOLD",
+	 KP_DURATION(struct request, recorder.irq_threshold_ns)},
+	{0, "node", "NAME", "name of this machine in the log (default: its host name)",
+	 .env = "KPROBE_NODE", KP_TEXT(struct request, recorder.node)},
+	{0, "duration", "TIME", "end after this time", .least = "1ms", .most = "3650d",
+	 KP_DURATION(struct request, recorder.duration_ns)},
+	{0, "stats", NULL, "each second, say on stderr what is recorded",
+	 KP_FLAG(struct request, is_stats)},
+	{0, "strict", NULL, "exit with status 6 if events were lost",
+	 KP_FLAG(struct request, is_strict)},
+	{0, "check", NULL,
+	 "record nothing; say what this machine allows, and how to allow the rest",
+	 KP_FLAG(struct request, is_check)},
+	{0},
+};
 
 /* --- what is said --- */
 
@@ -294,7 +252,7 @@ static int run(int argc, char **argv)
 			     .on_warning = print_warning,
 			     .on_notice = print_notice},
 	};
-	int operands = kp_cli_parse(&kp_command_record, argc, argv, set_option, &request);
+	int operands = kp_cli_parse(&kp_command_record, argc, argv, &request);
 
 	if (operands < 0)
 		return -1 - operands;
@@ -302,7 +260,6 @@ static int run(int argc, char **argv)
 		return check();
 	request.recorder.arg = &request;
 	if (operands) {
-		argv[1 + operands] = NULL;
 		request.recorder.argv = argv + 1;
 	}
 	return record(&request);

@@ -17,25 +17,6 @@
 /* A --until that is a smaller whole number is an event's, else a time. */
 #define UNTIL_SEQ_MAX 1000000000ULL
 
-enum { OPT_PID, OPT_EXE, OPT_TRACE, OPT_UNTIL, OPT_QUIET, OPT_REPORT };
-
-static const struct kp_option options[] = {
-	[OPT_PID] = {0, "pid", "PID",
-		     "the recorded process (default: the command that was recorded)", NULL, false,
-		     "KPROBE_PID"},
-	[OPT_EXE] = {0, "exe", "FILE",
-		     "run this build instead of the recorded one and name the first difference",
-		     NULL, false, NULL},
-	[OPT_TRACE] = {0, "trace", NULL, "print each system call as it is served", NULL, false,
-		       NULL},
-	[OPT_UNTIL] = {0, "until", "POINT", "stop at an event number or a time", NULL, false, NULL},
-	[OPT_QUIET] = {'q', "quiet", NULL, "don't re-emit what the process wrote to its terminal",
-		       NULL, false, NULL},
-	[OPT_REPORT] = {0, "report", "FILE", "what was served and what diverged, as JSON", NULL,
-			false, NULL},
-	{0},
-};
-
 struct request {
 	uint32_t pid;
 	const char *exe;
@@ -46,8 +27,9 @@ struct request {
 	bool quiet;
 };
 
-static int parse_until(const char *text, struct request *request, struct kp_err *err)
+static int set_until_point(const char *text, void *target, struct kp_err *err)
 {
+	struct request *request = target;
 	unsigned long long number;
 	char *end;
 
@@ -60,30 +42,21 @@ static int parse_until(const char *text, struct request *request, struct kp_err 
 	return kp_parse_time(text, &request->until_realtime_ns, err);
 }
 
-static int set_option(int index, const char *value, void *arg, struct kp_err *err)
-{
-	struct request *request = arg;
-
-	switch (index) {
-	case OPT_PID:
-		return kp_parse_u32(value, &request->pid, err);
-	case OPT_EXE:
-		request->exe = value;
-		return 0;
-	case OPT_TRACE:
-		request->trace = true;
-		return 0;
-	case OPT_UNTIL:
-		return parse_until(value, request, err);
-	case OPT_QUIET:
-		request->quiet = true;
-		return 0;
-	case OPT_REPORT:
-		request->report = value;
-		return 0;
-	}
-	return -EINVAL;
-}
+static const struct kp_option options[] = {
+	{0, "pid", "PID", "the recorded process (default: the command that was recorded)",
+	 .env = "KPROBE_PID", KP_U32(struct request, pid)},
+	{0, "exe", "FILE",
+	 "run this build instead of the recorded one and name the first difference",
+	 KP_TEXT(struct request, exe)},
+	{0, "trace", NULL, "print each system call as it is served",
+	 KP_FLAG(struct request, trace)},
+	{0, "until", "POINT", "stop at an event number or a time", KP_OWN(set_until_point)},
+	{'q', "quiet", NULL, "don't re-emit what the process wrote to its terminal",
+	 KP_FLAG(struct request, quiet)},
+	{0, "report", "FILE", "what was served and what diverged, as JSON",
+	 KP_TEXT(struct request, report)},
+	{0},
+};
 
 static void write_output(int stream, const void *data, size_t len, void *arg)
 {
@@ -246,7 +219,7 @@ static int run_replay(int argc, char **argv)
 	struct kp_err err = {""};
 	int operands, status;
 
-	operands = kp_cli_parse(&kp_command_replay, argc, argv, set_option, &request);
+	operands = kp_cli_parse(&kp_command_replay, argc, argv, &request);
 	if (operands < 0)
 		return -1 - operands;
 	if (operands > 1) {

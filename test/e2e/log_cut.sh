@@ -78,8 +78,8 @@ while read -r cut events whole; do
 		[ -s "$work/report.err" ] || grep -qi -E 'cut|torn|incomplete|damage' "$work/report" ||
 			fail "cut at $cut: analyze does not say so"
 	fi
-	if [ -n "${KPROBE_ASAN:-}" ] && [ $((n % 6)) -eq 0 ]; then
-		(KPROBE=$KPROBE_ASAN && readers "sanitizer, cut at $cut") || exit 1
+	if [ -n "${ASAN_KPROBE:-}" ] && [ $((n % 6)) -eq 0 ]; then
+		(KPROBE=$ASAN_KPROBE && readers "sanitizer, cut at $cut") || exit 1
 	fi
 done <"$work/cuts"
 
@@ -93,7 +93,7 @@ with open(sys.argv[1], "r+b") as f:
     f.seek(int(sys.argv[2]))
     f.write(bytes([byte ^ 0x55]))
 PY
-	(KPROBE=${KPROBE_ASAN:-$KPROBE} && readers "flip at $at" && [ -s "$work/dump.err" ]) ||
+	(KPROBE=${ASAN_KPROBE:-$KPROBE} && readers "flip at $at" && [ -s "$work/dump.err" ]) ||
 		fail "flip at $at: dump does not say so"
 done < <(python3 -c "
 import random

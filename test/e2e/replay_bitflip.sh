@@ -24,8 +24,8 @@ PY
 	[ $status -ne 0 ] || cmp "$work/out" "$work/replayed" ||
 		fail "flip $flip at $offset.$bit: exit 0, wrong output"
 	# The sanitizer build finds what the other survives by luck.
-	if [ -n "${KPROBE_ASAN:-}" ] && [ $((flip % 5)) -eq 0 ]; then
-		KPROBE=$KPROBE_ASAN REPLAY_TIMEOUT=60 replay "$work/log" "$work/replayed"
+	if [ -n "${ASAN_KPROBE:-}" ] && [ $((flip % 5)) -eq 0 ]; then
+		KPROBE=$ASAN_KPROBE REPLAY_TIMEOUT=60 replay "$work/log" "$work/replayed"
 		judge "flip $flip at $offset.$bit, sanitizers" $? "$work/replayed.err"
 	fi
 done < <(python3 -c "

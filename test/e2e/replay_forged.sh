@@ -14,10 +14,10 @@ for seed in $(seq 1 "${FLIPS:-100}"); do
 	judge "seed $seed: replay" $status "$work/replayed.err"
 	statuses="$statuses $status"
 	[ $status -ne 0 ] || cmp "$work/out" "$work/replayed" || fail "seed $seed: exit 0, wrong output"
-	[ -n "${KPROBE_ASAN:-}" ] && [ $((seed % 4)) -eq 0 ] || continue
-	timeout 60 "$KPROBE_ASAN" dump -i "$work/log" --format jsonl >/dev/null 2>"$work/err"
+	[ -n "${ASAN_KPROBE:-}" ] && [ $((seed % 4)) -eq 0 ] || continue
+	timeout 60 "$ASAN_KPROBE" dump -i "$work/log" --format jsonl >/dev/null 2>"$work/err"
 	judge "seed $seed: dump, sanitizers" $? "$work/err"
-	KPROBE=$KPROBE_ASAN REPLAY_TIMEOUT=60 replay "$work/log" "$work/replayed"
+	KPROBE=$ASAN_KPROBE REPLAY_TIMEOUT=60 replay "$work/log" "$work/replayed"
 	judge "seed $seed: replay, sanitizers" $? "$work/replayed.err"
 done
 # shellcheck disable=SC2086 # they are words
