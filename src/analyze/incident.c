@@ -34,6 +34,9 @@ struct analysis {
 	uint32_t span;           /* the one chosen, or KP_NONE */
 	uint32_t task;
 	uint64_t t0_ns, t1_ns;
+	struct kp_clock_moment ends[2]; /* how sure these are */
+	uint64_t wall_ns[2];            /* as they were asked for; 0: they were not */
+	bool ran;                       /* the process ran at both ends only then */
 };
 
 const char *kp_incident_db(const struct kp_incident *incident, char *buf, size_t len)
@@ -109,23 +112,25 @@ static int find_spans(struct analysis *a, struct kp_err *err)
 		a->what->traces, a->what->id);
 }
 
-/* The time in which the incident must lie, on the monotonic clock. */
+/* The time in which the incident must lie, on the monotonic clock: of a wall time that existed more
+ * than once, all. */
 static void bound_window(struct analysis *a, uint64_t *ret_lo, uint64_t *ret_hi)
 {
 	uint64_t lo = KP_NEVER, hi = 0, t;
+	const struct kp_span *span;
 
 	for (uint32_t i = 0; i < a->wanted.cnt; i++) {
-		t = kp_clock_to_mono(&a->clock, a->traces.spans.at[a->wanted.at[i]].start_ns);
+		span = &a->traces.spans.at[a->wanted.at[i]];
+		t = kp_clock_find(&a->clock, span->start_ns).first_ns;
 		lo = t < lo ? t : lo;
-		t = kp_clock_to_mono(&a->clock, a->traces.spans.at[a->wanted.at[i]].end_ns);
+		t = kp_clock_find(&a->clock, span->end_ns).last_ns;
 		hi = t > hi ? t : hi;
 	}
 	if (!a->wanted.cnt) {
-		lo = a->what->from_realtime_ns
-			     ? kp_clock_to_mono(&a->clock, a->what->from_realtime_ns)
-			     : 0;
-		hi = a->what->to_realtime_ns ? kp_clock_to_mono(&a->clock, a->what->to_realtime_ns)
-					     : KP_NEVER - MARGIN_NS;
+		t = a->what->from_realtime_ns;
+		lo = t ? kp_clock_find(&a->clock, t).first_ns : 0;
+		t = a->what->to_realtime_ns;
+		hi = t ? kp_clock_find(&a->clock, t).last_ns : KP_NEVER - MARGIN_NS;
 	}
 	*ret_lo = lo;
 	*ret_hi = hi;
@@ -210,6 +215,18 @@ static int add_span(struct analysis *a, uint32_t i, const struct kp_joined *join
 	return KP_VEC_PUSH(&r->spans, s);
 }
 
+static void take_span(struct analysis *a, const struct kp_joined *joined)
+{
+	a->task = joined->task;
+	a->t0_ns = joined->t0_ns;
+	a->t1_ns = joined->t1_ns;
+	a->report->join_confidence = joined->confidence;
+	memcpy(a->ends, joined->ends, sizeof(a->ends));
+	a->ran = joined->ran;
+	a->wall_ns[0] = a->traces.spans.at[a->span].start_ns;
+	a->wall_ns[1] = a->traces.spans.at[a->span].end_ns;
+}
+
 /* The longest of the wanted spans that a thread of this host worked on. */
 static int choose_span(struct analysis *a, struct kp_err *err)
 {
@@ -234,10 +251,7 @@ static int choose_span(struct analysis *a, struct kp_err *err)
 			err, -ENOENT,
 			"the span of %s was found in %s, but not its work in the log %s: %s",
 			a->what->id, a->what->traces, a->what->input, best.why);
-	a->task = best.task;
-	a->t0_ns = best.t0_ns;
-	a->t1_ns = best.t1_ns;
-	a->report->join_confidence = best.confidence;
+	take_span(a, &best);
 	for (uint32_t i = 0; i < a->wanted.cnt; i++) {
 		joined = kp_join(&a->model, &a->clock, a->host,
 				 &a->traces.spans.at[a->wanted.at[i]]);
@@ -247,12 +261,30 @@ static int choose_span(struct analysis *a, struct kp_err *err)
 	return 0;
 }
 
+/* The window that was asked for, on the monotonic clock. */
+static int choose_window(struct analysis *a, struct kp_err *err)
+{
+	uint64_t from = a->wall_ns[0] = a->what->from_realtime_ns;
+	uint64_t to = a->wall_ns[1] = a->what->to_realtime_ns;
+
+	if (from && to) {
+		if (!kp_join_window(&a->model, &a->clock, a->what->pid, from, to, a->ends, &a->ran))
+			return kp_err_set(err, -EINVAL,
+					  "the end lies before the begin: check --from and --to");
+		return 0;
+	}
+	if (from)
+		a->ends[0] = kp_clock_find(&a->clock, from);
+	if (to)
+		a->ends[1] = kp_clock_find(&a->clock, to);
+	return 0;
+}
+
 static int choose_task(struct analysis *a, struct kp_err *err)
 {
 	const struct kp_incident *what = a->what;
 	uint32_t tid = what->tid ? what->tid : what->pid;
-	uint64_t end = what->to_realtime_ns ? kp_clock_to_mono(&a->clock, what->to_realtime_ns)
-					    : a->model.last_ns;
+	uint64_t end = what->to_realtime_ns ? a->ends[1].time_ns : a->model.last_ns;
 	const struct kp_task *task;
 
 	a->span = KP_NONE;
@@ -265,7 +297,7 @@ static int choose_task(struct analysis *a, struct kp_err *err)
 				  task->pid, what->pid);
 	a->t0_ns = task->start_ns > a->model.first_ns ? task->start_ns : a->model.first_ns;
 	if (what->from_realtime_ns)
-		a->t0_ns = kp_clock_to_mono(&a->clock, what->from_realtime_ns);
+		a->t0_ns = a->ends[0].time_ns;
 	a->t1_ns = end;
 	if (!what->to_realtime_ns && task->end_ns < end)
 		a->t1_ns = task->end_ns;
@@ -288,7 +320,7 @@ static int walk_window(struct analysis *a, struct kp_report *report, uint32_t ta
 	report->task = kp_report_who(report, &a->model, task, t1_ns);
 	code = kp_walk_run(&a->model, task, t0_ns, t1_ns, &walk);
 	if (code == 0)
-		code = kp_report_build(report, &walk, &a->clock);
+		code = kp_report_build(report, &walk);
 	kp_walk_done(&walk);
 	return code;
 }
@@ -320,6 +352,49 @@ static int compare(struct analysis *a)
 	return code;
 }
 
+/* Appends what the clock did there, once. */
+static void explain(const struct analysis *a, const struct kp_clock_moment *moment,
+		    struct kp_buf *out)
+{
+	struct kp_buf text = {0};
+
+	kp_clock_explain(&a->clock, moment, &text);
+	if (text.len && !(out->len && strstr(out->data, text.data)))
+		kp_buf_printf(out, "%s%s", out->len ? "; " : "", text.data);
+	kp_buf_done(&text);
+}
+
+/* The times of the report on the wall clock, and how far they can be trusted. */
+static void tell_clock(struct analysis *a)
+{
+	const uint64_t mono[2] = {a->t0_ns, a->t1_ns};
+	struct kp_clock_moment deadline[2];
+	struct kp_report *r = a->report;
+	struct kp_buf note = {0};
+
+	for (int i = 0; i < 2; i++) {
+		if (!a->wall_ns[i]) {
+			a->wall_ns[i] = kp_clock_to_real(&a->clock, mono[i]);
+			a->ends[i].bound_ns = kp_clock_bound(&a->clock, mono[i]);
+		}
+		if (a->ends[i].bound_ns > r->clock_bound_ns)
+			r->clock_bound_ns = a->ends[i].bound_ns;
+		explain(a, &a->ends[i], &note);
+	}
+	if (a->ran)
+		kp_buf_puts(&note, ", when the process ran at both ends");
+	r->t0_realtime_ns = a->wall_ns[0];
+	r->t1_realtime_ns = a->wall_ns[1];
+	r->deadline_realtime_ns = a->what->deadline_realtime_ns;
+	if (r->deadline_realtime_ns) {
+		kp_clock_window(&a->clock, a->wall_ns[0], r->deadline_realtime_ns, deadline);
+		r->deadline_ns = deadline[1].time_ns;
+		explain(a, &deadline[1], &note);
+	}
+	r->clock_note = note.len ? keep(r, note.data) : "";
+	kp_buf_done(&note);
+}
+
 static int answer(struct analysis *a, struct kp_err *err)
 {
 	struct kp_report *r = a->report;
@@ -328,7 +403,7 @@ static int answer(struct analysis *a, struct kp_err *err)
 	r->id = keep(r, a->what->id);
 	r->host = keep(r, a->host);
 	r->boot_id = keep(r, kp_log_get_info(a->reader)->boot_id);
-	r->deadline_realtime_ns = a->what->deadline_realtime_ns;
+	tell_clock(a);
 	code = walk_window(a, r, a->task, a->t0_ns, a->t1_ns);
 	if (code == 0 && a->span != KP_NONE)
 		code = compare(a);
@@ -367,6 +442,8 @@ static int define(struct analysis *a, struct kp_err *err)
 		code = kp_clock_read(a->what->input, &a->clock, err);
 	if (code == 0)
 		code = read_model(a, err);
+	if (code == 0 && a->what->pid)
+		code = choose_window(a, err);
 	if (code == 0)
 		code = a->what->pid ? choose_task(a, err) : choose_span(a, err);
 	if (code < 0)

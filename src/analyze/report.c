@@ -349,10 +349,10 @@ static uint8_t met(const struct kp_report *r, uint64_t end_min, uint64_t end_max
 
 	if (!r->deadline_realtime_ns)
 		return KP_MET_UNKNOWN;
-	if (r->deadline_realtime_ns >= r->t1_realtime_ns)
+	if (r->deadline_ns >= r->t1_ns)
 		return KP_MET_YES;
 	/* How much earlier it must have ended. */
-	left = r->t1_realtime_ns - r->deadline_realtime_ns;
+	left = r->t1_ns - r->deadline_ns;
 	if (r->t1_ns - end_max >= left)
 		return KP_MET_YES;
 	return r->t1_ns - end_min < left ? KP_MET_NO : KP_MET_UNKNOWN;
@@ -516,8 +516,7 @@ static int list_losses(struct kp_report *r, const struct kp_model *m)
 	return 0;
 }
 
-int kp_report_build(struct kp_report *report, const struct kp_walk *walk,
-		    const struct kp_clock *clock)
+int kp_report_build(struct kp_report *report, const struct kp_walk *walk)
 {
 	struct builder b = {.report = report, .walk = walk};
 	int err = -ENOMEM;
@@ -526,9 +525,6 @@ int kp_report_build(struct kp_report *report, const struct kp_walk *walk,
 	b.wait_via = calloc(walk->waits.cnt + 1, sizeof(*b.wait_via));
 	if (!b.comms || !b.wait_via)
 		goto out;
-	report->t0_realtime_ns = kp_clock_to_real(clock, report->t0_ns);
-	report->t1_realtime_ns = kp_clock_to_real(clock, report->t1_ns);
-	report->clock_bound_ns = kp_clock_bound(clock, report->t1_ns);
 	if (via_all(&b) < 0 || collect(&b) < 0 || make_buckets(&b) < 0 || make_causes(&b) < 0 ||
 	    make_path(&b) < 0 || make_graph(&b) < 0 || list_losses(report, walk->model) < 0)
 		goto out;

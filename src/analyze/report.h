@@ -103,9 +103,11 @@ struct kp_report {
 	struct kp_who task;
 	uint64_t t0_ns, t1_ns;
 	uint64_t t0_realtime_ns, t1_realtime_ns;
-	uint64_t deadline_realtime_ns; /* 0: none */
-	uint64_t clock_bound_ns;
-	uint64_t baseline_ns; /* median duration */
+	uint64_t deadline_realtime_ns; /* 0: none … */
+	uint64_t deadline_ns;          /* … and on CLOCK_MONOTONIC */
+	uint64_t clock_bound_ns;       /* of both ends, as they were asked for */
+	const char *clock_note;        /* what happened to the wall clock there; "": nothing */
+	uint64_t baseline_ns;          /* median duration */
 	uint32_t baseline_cnt;
 	bool complete;
 	char join_confidence; /* 0: not from a span */
@@ -125,8 +127,7 @@ void kp_report_done(struct kp_report *report);
  * Fills buckets, causes (without baseline: excess = ns), path, graph, losses and re-timing from a
  * walk over [t0_ns, t1_ns], which are set already, as is the deadline. 0 or -ENOMEM.
  */
-int kp_report_build(struct kp_report *report, const struct kp_walk *walk,
-		    const struct kp_clock *clock);
+int kp_report_build(struct kp_report *report, const struct kp_walk *walk);
 
 /*
  * Ranks the causes again, by what is above the median of the same kind of cause over n normal

@@ -123,7 +123,7 @@ static void put_head(const struct kp_report *r, struct kp_buf *out)
 	if (r->deadline_realtime_ns) {
 		put_u64(out, "deadline_realtime_ns", r->deadline_realtime_ns);
 		kp_buf_printf(out, ",\"deadline_met\":%s",
-			      r->t1_realtime_ns <= r->deadline_realtime_ns ? "true" : "false");
+			      r->t1_ns <= r->deadline_ns ? "true" : "false");
 	}
 	if (r->baseline_cnt)
 		kp_buf_printf(out, ",\"baseline\":{\"spans\":%u,\"median_ns\":%" PRIu64 "}",
@@ -265,6 +265,8 @@ void kp_report_json(const struct kp_report *report, bool one_line, struct kp_buf
 	begin_item(&w, 0);
 	kp_buf_puts(out, "{\"hosts\":[");
 	put_str(out, report->host);
-	kp_buf_printf(out, "],\"bound_ns\":%" PRIu64 ",\"estimate_ns\":0}]}\n",
-		      report->clock_bound_ns);
+	kp_buf_printf(out, "],\"bound_ns\":%" PRIu64 ",\"estimate_ns\":0", report->clock_bound_ns);
+	if (report->clock_note[0])
+		put_field(out, "note", report->clock_note);
+	kp_buf_puts(out, "}]}\n");
 }

@@ -6,9 +6,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "analyze/evidence.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "event/event.h"
 
@@ -32,17 +32,6 @@ static void put_ms(int64_t ns, bool sign, struct kp_buf *out)
 		kp_buf_printf(out, "%s%.1f ms", mark, (double)abs / 1e6);
 	else
 		kp_buf_printf(out, "%s%.1f us", mark, (double)abs / 1e3);
-}
-
-static void put_wall(uint64_t realtime_ns, struct kp_buf *out)
-{
-	time_t seconds = (time_t)(realtime_ns / 1000000000);
-	char text[32] = "";
-	struct tm tm;
-
-	if (gmtime_r(&seconds, &tm))
-		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	kp_buf_printf(out, "%s.%06uZ", text, (unsigned)(realtime_ns % 1000000000 / 1000));
 }
 
 static void put_span(const struct kp_report_span *span, struct kp_buf *out)
@@ -74,17 +63,16 @@ static void put_head(const struct kp_report *r, const struct style *st, struct k
 		put_ms((int64_t)(duration - r->baseline_ns), true, out);
 	}
 	kp_buf_puts(out, "\n  from ");
-	put_wall(r->t0_realtime_ns, out);
+	kp_clock_put_wall(r->t0_realtime_ns, out);
 	kp_buf_puts(out, " to ");
-	put_wall(r->t1_realtime_ns, out);
+	kp_clock_put_wall(r->t1_realtime_ns, out);
 	if (r->join_confidence)
 		kp_buf_printf(out, ", thread found with confidence %c", r->join_confidence);
 	kp_buf_putc(out, '\n');
 	if (r->deadline_realtime_ns) {
 		kp_buf_puts(out, "  deadline ");
-		put_wall(r->deadline_realtime_ns, out);
-		kp_buf_puts(out, r->t1_realtime_ns <= r->deadline_realtime_ns ? ": met\n"
-									      : ": missed\n");
+		kp_clock_put_wall(r->deadline_realtime_ns, out);
+		kp_buf_puts(out, r->t1_ns <= r->deadline_ns ? ": met\n" : ": missed\n");
 	}
 }
 
@@ -197,6 +185,12 @@ static void put_sum(const struct kp_report *r, struct kp_buf *out)
 	kp_buf_printf(out, " = %" PRIu64 " ns\n", sum);
 }
 
+static void put_clock(const struct kp_report *r, struct kp_buf *out)
+{
+	kp_buf_printf(out, "clock: wall time known to %" PRIu64 " ns%s%s\n", r->clock_bound_ns,
+		      r->clock_note[0] ? "; " : "", r->clock_note);
+}
+
 static void put_lost(const struct kp_report *r, struct kp_buf *out)
 {
 	const struct kp_loss *l;
@@ -231,7 +225,7 @@ void kp_report_text(const struct kp_report *report, bool color, struct kp_buf *o
 	if (report->causes.cnt > CAUSE_ROWS)
 		kp_buf_printf(out, "   and %u smaller ones\n", report->causes.cnt - CAUSE_ROWS);
 	put_path(report, st, out);
-	kp_buf_printf(out, "clock: wall time known to %" PRIu64 " ns\n", report->clock_bound_ns);
+	put_clock(report, out);
 	put_lost(report, out);
 	put_sum(report, out);
 }

@@ -22,7 +22,8 @@ static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS host(name TEXT, boot_id TEXT, PRIMARY KEY(name, boot_id));"
 	"CREATE TABLE IF NOT EXISTS incident(id TEXT PRIMARY KEY, host TEXT, boot_id TEXT, pid INT,"
 	" tid INT, comm TEXT, t0_ns INT, t1_ns INT, t0_realtime_ns INT, t1_realtime_ns INT,"
-	" deadline_realtime_ns INT, clock_bound_ns INT, baseline_ns INT, baseline_cnt INT,"
+	" deadline_realtime_ns INT, deadline_ns INT, clock_bound_ns INT, clock_note TEXT,"
+	" baseline_ns INT, baseline_cnt INT,"
 	" complete INT, join_confidence TEXT, created TEXT DEFAULT CURRENT_TIMESTAMP);"
 	"CREATE TABLE IF NOT EXISTS bucket(incident TEXT, seq INT, kind TEXT, detail TEXT,"
 	" confidence TEXT, via TEXT, ns INT, cause_pid INT, cause_tid INT, cause_comm TEXT,"
@@ -184,9 +185,10 @@ static bool save_head(struct kp_store *s, const struct kp_report *r)
 	row.failed = sqlite3_prepare_v2(s->db,
 					"INSERT OR REPLACE INTO incident(id,host,boot_id,pid,tid,"
 					"comm,t0_ns,t1_ns,t0_realtime_ns,t1_realtime_ns,"
-					"deadline_realtime_ns,clock_bound_ns,baseline_ns,"
+					"deadline_realtime_ns,deadline_ns,clock_bound_ns,"
+					"clock_note,baseline_ns,"
 					"baseline_cnt,complete,join_confidence)"
-					" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+					" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 					-1, &row.stmt, NULL) != SQLITE_OK;
 	put_text(&row, r->id);
 	put_text(&row, r->host);
@@ -199,7 +201,9 @@ static bool save_head(struct kp_store *s, const struct kp_report *r)
 	put_int(&row, r->t0_realtime_ns);
 	put_int(&row, r->t1_realtime_ns);
 	put_int(&row, r->deadline_realtime_ns);
+	put_int(&row, r->deadline_ns);
 	put_int(&row, r->clock_bound_ns);
+	put_text(&row, r->clock_note);
 	put_int(&row, r->baseline_ns);
 	put_int(&row, r->baseline_cnt);
 	put_int(&row, r->complete);
@@ -491,7 +495,9 @@ static bool load_head(struct kp_store *s, const char *id, struct kp_report *r, b
 		r->t0_realtime_ns = get_int(&row);
 		r->t1_realtime_ns = get_int(&row);
 		r->deadline_realtime_ns = get_int(&row);
+		r->deadline_ns = get_int(&row);
 		r->clock_bound_ns = get_int(&row);
+		r->clock_note = get_text(&row);
 		r->baseline_ns = get_int(&row);
 		r->baseline_cnt = (uint32_t)get_int(&row);
 		r->complete = get_int(&row) != 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Reading a clock; see clock.h.
+ * Reading a clock and writing it; see clock.h.
  */
 #include "base/clock.h"
 
@@ -9,4 +9,15 @@ uint64_t kp_clock_ns(clockid_t clock)
 
 	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+void kp_clock_put_wall(uint64_t realtime_ns, struct kp_buf *out)
+{
+	time_t seconds = (time_t)(realtime_ns / 1000000000);
+	char text[32] = "";
+	struct tm tm;
+
+	if (gmtime_r(&seconds, &tm))
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	kp_buf_printf(out, "%s.%06uZ", text, (unsigned)(realtime_ns % 1000000000 / 1000));
 }

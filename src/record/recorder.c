@@ -55,6 +55,7 @@ struct recorder {
 	struct kp_tally *tally;
 	unsigned cpu_cnt;
 	unsigned drain_cnt;
+	struct kp_clocks clocks;
 	struct kp_map linted; /* process << 16 | call: already told */
 	bool linted_names[KP_SYSCALL_MAX];
 	struct kp_err error; /* first error of writing */
@@ -70,6 +71,7 @@ struct recorder {
 	uv_timer_t drain_timer, second_timer, end_timer, grace_timer;
 	uv_signal_t signals[KP_END_SIGNAL_MAX];
 	uv_async_t command_end;
+	uv_poll_t clock_poll;
 	uv_poll_t *polls; /* payload rings, by CPU */
 	struct kp_recorder_result result;
 };
@@ -207,10 +209,17 @@ static void check_log(struct recorder *r)
 	}
 }
 
+static bool wants_clocks(const struct recorder *r)
+{
+	return r->options->groups & 1u << KP_GROUP_clock;
+}
+
 static void on_drain(uv_timer_t *timer)
 {
 	struct recorder *r = timer->data;
 
+	if (wants_clocks(r))
+		kp_clocks_watch(&r->clocks);
 	drain_all(r);
 	pace(r);
 	kp_pipeline_flush(r->pipeline, BLOCK_AGE_NS);
@@ -218,6 +227,16 @@ static void on_drain(uv_timer_t *timer)
 		kp_tally_losses(r->tally);
 		check_log(r);
 	}
+}
+
+/* Somebody set the wall clock. */
+static void on_clock_set(uv_poll_t *poll, int status, int events)
+{
+	struct recorder *r = poll->data;
+
+	(void)status;
+	(void)events;
+	kp_clocks_watch(&r->clocks);
 }
 
 /* The kernel wakes us when a payload ring fills. */
@@ -286,8 +305,8 @@ static void on_second(uv_timer_t *timer)
 	struct recorder *r = timer->data;
 	struct kp_totals totals;
 
-	if (r->options->groups & 1u << KP_GROUP_clock)
-		kp_clocks_write(kp_pipeline_sink(r->pipeline));
+	if (wants_clocks(r))
+		kp_clocks_write(&r->clocks);
 	if (r->options->groups & 1u << KP_GROUP_irq)
 		kp_tally_irq(r->tally);
 	watch_command(r);
@@ -402,6 +421,20 @@ static void start_timers(struct recorder *r)
 			       (r->options->duration_ns + 999999) / 1000000, 0);
 }
 
+static int watch_clocks(struct recorder *r)
+{
+	int error;
+
+	if (!wants_clocks(r))
+		return 0;
+	kp_clocks_init(&r->clocks, kp_pipeline_sink(r->pipeline));
+	if (r->clocks.fd < 0)
+		return 0;
+	error = uv_poll_init(&r->loop, &r->clock_poll, r->clocks.fd);
+	r->clock_poll.data = r;
+	return error < 0 ? error : uv_poll_start(&r->clock_poll, UV_READABLE, on_clock_set);
+}
+
 static int poll_payload_rings(struct recorder *r)
 {
 	int error = 0;
@@ -497,8 +530,8 @@ static void finish(struct recorder *r)
 		;
 	if (r->options->groups & 1u << KP_GROUP_irq)
 		kp_tally_irq(r->tally);
-	if (r->options->groups & 1u << KP_GROUP_clock)
-		kp_clocks_write(kp_pipeline_sink(r->pipeline));
+	if (wants_clocks(r))
+		kp_clocks_write(&r->clocks);
 	kp_tally_losses(r->tally);
 	kp_pipeline_drain(r->pipeline);
 	check_log(r);
@@ -511,14 +544,14 @@ static int run_loop(struct recorder *r, struct kp_err *err)
 {
 	int error = poll_payload_rings(r);
 
+	if (error >= 0)
+		error = watch_clocks(r);
 	if (error < 0)
-		kp_err_sys(err, error, "cannot watch the rings");
+		kp_err_sys(err, error, "cannot watch the rings and clocks");
 	if (error >= 0 && r->options->argv)
 		error = start_command(r, err);
 	if (error >= 0) {
 		start_timers(r);
-		if (r->options->groups & 1u << KP_GROUP_clock)
-			kp_clocks_write(kp_pipeline_sink(r->pipeline));
 		if (r->options->argv)
 			kp_priority_raise();
 		uv_run(&r->loop, UV_RUN_DEFAULT);
@@ -539,6 +572,7 @@ int kp_recorder_run(const struct kp_recorder_options *options,
 	if (!r)
 		return kp_err_sys(err, -ENOMEM, "cannot start the recorder");
 	r->options = options;
+	r->clocks.fd = -1;
 	kp_process_prepare(&r->process);
 	error = init_loop(r); /* first, so that no signal is missed from here on */
 	if (error < 0)
@@ -548,6 +582,7 @@ int kp_recorder_run(const struct kp_recorder_options *options,
 	if (error >= 0)
 		error = run_loop(r, err);
 	close_loop(r);
+	kp_clocks_done(&r->clocks);
 	closed = kp_pipeline_stop(r->pipeline, &close_err);
 	*ret_result = r->result;
 	if (error >= 0 && r->error.text[0])

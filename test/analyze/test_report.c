@@ -36,13 +36,15 @@ static struct kp_report report_of(uint64_t t0, uint64_t t1, uint64_t deadline)
 	struct kp_report r = {.id = "i'd",
 			      .host = "h",
 			      .boot_id = "b",
+			      .clock_note = "",
 			      .t0_ns = t0 * US,
 			      .t1_ns = t1 * US,
-			      .deadline_realtime_ns = deadline * US};
+			      .deadline_realtime_ns = deadline * US,
+			      .deadline_ns = deadline * US};
 	struct kp_walk w = walk_of(&m, A, t0, t1);
 
 	r.task = kp_report_who(&r, &m, kp_model_task(&m, A, 0), t1 * US);
-	cr_assert_eq(kp_report_build(&r, &w, &no_clock), 0);
+	cr_assert_eq(kp_report_build(&r, &w), 0);
 	kp_walk_done(&w);
 	return r;
 }
