@@ -112,6 +112,15 @@ static bool parse_zone(const char *text, long *ret_east)
 	return true;
 }
 
+/* Whether the calendar has this day: timegm would take 30 February as 2 March. */
+static bool is_day(const struct tm *tm)
+{
+	struct tm day = {.tm_year = tm->tm_year, .tm_mon = tm->tm_mon, .tm_mday = tm->tm_mday};
+
+	timegm(&day);
+	return day.tm_mon == tm->tm_mon && day.tm_mday == tm->tm_mday;
+}
+
 static int parse_rfc3339(const char *text, uint64_t *ret_realtime_ns)
 {
 	struct tm tm = {0};
@@ -120,7 +129,7 @@ static int parse_rfc3339(const char *text, uint64_t *ret_realtime_ns)
 	time_t seconds;
 	long east;
 
-	if (!at || (*at != 'T' && *at != 't' && *at != ' '))
+	if (!at || (*at != 'T' && *at != 't' && *at != ' ') || !is_day(&tm))
 		return -EINVAL;
 	at = strptime(at + 1, "%H:%M:%S", &tm);
 	if (!at)
