@@ -25,6 +25,7 @@ struct request {
 	uint64_t until_realtime_ns;
 	bool trace;
 	bool quiet;
+	bool unsafe;
 };
 
 static int set_until_point(const char *text, void *target, struct kp_err *err)
@@ -55,6 +56,8 @@ static const struct kp_option options[] = {
 	 KP_FLAG(struct request, quiet)},
 	{0, "report", "FILE", "what was served and what diverged, as JSON",
 	 KP_TEXT(struct request, report)},
+	{0, "unsafe", NULL, "go on where this machine refuses walls of the sandbox, and say which",
+	 KP_FLAG(struct request, unsafe)},
 	{0},
 };
 
@@ -139,6 +142,8 @@ static void print_diverged(const struct kp_replay_result *result)
 
 static int print_result(const struct kp_replay_result *result)
 {
+	if (result->missing_walls[0])
+		kp_cli_say("warning: the sandbox was without %s (--unsafe)", result->missing_walls);
 	switch (result->verdict) {
 	case KP_VERDICT_EXACT:
 	case KP_VERDICT_EQUIVALENT:
@@ -188,6 +193,7 @@ static int replay(const struct request *request, const char *log, struct kp_sess
 		  struct kp_err *err)
 {
 	struct kp_replay_options run = {.exe = request->exe,
+					.unsafe = request->unsafe,
 					.until_seq = request->until_seq,
 					.output = request->quiet ? NULL : write_output,
 					.trace = request->trace ? write_trace : NULL};

@@ -109,6 +109,10 @@ void kp_engine_cpu_name(const struct kp_engine *engine, char ret_name[49]);
 /* kp_engine_run for a process that starts, with the recorded CPU's answers to CPUID and XGETBV. */
 int kp_engine_run_start(struct kp_engine *engine, struct kp_stop *ret_stop);
 
+/* kp_tracee_spawn behind the walls that the options ask for; refuses where they are not to be had.
+ */
+int kp_engine_spawn(struct kp_engine *engine, struct kp_spawn *spawn);
+
 /* Runs the process to its next stop. */
 int kp_engine_run(struct kp_engine *engine, int request, int sig, struct kp_stop *ret_stop);
 

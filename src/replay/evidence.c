@@ -228,7 +228,12 @@ int kp_engine_unexpected(struct kp_engine *engine, const struct kp_stop *stop)
 					"not have; it was recorded on %s",
 					cpu);
 	}
+	if (stop->kind == KP_STOP_KILLED && stop->sig == SIGSYS)
+		return kp_engine_refuse(engine, "the process came to run a system call that the "
+						"sandbox does not allow, which ended it");
 	switch (stop->kind) {
+	case KP_STOP_BARRED:
+		return kp_engine_refuse(engine, "the process %s", stop->what);
 	case KP_STOP_STUCK:
 		return kp_engine_diverge(engine, next,
 					 "the process computes on without reaching its next call");

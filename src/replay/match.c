@@ -3,10 +3,11 @@
  */
 #include "replay/match.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+
+#include "replay/filter.h"
 
 /* Recorded calls that are looked at before a call counts as unanswered. */
 #define LOOK_AHEAD 64
@@ -203,44 +204,16 @@ uint32_t kp_match_repeat(const struct kp_engine *engine, uint64_t nr, const uint
 	return UINT32_MAX;
 }
 
-/* What a dynamic loader does before the program's entry. */
-static bool is_loaders(uint64_t nr)
-{
-	switch (nr) {
-	case SYS_open:
-	case SYS_openat:
-	case SYS_close:
-	case SYS_read:
-	case SYS_pread64:
-	case SYS_fstat:
-	case SYS_newfstatat:
-	case SYS_access:
-	case SYS_readlink:
-	case SYS_mmap:
-	case SYS_munmap:
-	case SYS_mprotect:
-	case SYS_brk:
-	case SYS_arch_prctl:
-	case SYS_prlimit64:
-		return true;
-	}
-	return false;
-}
-
 bool kp_match_loader_may(const struct kp_engine *engine)
 {
 	const struct user_regs_struct *r = &engine->tracee.regs;
+	const uint64_t args[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
 
-	if (!is_loaders(r->orig_rax))
+	/* What the replayer itself has it run. */
+	if (r->orig_rax == SYS_execveat || r->orig_rax == SYS_seccomp ||
+	    r->orig_rax == SYS_exit_group)
 		return false;
-	/* Libraries are only read. */
-	if (r->orig_rax == SYS_open)
-		return (r->rsi & (O_ACCMODE | O_CREAT | O_TRUNC)) == O_RDONLY;
-	if (r->orig_rax == SYS_openat)
-		return (r->rdx & (O_ACCMODE | O_CREAT | O_TRUNC)) == O_RDONLY;
-	if (r->orig_rax == SYS_mmap)
-		return !(r->r10 & MAP_SHARED);
-	return r->orig_rax != SYS_prlimit64 || !r->rdx;
+	return kp_filter_permits(KP_FILTER_LOADER, r->orig_rax, args);
 }
 
 static const char *mapped_path(const struct kp_session *session, const struct kp_step *step)
@@ -264,7 +237,7 @@ uint32_t kp_match_loader_end(const struct kp_session *session)
 		const struct kp_step *step = &session->steps.at[i];
 		const struct kp_ev_syscall *call = step->call;
 
-		if (!call || (is_matched(call) && !is_loaders(call->nr)))
+		if (!call || (is_matched(call) && !kp_filter_has(KP_FILTER_LOADER, call->nr)))
 			break;
 		if (call->nr == SYS_mmap && strstr(mapped_path(session, step), "/ld.so.cache"))
 			cache = call->ret;

@@ -7,16 +7,16 @@
  * cannot answer, is the verdict.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "replay/exe.h"
+#include "replay/filter.h"
 #include "replay/match.h"
 #include "replay/startup.h"
 
@@ -376,6 +376,8 @@ static int run(struct kp_engine *engine, const struct kp_startup *startup)
 
 	if (rc == 0 && entry)
 		rc = run_loader(engine, entry);
+	if (rc == 0)
+		rc = kp_exe_lock_up(&engine->tracee, engine->err);
 	if (startup->dynamic)
 		engine->at = kp_match_loader_end(engine->session);
 	while (rc == 0)
@@ -386,35 +388,49 @@ static int run(struct kp_engine *engine, const struct kp_startup *startup)
 	return rc;
 }
 
-int kp_engine_run_other(struct kp_engine *engine)
+/* The process keeps the archive's files, which its own mappings of them will need. */
+static int run_in_sandbox(struct kp_engine *engine, const struct kp_exe *exe,
+			  struct kp_startup *startup)
 {
 	const struct kp_session *session = engine->session;
-	struct kp_startup startup;
-	struct kp_spawn spawn = {.exe_fd = open(engine->options->exe, O_RDONLY | O_CLOEXEC)};
 	int *fds = calloc(session->files.cnt + 1, sizeof(*fds));
+	struct kp_filter filter;
+	struct kp_spawn spawn = {.fds = fds,
+				 .fd_cnt = session->files.cnt,
+				 .exe_fd = exe->fd,
+				 .argv = startup->argv,
+				 .envp = startup->envp,
+				 .filter = &filter,
+				 .libraries = exe->dynamic};
 	int rc;
 
 	if (!fds)
-		rc = kp_err_set(engine->err, -ENOMEM, "out of memory");
-	else if (spawn.exe_fd < 0)
-		rc = kp_err_sys(engine->err, -errno, "cannot open '%s'", engine->options->exe);
-	else
-		rc = kp_startup_read(&session->images.at[0], &startup, engine->err);
-	if (rc == 0) {
-		for (uint32_t i = 0; i < session->files.cnt; i++)
-			fds[i] = session->files.at[i].fd;
-		spawn.fds = fds;
-		spawn.fd_cnt = session->files.cnt;
-		spawn.argv = startup.argv;
-		spawn.envp = startup.envp;
-		rc = kp_tracee_spawn(&engine->tracee, &spawn, engine->err);
-		if (rc == 0)
-			rc = run(engine, &startup);
-		kp_tracee_done(&engine->tracee);
-		kp_startup_done(&startup);
-	}
+		return kp_err_set(engine->err, -ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < session->files.cnt; i++)
+		fds[i] = session->files.at[i].fd;
+	kp_filter_build(KP_FILTER_LOADER, &filter);
+	rc = kp_engine_spawn(engine, &spawn);
+	if (rc == 0)
+		rc = run(engine, startup);
+	kp_tracee_done(&engine->tracee);
 	free(fds);
-	if (spawn.exe_fd >= 0)
-		close(spawn.exe_fd);
+	return rc;
+}
+
+int kp_engine_run_other(struct kp_engine *engine)
+{
+	struct kp_startup startup;
+	struct kp_exe exe;
+	int rc = kp_exe_open(engine->options->exe, &exe, engine->err);
+
+	if (rc < 0)
+		return rc;
+	rc = kp_startup_read(&engine->session->images.at[0], &startup, engine->err);
+	if (rc == 0) {
+		kp_exe_clean_environment(&startup);
+		rc = run_in_sandbox(engine, &exe, &startup);
+	}
+	kp_startup_done(&startup);
+	close(exe.fd);
 	return rc;
 }

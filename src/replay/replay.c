@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "replay/engine.h"
+#include "replay/filter.h"
 #include "replay/image.h"
+#include "replay/walls.h"
 
 /* What a stop may cost beyond the recorded time: page faults, a slower machine. */
 #define BUDGET_BASE_NS 10000000000ULL
@@ -194,6 +196,20 @@ static int make_stubs(const struct kp_session *session, int *stubs, struct kp_er
 	return 0;
 }
 
+int kp_engine_spawn(struct kp_engine *engine, struct kp_spawn *spawn)
+{
+	int rc;
+
+	spawn->may_miss = engine->options->unsafe ? ~0u : 0;
+	rc = kp_tracee_spawn(&engine->tracee, spawn, engine->err);
+	if (rc == -ENOTSUP)
+		return kp_engine_refuse(engine, "%s", engine->err->text);
+	if (rc == 0)
+		kp_walls_name(engine->tracee.missing_walls, engine->result->missing_walls,
+			      sizeof engine->result->missing_walls);
+	return rc;
+}
+
 /* Starts the sandbox with the archive's files and all stubs open in it, and runs. */
 static int run_in_sandbox(struct kp_engine *engine, int *stubs)
 {
@@ -201,6 +217,7 @@ static int run_in_sandbox(struct kp_engine *engine, int *stubs)
 	size_t cnt = session->files.cnt + session->images.cnt, n = 0;
 	int *fds = calloc(cnt + 1, sizeof(*fds));
 	struct kp_spawn spawn = {.fds = fds, .exe_fd = stubs[0]};
+	struct kp_filter filter;
 	int rc;
 
 	if (!fds)
@@ -210,7 +227,9 @@ static int run_in_sandbox(struct kp_engine *engine, int *stubs)
 	for (uint32_t i = 0; i < session->images.cnt; i++)
 		fds[n++] = stubs[i];
 	spawn.fd_cnt = n;
-	rc = kp_tracee_spawn(&engine->tracee, &spawn, engine->err);
+	kp_filter_build(KP_FILTER_REPLAY, &filter);
+	spawn.filter = &filter;
+	rc = kp_engine_spawn(engine, &spawn);
 	if (rc == 0)
 		rc = run_recorded(engine);
 	kp_tracee_done(&engine->tracee);

@@ -25,6 +25,7 @@ struct kp_replay_options {
 	const char *exe;    /* another build to run instead of the recorded one; NULL: that one */
 	uint64_t until_seq; /* stop before the call of this number; 0: none */
 	uint64_t until_ns;  /* stop before the first call that ended then or later; 0: none */
+	bool unsafe;        /* go on where the kernel refuses walls of the sandbox */
 	/* The process wrote to standard output (1) or error (2); may be NULL. */
 	void (*output)(int stream, const void *data, size_t len, void *arg);
 	/* A line for each call served; may be NULL. */
@@ -49,6 +50,7 @@ struct kp_replay_result {
 	bool stopped;           /* at --until */
 	bool truncated;         /* the recording ended before the process did */
 	int exit_status;        /* wait status with which it ended, or -1 */
+	char missing_walls[96]; /* of the sandbox, in words; "": it had all */
 };
 
 /*

@@ -68,6 +68,7 @@ void kp_replay_print_json(const struct kp_session *session, const struct kp_repl
 	put_bool("stopped", result->stopped, out);
 	put_bool("recording_ended_first", result->truncated, out);
 	put_optional("wait_status", result->exit_status, out);
+	put_text("missing_walls", result->missing_walls, out);
 	if (result->verdict == KP_VERDICT_DIVERGED)
 		put_divergence(result, out);
 	kp_buf_puts(out, "}\n");

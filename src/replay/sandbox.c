@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The place where a replayed process lives: own user, pid, mount, network, IPC and UTS namespaces
- * as far as the kernel grants them, no new privileges, no children, no core file, and ptrace from
- * before its first instruction. It runs no system call that the replayer does not let it run.
+ * The place where a replayed process lives: behind the walls of walls.h, with ptrace from before
+ * its first instruction. It runs no system call that the replayer does not let it run.
  *
  * The process is the second one of its pid namespace: the first has no default action for signals,
  * and a replayed crash needs it.
@@ -10,7 +9,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,13 +16,13 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "replay/tracee.h"
+#include "replay/walls.h"
 #include "replay/watchdog.h"
 
 #ifndef CLOSE_RANGE_CLOEXEC
@@ -73,17 +71,19 @@ int kp_stub_create(uint64_t address)
 	return code_err;
 }
 
-/* In the new process, before exec; only async-signal-safe calls. Never returns. */
-static void become_tracee(const struct kp_spawn *spawn, int sock)
-{
-	struct rlimit one = {1, 1}, zero = {0, 0};
-	sigset_t none;
-	char byte = 'p';
+/* What the new process says before it goes on: what it is behind, or why it is not. */
+struct hello {
+	unsigned missing; /* KP_WALL_ */
+	int error;        /* errno, or 0 */
+};
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	setrlimit(RLIMIT_CORE, &zero);
-	setrlimit(RLIMIT_NPROC, &one);
+/* In the new process, before exec; only async-signal-safe calls. Never returns. */
+static void become_tracee(const struct kp_spawn *spawn, int sock, struct hello *hello, bool user)
+{
+	sigset_t none;
+	char byte;
+
+	hello->error = kp_walls_limits(user);
 	for (int sig = 1; sig < 65; sig++)
 		signal(sig, SIG_DFL);
 	sigemptyset(&none);
@@ -92,15 +92,17 @@ static void become_tracee(const struct kp_spawn *spawn, int sock)
 	for (size_t i = 0; i < spawn->fd_cnt; i++)
 		fcntl(spawn->fds[i], F_SETFD, 0);
 	/* The kernel adds our pid as the receiver sees it; the answer comes when ptrace is on. */
-	if (send(sock, &byte, 1, 0) != 1 || recv(sock, &byte, 1, 0) != 1)
+	if (send(sock, hello, sizeof *hello, 0) != sizeof *hello || recv(sock, &byte, 1, 0) != 1)
 		_exit(EPIPE);
-	syscall(SYS_execveat, spawn->exe_fd, "", spawn->argv, spawn->envp, AT_EMPTY_PATH);
+	if (!kp_walls_filter(spawn->filter))
+		syscall(SYS_execveat, spawn->exe_fd, "", spawn->argv, spawn->envp, AT_EMPTY_PATH);
 	_exit(errno);
 }
 
 /* The first process of the sandbox: waits for its user id, makes the tracee, and stays. */
-static void become_init(const struct kp_spawn *spawn, int sock)
+static void become_init(const struct kp_spawn *spawn, int sock, unsigned missing, bool user)
 {
+	struct hello hello = {.missing = missing};
 	char byte;
 	pid_t pid;
 
@@ -108,9 +110,11 @@ static void become_init(const struct kp_spawn *spawn, int sock)
 	setsid();
 	if (recv(sock, &byte, 1, 0) != 1)
 		_exit(1);
+	/* Without a mount namespace of its own only Landlock may do it. */
+	hello.missing |= kp_walls_root(spawn->libraries, !(missing & KP_WALL_NAMESPACES));
 	pid = fork();
 	if (pid == 0)
-		become_tracee(spawn, sock);
+		become_tracee(spawn, sock, &hello, user);
 	close(sock);
 	if (pid < 0)
 		_exit(1);
@@ -145,33 +149,11 @@ static void map_ids(pid_t pid)
 	write_file(pid, "gid_map", text);
 }
 
-/* Clones with as many namespaces as the kernel grants. Returns like fork. */
-static pid_t clone_isolated(bool *ret_user)
+/* Receives the new process's words and its pid; 0 if the other side is gone. */
+static pid_t receive_hello(int sock, struct hello *ret_hello)
 {
-	static const unsigned long tries[] = {
-		CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC |
-			CLONE_NEWUTS,
-		CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS,
-		CLONE_NEWUSER | CLONE_NEWPID,
-		0,
-	};
-	pid_t pid = -1;
-
-	for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
-		*ret_user = tries[i] & CLONE_NEWUSER;
-		pid = syscall(SYS_clone, tries[i] | SIGCHLD, 0, 0, 0, 0);
-		if (pid >= 0 ||
-		    (errno != EPERM && errno != ENOSPC && errno != EINVAL && errno != EUSERS))
-			return pid;
-	}
-	return pid;
-}
-
-/* Receives one byte and who sent it; 0 if the other side is gone. */
-static pid_t receive_pid(int sock)
-{
-	char byte, control[CMSG_SPACE(sizeof(struct ucred))];
-	struct iovec iov = {&byte, 1};
+	char control[CMSG_SPACE(sizeof(struct ucred))];
+	struct iovec iov = {ret_hello, sizeof *ret_hello};
 	struct msghdr msg = {.msg_iov = &iov,
 			     .msg_iovlen = 1,
 			     .msg_control = control,
@@ -183,7 +165,7 @@ static pid_t receive_pid(int sock)
 	do
 		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
-	head = n == 1 ? CMSG_FIRSTHDR(&msg) : NULL;
+	head = n == sizeof *ret_hello ? CMSG_FIRSTHDR(&msg) : NULL;
 	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_CREDENTIALS)
 		memcpy(&cred, CMSG_DATA(head), sizeof cred);
 	return cred.pid;
@@ -192,7 +174,9 @@ static pid_t receive_pid(int sock)
 /* Seizes the process and brings it to the exit of its exec. */
 static int seize(struct kp_tracee *tracee, int sock, struct kp_err *err)
 {
-	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
+	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK |
+			     PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACESECCOMP |
+			     PTRACE_O_EXITKILL;
 	struct kp_stop stop;
 	int rc;
 
@@ -222,9 +206,44 @@ static int seize(struct kp_tracee *tracee, int sock, struct kp_err *err)
 	return rc;
 }
 
+/* Refuses to go on with fewer walls than the caller accepts. */
+static int check_walls(const struct kp_spawn *spawn, const struct hello *hello, struct kp_err *err)
+{
+	char names[96];
+
+	if (hello->error)
+		return kp_err_sys(err, -hello->error, "cannot lock up the sandboxed process");
+	if (!(hello->missing & ~spawn->may_miss))
+		return 0;
+	kp_walls_name(hello->missing, names, sizeof names);
+	return kp_err_set(
+		err, -ENOTSUP,
+		"this machine refuses the sandbox %s (see user_namespaces(7), "
+		"user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns; or "
+		"be root); with --unsafe it is done without, behind a seccomp list alone",
+		names);
+}
+
+/* The sandbox's first process is there: brings the second one to the exit of its exec. */
+static int start(struct kp_tracee *tracee, const struct kp_spawn *spawn, int sock,
+		 struct kp_err *err)
+{
+	struct hello hello = {0};
+	int rc;
+
+	if (send(sock, "i", 1, MSG_NOSIGNAL) == 1)
+		tracee->pid = receive_hello(sock, &hello);
+	if (tracee->pid <= 0)
+		return kp_err_set(err, -EAGAIN, "the sandbox's first process ended early");
+	tracee->missing_walls = hello.missing;
+	rc = check_walls(spawn, &hello, err);
+	return rc < 0 ? rc : seize(tracee, sock, err);
+}
+
 int kp_tracee_spawn(struct kp_tracee *tracee, const struct kp_spawn *spawn, struct kp_err *err)
 {
 	int sock[2], one = 1, rc;
+	unsigned missing;
 	bool user;
 
 	memset(tracee, 0, sizeof(*tracee));
@@ -232,10 +251,10 @@ int kp_tracee_spawn(struct kp_tracee *tracee, const struct kp_spawn *spawn, stru
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) < 0)
 		return kp_err_sys(err, -errno, "cannot make a socket pair");
 	setsockopt(sock[0], SOL_SOCKET, SO_PASSCRED, &one, sizeof one);
-	tracee->init_pid = clone_isolated(&user);
+	tracee->init_pid = kp_walls_clone(&user, &missing);
 	if (tracee->init_pid == 0) {
 		close(sock[0]);
-		become_init(spawn, sock[1]);
+		become_init(spawn, sock[1], missing, user);
 	}
 	close(sock[1]);
 	if (tracee->init_pid < 0) {
@@ -244,11 +263,7 @@ int kp_tracee_spawn(struct kp_tracee *tracee, const struct kp_spawn *spawn, stru
 	} else {
 		if (user)
 			map_ids(tracee->init_pid);
-		if (send(sock[0], "i", 1, MSG_NOSIGNAL) == 1)
-			tracee->pid = receive_pid(sock[0]);
-		rc = tracee->pid > 0
-			     ? seize(tracee, sock[0], err)
-			     : kp_err_set(err, -EAGAIN, "the sandbox's first process ended early");
+		rc = start(tracee, spawn, sock[0], err);
 	}
 	close(sock[0]);
 	return rc;

@@ -158,7 +158,7 @@ static int take(struct kp_engine *engine, const struct kp_step *step, uint64_t m
 	int rc;
 
 	engine->result->signals++;
-	rc = kp_engine_run(engine, deliver->handler > 1 ? PTRACE_SINGLESTEP : PTRACE_SYSEMU,
+	rc = kp_engine_run(engine, deliver->handler > 1 ? PTRACE_SYSEMU_SINGLESTEP : PTRACE_SYSEMU,
 			   deliver->sig, &stop);
 	if (rc)
 		return rc;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/audit.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,23 +76,55 @@ int kp_tracee_flush(struct kp_tracee *tracee, struct kp_err *err)
 	return 0;
 }
 
+/* A signal on its way to the process, or a trap of ours. */
+static void decode_signal(const struct kp_tracee *tracee, struct kp_stop *stop)
+{
+	stop->kind = KP_STOP_SIGNAL;
+	if (ptrace(PTRACE_GETSIGINFO, tracee->pid, 0, &stop->info) < 0)
+		memset(&stop->info, 0, sizeof stop->info);
+	/* Steps and breakpoints: TRAP_TRACE, TRAP_HWBKPT; a program's int3: SI_KERNEL. */
+	if (stop->sig == SIGTRAP && stop->info.si_code != SI_KERNEL && stop->info.si_code > 0)
+		stop->kind = KP_STOP_TRAP;
+}
+
+/* A call: the same number means another one in another ABI (int 0x80, x32). */
+static void decode_call(const struct kp_tracee *tracee, struct kp_stop *stop)
+{
+	struct __ptrace_syscall_info info = {0};
+
+	stop->kind = KP_STOP_SYSCALL;
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, tracee->pid, sizeof info, &info) < 0)
+		info.arch = errno == ESRCH ? AUDIT_ARCH_X86_64 : 0; /* just killed */
+	if (info.arch == AUDIT_ARCH_X86_64)
+		return;
+	stop->kind = KP_STOP_BARRED;
+	stop->what = "makes a system call of the 32-bit ABI (int 0x80), which is not recorded";
+}
+
 static void decode_stop(const struct kp_tracee *tracee, int status, struct kp_stop *stop)
 {
-	int sig = WSTOPSIG(status), event = status >> 16;
-
-	stop->sig = sig;
-	if (sig == (SIGTRAP | 0x80)) {
-		stop->kind = KP_STOP_SYSCALL;
-	} else if (event == PTRACE_EVENT_EXEC) {
-		stop->kind = KP_STOP_EXEC;
-	} else {
-		stop->kind = KP_STOP_SIGNAL;
-		if (ptrace(PTRACE_GETSIGINFO, tracee->pid, 0, &stop->info) < 0)
-			memset(&stop->info, 0, sizeof stop->info);
-		/* Steps and breakpoints: TRAP_TRACE, TRAP_HWBKPT; a program's int3: SI_KERNEL. */
-		if (sig == SIGTRAP && stop->info.si_code != SI_KERNEL && stop->info.si_code > 0)
-			stop->kind = KP_STOP_TRAP;
+	stop->sig = WSTOPSIG(status);
+	if (stop->sig == (SIGTRAP | 0x80)) {
+		decode_call(tracee, stop);
+		return;
 	}
+	switch (status >> 16) {
+	case PTRACE_EVENT_EXEC:
+		stop->kind = KP_STOP_EXEC;
+		return;
+	case PTRACE_EVENT_SECCOMP:
+		stop->kind = KP_STOP_BARRED;
+		stop->what =
+			"reads the time or the CPU in the vsyscall page, which is not recorded";
+		return;
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+	case PTRACE_EVENT_CLONE:
+		stop->kind = KP_STOP_BARRED;
+		stop->what = "makes another process, which the sandbox does not let it do";
+		return;
+	}
+	decode_signal(tracee, stop);
 }
 
 /* Waits for the next stop or the end. 0, or a negative errno. */
@@ -136,8 +169,8 @@ int kp_tracee_run(struct kp_tracee *tracee, int request, int sig, uint64_t budge
 	return rc;
 }
 
-/* Resumes until the process stands at the entry of a call that will run. */
-static int run_to_entry(struct kp_tracee *tracee, struct kp_err *err)
+/* Resumes until the process stands at the entry of call nr, which will run. */
+static int run_to_entry(struct kp_tracee *tracee, uint64_t nr, struct kp_err *err)
 {
 	struct __ptrace_syscall_info info;
 	struct kp_stop stop;
@@ -157,8 +190,14 @@ static int run_to_entry(struct kp_tracee *tracee, struct kp_err *err)
 					  stop.sig);
 		if (ptrace(PTRACE_GET_SYSCALL_INFO, tracee->pid, sizeof info, &info) < 0)
 			return kp_err_sys(err, -errno, "cannot ask for the call");
-		if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
-			return 0;
+		if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
+			continue;
+		if (info.arch != AUDIT_ARCH_X86_64 || info.entry.nr != nr)
+			return kp_err_set(
+				err, -EIO,
+				"the replayed process stands at another call than the one "
+				"that was to be run in it");
+		return 0;
 	}
 	return kp_err_set(err, -EIO, "the replayed process does not reach a call");
 }
@@ -204,7 +243,7 @@ static int call(struct kp_tracee *tracee, long nr, const uint64_t args[6], struc
 	regs->r8 = args[4];
 	regs->r9 = args[5];
 	tracee->dirty = true;
-	rc = run_to_entry(tracee, err);
+	rc = run_to_entry(tracee, nr, err);
 	return rc < 0 ? rc : run_to_exit(tracee, err);
 }
 
@@ -254,7 +293,7 @@ int kp_tracee_execute(struct kp_tracee *tracee, long nr, struct kp_err *err)
 	int rc;
 
 	kp_tracee_restart(tracee, nr);
-	rc = run_to_entry(tracee, err);
+	rc = run_to_entry(tracee, nr, err);
 	return rc < 0 ? rc : run_to_exit(tracee, err);
 }
 

@@ -27,6 +27,7 @@ enum kp_stop_kind {
 	KP_STOP_EXITED, /* status: the exit value */
 	KP_STOP_KILLED, /* sig */
 	KP_STOP_STUCK,  /* the watchdog killed it */
+	KP_STOP_BARRED, /* at something that the sandbox does not let it do; `what` says which */
 };
 
 struct kp_stop {
@@ -34,9 +35,11 @@ struct kp_stop {
 	int sig;
 	int status;
 	siginfo_t info;
+	const char *what;
 };
 
 struct kp_watchdog;
+struct kp_filter;
 
 struct kp_tracee {
 	pid_t pid;
@@ -47,6 +50,7 @@ struct kp_tracee {
 	bool dirty;
 	uint64_t stub; /* address of the stub's system call instruction; 0: no longer mapped */
 	struct kp_watchdog *watchdog;
+	unsigned missing_walls; /* KP_WALL_ that the kernel refused */
 };
 
 struct kp_spawn {
@@ -55,11 +59,14 @@ struct kp_spawn {
 	int exe_fd;        /* program to run; the stub */
 	char *const *argv; /* NULL: none */
 	char *const *envp;
+	const struct kp_filter *filter;
+	bool libraries;    /* it needs the machine's shared libraries */
+	unsigned may_miss; /* KP_WALL_ without which it is run all the same */
 };
 
 /*
- * Starts the sandbox and the process and brings it to the exit of its exec. Errors: -EPERM and
- * others where the kernel forbids ptrace.
+ * Starts the sandbox and the process and brings it to the exit of its exec. Errors: -ENOTSUP where
+ * the kernel refuses walls, -EPERM and others where it forbids ptrace.
  */
 int kp_tracee_spawn(struct kp_tracee *tracee, const struct kp_spawn *spawn, struct kp_err *err);
 
@@ -80,8 +87,8 @@ int kp_tracee_write(const struct kp_tracee *tracee, uint64_t addr, const void *d
 int kp_tracee_poke(const struct kp_tracee *tracee, uint64_t addr, const void *data, size_t len);
 
 /*
- * Lets it run with a ptrace request (PTRACE_SYSEMU, PTRACE_SYSCALL, PTRACE_SINGLESTEP) and a signal
- * to deliver (0: none), until it stops or ends. budget_ns of its own CPU time are allowed.
+ * Lets it run with a ptrace request (PTRACE_SYSEMU, PTRACE_SYSEMU_SINGLESTEP, PTRACE_SYSCALL) and a
+ * signal to deliver (0: none), until it stops or ends. budget_ns of its own CPU time are allowed.
  */
 int kp_tracee_run(struct kp_tracee *tracee, int request, int sig, uint64_t budget_ns,
 		  struct kp_stop *ret_stop, struct kp_err *err);

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "replay/filter.h"
 #include "replay/tracee.h"
 #include "replay/watchdog.h"
 
@@ -43,9 +44,11 @@ Test(watchdog, watches_the_sandboxed_process, .timeout = 30)
 	struct kp_err err = {""};
 	struct kp_stop stop;
 	int stub = kp_stub_create(0x10000);
-	struct kp_spawn spawn = {.exe_fd = stub};
+	struct kp_filter filter;
+	struct kp_spawn spawn = {.exe_fd = stub, .filter = &filter};
 	static const unsigned char loop[] = {0xeb, 0xfe}; /* jmp to itself */
 
+	kp_filter_build(KP_FILTER_REPLAY, &filter);
 	cr_assert_eq(kp_tracee_spawn(&tracee, &spawn, &err), 0, "%s", err.text);
 	cr_assert_eq(kp_tracee_poke(&tracee, 0x10000 + KP_STUB_CODE, loop, sizeof loop), 0);
 	cr_assert_eq(kp_tracee_run(&tracee, PTRACE_SYSEMU, 0, 100000000, &stop, &err), 0);
