@@ -157,11 +157,12 @@ static int drop_capabilities(void)
 	return syscall(SYS_capset, &header, none) < 0 ? errno : 0;
 }
 
-/* Real root's files are not to be the process's. */
+/* Root's files are not to be the process's. A root without capabilities has to stay what it is. */
 static int become_nobody(void)
 {
-	if (syscall(SYS_setgroups, 0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-	    setresuid(NOBODY, NOBODY, NOBODY) < 0)
+	if (syscall(SYS_setgroups, 0, NULL) < 0)
+		return errno == EPERM ? 0 : errno;
+	if (setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0)
 		return errno;
 	return 0;
 }

@@ -22,6 +22,9 @@ struct synth {
 	uint32_t seq;
 	uint32_t last_seq; /* of the call before, for signals */
 	struct kp_err err;
+	/* Takes the events instead of the session; NULL: the session. */
+	void (*put)(struct synth *s, const struct kp_hdr *event);
+	void *sink;
 };
 
 static inline void synth_put(struct synth *s, unsigned kind, void *event, size_t len,
@@ -37,7 +40,10 @@ static inline void synth_put(struct synth *s, unsigned kind, void *event, size_t
 	copy->size = size;
 	copy->pid = copy->tid = SYNTH_PID;
 	copy->time_ns = s->time_ns += 1000;
-	kp_session_add(&s->session, copy, &s->err);
+	if (s->put)
+		s->put(s, copy);
+	else
+		kp_session_add(&s->session, copy, &s->err);
 	free(copy);
 }
 
@@ -63,8 +69,8 @@ static inline void synth_memory(struct synth *s, uint64_t addr, const void *data
 	SYNTH_PUT(s, memory, &memory, data, len);
 }
 
-/* A process about to run code, with one writable page of data. */
-static inline void synth_begin(struct synth *s, const void *code, size_t code_len, const void *data,
+/* The image of a process about to run code, with one writable page of data. */
+static inline void synth_image(struct synth *s, const void *code, size_t code_len, const void *data,
 			       size_t data_len)
 {
 	struct user_regs_struct regs = {.rip = SYNTH_CODE,
@@ -75,8 +81,6 @@ static inline void synth_begin(struct synth *s, const void *code, size_t code_le
 	struct kp_ev_exec_image image = {
 		.image = 1, .brk = 0x500000, .sp = regs.rsp, .data_len = sizeof regs};
 
-	memset(s, 0, sizeof *s);
-	kp_session_init(&s->session, SYNTH_PID);
 	SYNTH_PUT(s, exec_image, &image, &regs, sizeof regs);
 	synth_map(s, SYNTH_CODE, 4096, 5, "/code");
 	synth_map(s, SYNTH_DATA, 4096, 3, "/data");
@@ -84,6 +88,14 @@ static inline void synth_begin(struct synth *s, const void *code, size_t code_le
 	synth_memory(s, SYNTH_CODE, code, code_len);
 	if (data_len)
 		synth_memory(s, SYNTH_DATA, data, data_len);
+}
+
+static inline void synth_begin(struct synth *s, const void *code, size_t code_len, const void *data,
+			       size_t data_len)
+{
+	memset(s, 0, sizeof *s);
+	kp_session_init(&s->session, SYNTH_PID);
+	synth_image(s, code, code_len, data, data_len);
 }
 
 static inline void synth_payload(struct synth *s, unsigned nr, int arg, int dir, uint64_t addr,
