@@ -23,3 +23,38 @@ cat "$work/replayed.err"
 [ $status -eq 7 ] || fail "a different build: exit $status"
 grep -q 'write' "$work/replayed.err" || fail "the call is not named"
 [ ! -e greetings ] || fail "the replay wrote a file"
+
+# A static build has no loader.
+gcc -O1 -static -DGREETING='"hello world"' -o "$work/static" "$top/test/replay/greet.c" || fail "build"
+record "$work/static-log" "$work/out" "$work/static" || fail "record: $(cat "$work/out.err")"
+rm -f greetings
+replay "$work/static-log" "$work/replayed" --exe "$work/static" ||
+	fail "a static build: exit $?: $(cat "$work/replayed.err")"
+
+# The log's environment does not choose what the user's own program loads.
+cat >"$work/evil.c" <<'END'
+#include <fcntl.h>
+#include <stdlib.h>
+__attribute__((constructor)) static void take_over(void)
+{
+	if (open(EVIL, O_WRONLY | O_CREAT, 0600) < 0)
+		exit(99);
+}
+END
+gcc -shared -fPIC -DEVIL="\"$work/taken\"" -o "$work/evil.so" "$work/evil.c" || fail "build"
+LD_PRELOAD=$work/evil.so "$work/same" >/dev/null && [ -e "$work/taken" ] || fail "the attack itself"
+rm -f "$work/taken" greetings
+record "$work/evil" "$work/out" env LD_PRELOAD="$work/evil.so" "$work/same" ||
+	fail "record: $(cat "$work/out.err")"
+rm -f "$work/taken" greetings
+replay "$work/evil" "$work/replayed" --exe "$work/same"
+status=$?
+cat "$work/replayed.err"
+[ $status -ne 1 ] && [ $status -ne 5 ] || fail "another build of a hostile log: exit $status"
+[ ! -e "$work/taken" ] && [ ! -e greetings ] || fail "the log's library ran"
+
+# A script would run its interpreter with that environment.
+printf '#!/bin/sh\nexec "%s"\n' "$work/same" >"$work/script"
+chmod +x "$work/script"
+replay "$work/log" "$work/replayed" --exe "$work/script"
+[ $? -eq 1 ] && grep -q 'ELF' "$work/replayed.err" || fail "a script: $(cat "$work/replayed.err")"

@@ -21,7 +21,7 @@
 #define CODE(name, text)                                                                  \
 	extern const unsigned char name##_code[], name##_code_end[];                      \
 	__asm__(".pushsection .rodata\n" #name "_code:\n" text "\n" #name "_code_end:\n." \
-									  "popsection")
+		"popsection")
 
 #define PATH_TO(reg) "mov $0x401000, %" reg "\n"
 /* open(PATH, O_WRONLY | O_CREAT | O_TRUNC, 0666), its registers but rax */
