@@ -39,6 +39,7 @@
 
 #define ENCODED_MAX(raw_len) (2 * (size_t)(raw_len))
 #define HDR_BITS 4
+#define SAMPLE_LEN 8192u
 
 #define SHAPE_ALONE 255u /* number of a shape that is not kept */
 #define SHAPE_BUCKETS 1024u
@@ -307,16 +308,34 @@ static int encode_plain(struct kp_encoder *e, const void *events, size_t len,
 	return 0;
 }
 
-static int pack(struct kp_encoder *e, struct kp_encoded *ret, struct kp_err *err)
+/* Deflates len bytes to e->packed. */
+static int deflate_all(struct kp_encoder *e, unsigned char *from, uint32_t len, struct kp_err *err)
 {
 	if (deflateReset(&e->z) != Z_OK)
 		return kp_err_set(err, -EINVAL, "zlib cannot be reset");
-	e->z.next_in = e->plain;
-	e->z.avail_in = ret->len;
+	e->z.next_in = from;
+	e->z.avail_in = len;
 	e->z.next_out = e->packed;
 	e->z.avail_out = (uInt)e->packed_max;
 	if (deflate(&e->z, Z_FINISH) != Z_STREAM_END)
 		return kp_err_set(err, -EINVAL, "zlib cannot compress a block");
+	return 0;
+}
+
+/* What is compressed or encrypted already takes longer than anything else, for nothing: a block
+ * whose middle does not shrink is left as it is. */
+static int pack(struct kp_encoder *e, struct kp_encoded *ret, struct kp_err *err)
+{
+	int r;
+
+	if (ret->len >= 4 * SAMPLE_LEN) {
+		r = deflate_all(e, e->plain + ret->len / 2, SAMPLE_LEN, err);
+		if (r < 0 || e->z.total_out >= SAMPLE_LEN - SAMPLE_LEN / 32)
+			return r;
+	}
+	r = deflate_all(e, e->plain, ret->len, err);
+	if (r < 0)
+		return r;
 	if (e->z.total_out >= ret->len)
 		return 0;
 	ret->data = e->packed;

@@ -207,35 +207,29 @@ static void call_on_segment(struct kp_log_writer *w)
 	w->full_from = w->offset;
 }
 
-static int append_block(struct kp_log_writer *w, uint32_t stream, const void *events, uint32_t len,
-			const uint64_t *lost, struct kp_err *err)
+static int append_block(struct kp_log_writer *w, uint32_t stream, const struct kp_encoded *enc,
+			uint32_t raw_len, const uint64_t *lost, struct kp_err *err)
 {
-	struct kp_encoded enc;
-	struct kp_block_hdr hdr;
-	struct iovec iov[2];
-	int r = kp_encode(w->encoder, events, len, &enc, err);
-
-	if (r < 0)
-		return r;
-	hdr = (struct kp_block_hdr){
+	struct kp_block_hdr hdr = {
 		.magic = KP_BLOCK_MAGIC,
 		.version = KP_LOG_VERSION,
-		.codec = (kp_u8)enc.codec,
+		.codec = (kp_u8)enc->codec,
 		.salt = w->hdr.salt,
 		.sequence = w->block_cnt,
-		.first_ns = enc.first_ns,
-		.last_ns = enc.last_ns,
-		.event_cnt = enc.event_cnt,
-		.raw_len = len,
-		.stored_len = enc.len,
+		.first_ns = enc->first_ns,
+		.last_ns = enc->last_ns,
+		.event_cnt = enc->event_cnt,
+		.raw_len = raw_len,
+		.stored_len = enc->len,
 		.stream = stream,
 		.prev_crc = w->prev_crc,
-		.payload_crc = kp_crc32c(0, enc.data, enc.len),
+		.payload_crc = kp_crc32c(0, enc->data, enc->len),
 	};
+	struct iovec iov[] = {{&hdr, sizeof(hdr)}, {(void *)enc->data, enc->len}};
+	int r;
+
 	memcpy(hdr.lost, lost, sizeof(hdr.lost));
 	kp_block_hdr_seal(&hdr);
-	iov[0] = (struct iovec){&hdr, sizeof(hdr)};
-	iov[1] = (struct iovec){(void *)enc.data, enc.len};
 	r = kp_seg_write(w->fd, iov, 2, w->offset);
 	if (r < 0) {
 		/* Were this to fail as well, the next block would overwrite the rest. */
@@ -244,25 +238,50 @@ static int append_block(struct kp_log_writer *w, uint32_t stream, const void *ev
 					  w->dir);
 		return kp_err_sys(err, r, "cannot write to %s", w->dir);
 	}
-	w->offset += sizeof(hdr) + enc.len;
-	w->written += sizeof(hdr) + enc.len;
+	w->offset += sizeof(hdr) + enc->len;
+	w->written += sizeof(hdr) + enc->len;
 	w->block_cnt++;
 	w->prev_crc = hdr.payload_crc;
 	return 0;
 }
 
-int kp_log_append(struct kp_log_writer *w, uint32_t stream, const void *events, uint32_t len,
-		  const uint64_t lost[KP_GROUP_CNT], struct kp_err *err)
+/* Begins a new segment when the open one is full. */
+static int roll_over(struct kp_log_writer *w, struct kp_err *err)
 {
 	int r;
 
-	if (!w->in_callback && w->offset >= w->segment_len && w->offset > w->full_from) {
-		r = begin_segment(w, err);
-		if (r < 0)
-			return r;
+	if (w->in_callback || w->offset < w->segment_len || w->offset <= w->full_from)
+		return 0;
+	r = begin_segment(w, err);
+	if (r >= 0)
 		call_on_segment(w);
-	}
-	return append_block(w, stream, events, len, lost, err);
+	return r;
+}
+
+static int encode_and_append(struct kp_log_writer *w, uint32_t stream, const void *events,
+			     uint32_t len, const uint64_t *lost, struct kp_err *err)
+{
+	struct kp_encoded enc;
+	int r = kp_encode(w->encoder, events, len, &enc, err);
+
+	return r < 0 ? r : append_block(w, stream, &enc, len, lost, err);
+}
+
+int kp_log_append(struct kp_log_writer *w, uint32_t stream, const void *events, uint32_t len,
+		  const uint64_t lost[KP_GROUP_CNT], struct kp_err *err)
+{
+	int r = roll_over(w, err);
+
+	return r < 0 ? r : encode_and_append(w, stream, events, len, lost, err);
+}
+
+int kp_log_append_encoded(struct kp_log_writer *w, uint32_t stream,
+			  const struct kp_encoded *encoded, uint32_t raw_len,
+			  const uint64_t lost[KP_GROUP_CNT], struct kp_err *err)
+{
+	int r = roll_over(w, err);
+
+	return r < 0 ? r : append_block(w, stream, encoded, raw_len, lost, err);
 }
 
 static int append_recovery(struct kp_log_writer *w, const struct kp_recovery *recovery,
@@ -288,7 +307,7 @@ static int append_recovery(struct kp_log_writer *w, const struct kp_recovery *re
 		.data_len = len,
 	};
 	memcpy(u.bytes + sizeof(u.event), recovery->name, len);
-	return append_block(w, KP_CPU_USER, &u, u.event.hdr.size, lost, err);
+	return encode_and_append(w, KP_CPU_USER, &u, u.event.hdr.size, lost, err);
 }
 
 /* Copies what options say; they may be gone after kp_log_create. */

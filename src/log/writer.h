@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "kprobe/log_format.h"
+#include "log/codec.h"
 
 struct kp_log_writer;
 
@@ -41,6 +42,11 @@ int kp_log_create(const char *dir, const struct kp_log_options *options,
  */
 int kp_log_append(struct kp_log_writer *writer, uint32_t stream, const void *events, uint32_t len,
 		  const uint64_t lost[KP_GROUP_CNT], struct kp_err *err);
+
+/* The same for a block that was encoded already, from raw_len bytes of events. */
+int kp_log_append_encoded(struct kp_log_writer *writer, uint32_t stream,
+			  const struct kp_encoded *encoded, uint32_t raw_len,
+			  const uint64_t lost[KP_GROUP_CNT], struct kp_err *err);
 
 /* fdatasync of what was appended before the call. */
 int kp_log_sync(struct kp_log_writer *writer, struct kp_err *err);
