@@ -123,6 +123,14 @@ enum {
 /* kp_ev_payload.idx: that of an iovec, plus this for each message of a vector before it */
 #define KP_IDX_VECTOR 1024u
 
+/* kp_ev_file_end.state */
+enum kp_file_state {
+	KP_FILE_WHOLE = 0,
+	KP_FILE_CHANGED = 1,
+	KP_FILE_UNREADABLE = 2,
+	KP_FILE_DROPPED = 3,
+};
+
 /* kp_ev_payload.dir */
 enum { KP_DIR_IN = 0, KP_DIR_OUT = 1 };
 

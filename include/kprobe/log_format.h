@@ -37,12 +37,13 @@ enum kp_codec {
 
 /* Numbers of streams: a CPU's event ring has the CPU's number, its rings for the life of processes
  * and for the tasks selected for replay that number with a bit (their large calls with two), the
- * recorder's own events KP_CPU_USER, its snapshots their own. */
+ * recorder's own events KP_CPU_USER, its snapshots and the archived files their own. */
 #define KP_STREAM_BULK 0x1000u
 #define KP_STREAM_LIFE 0x2000u
 #define KP_STREAM_SELECTED 0x4000u
+#define KP_STREAM_ARCHIVE 0xfffdu
 #define KP_STREAM_SNAPSHOT 0xfffeu
-#define KP_STREAM_IS(stream, bit) ((stream) & (bit) && (stream) < KP_STREAM_SNAPSHOT)
+#define KP_STREAM_IS(stream, bit) ((stream) & (bit) && (stream) < KP_STREAM_ARCHIVE)
 
 struct kp_seg_hdr {
 	kp_u64 magic;
@@ -69,7 +70,8 @@ struct kp_block_hdr {
 	kp_u32 raw_len;    /* length of the events as structs */
 	kp_u32 stored_len; /* length of the payload behind this header */
 	/* CPU: its event ring; 0x4000 | CPU: its ring of calls selected for replay; KP_CPU_USER:
-	 * the recorder's own events; 0xfffe: the snapshots at the segments' begins */
+	 * the recorder's own events; 0xfffe: the snapshots at the segments' begins; 0xfffd:
+	 * archived files */
 	kp_u32 stream;
 	kp_u32 prev_crc; /* payload_crc of the segment's block before; text_crc for the first */
 	kp_u32 payload_crc;

@@ -1,145 +1,512 @@
 /* SPDX-License-Identifier: MIT
  *
- * The archive of mapped files; see archive.h. A file is read twice: its checksum stands in the
- * file_info that precedes the content, and a file that changes in between is not taken.
+ * The archive of mapped files; see archive.h.
+ *
+ * What is pinned must not change before it is copied. A read lease (fcntl(2), F_SETLEASE) sees to
+ * that: the kernel grants none while the file is open for writing, which a shared map counts as,
+ * and who opens it for writing later waits until it is copied, before all others then. A file that
+ * somebody has open for writing is read at once, while its process is held.
+ *
+ * Without the right to a lease (CAP_LEASE, for files of others) the file's length and times must be
+ * the same before and after it is copied. They do not tell all: the clock behind the times ticks
+ * every few milliseconds. So a file is then read at once if it was changed a moment ago, or if
+ * others than the superuser could have it open for writing.
+ *
+ * Locks: `lock` over the queue and what is said of it. The table belongs to the thread that pins.
  */
 #include "record/archive.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/crc32c.h"
+#include "base/map.h"
+#include "base/vec.h"
 
-#define PIECE_LEN 61440
+#define PIECE_LEN 61440 /* whole pages, below KP_DATA_MAX */
+/* A file changed less than this before it was pinned may change again within a tick of its times.
+ */
+#define FRESH_NS 50000000ull
+/* Files read while their process is held wait in memory up to this, else their process waits. */
+#define MEMORY_MAX (64ull << 20)
+#define PINNED_MAX 128 /* open files */
+#define NONE UINT32_MAX
 
+/* A content that is pinned or copied. */
 struct entry {
-	struct stat st;
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec mtime, ctime;
 	uint32_t file_id;
+	uint32_t older; /* index of the next entry with the same key, or NONE */
+};
+
+struct job {
+	struct job *next;
+	int fd;
+	bool leased;
+	bool waited;            /* somebody waits for it, and frees it */
+	bool done;              /* …when this is set */
+	unsigned char *content; /* what was read while the process was held, or NULL */
+	struct stat st;         /* of the file when it was pinned */
+	struct kp_ev_file_end end;
+	size_t path_len;
+	char path[4096];
 };
 
 struct kp_archive {
 	const struct kp_sink *sink;
-	struct entry *entries;
-	uint32_t cnt;
-	uint32_t cap;
+	KP_VEC(struct entry) entries;
+	struct kp_map index; /* of the newest entry, by device and inode */
+	pthread_t thread;
+
+	pthread_mutex_t lock;
+	pthread_cond_t work; /* the queue has a job, or stopping */
+	pthread_cond_t done; /* a job is done */
+	struct job *head, **tail;
+	uint32_t left_cnt; /* jobs not done */
+	uint64_t left_len; /* their bytes */
+	uint64_t memory;   /* bytes of content */
+	_Atomic bool stopping;
 };
 
-struct kp_archive *kp_archive_new(const struct kp_sink *sink)
-{
-	struct kp_archive *archive = calloc(1, sizeof(*archive));
+/* --- what is there already --- */
 
-	if (archive)
-		archive->sink = sink;
-	return archive;
-}
-
-static int same_time(struct timespec a, struct timespec b)
+static bool same_time(struct timespec a, struct timespec b)
 {
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-static int same_content(const struct stat *a, const struct stat *b)
+static bool same_content(const struct entry *entry, const struct stat *st)
 {
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       same_time(a->st_mtim, b->st_mtim) && same_time(a->st_ctim, b->st_ctim);
+	return entry->dev == st->st_dev && entry->ino == st->st_ino && entry->size == st->st_size &&
+	       same_time(entry->mtime, st->st_mtim) && same_time(entry->ctime, st->st_ctim);
 }
 
-/* Reads fd from offset 0 in pieces, puts them as file_data of file_id unless that is 0. */
-static int read_pieces(struct kp_archive *archive, int fd, uint64_t len, uint32_t file_id,
-		       uint32_t *ret_crc)
+/* Two files may share a key. */
+static uint64_t key_of(const struct stat *st)
 {
-	struct kp_ev_file_data ev = {.file_id = file_id};
+	return (uint64_t)st->st_ino ^ (uint64_t)st->st_dev << 40;
+}
+
+static uint32_t find(const struct kp_archive *archive, const struct stat *st)
+{
+	const uint64_t *newest = kp_map_get(&archive->index, key_of(st));
+	uint32_t i = newest ? (uint32_t)*newest : NONE;
+
+	while (i != NONE && !same_content(&archive->entries.at[i], st))
+		i = archive->entries.at[i].older;
+	return i == NONE ? 0 : archive->entries.at[i].file_id;
+}
+
+/* Gives the content a number; 0: out of memory. */
+static uint32_t remember(struct kp_archive *archive, const struct stat *st)
+{
+	uint64_t *newest = kp_map_upsert(&archive->index, key_of(st), NONE);
+	struct entry entry = {.dev = st->st_dev,
+			      .ino = st->st_ino,
+			      .size = st->st_size,
+			      .mtime = st->st_mtim,
+			      .ctime = st->st_ctim,
+			      .file_id = archive->entries.cnt + 1};
+
+	if (!newest)
+		return 0;
+	entry.older = (uint32_t)*newest;
+	if (KP_VEC_PUSH(&archive->entries, entry) < 0)
+		return 0;
+	*newest = entry.file_id - 1;
+	return entry.file_id;
+}
+
+/* --- copying --- */
+
+static void put_info(struct kp_archive *archive, const struct job *job)
+{
+	struct kp_ev_file_info info = {
+		.ino = job->st.st_ino,
+		.len = (uint64_t)job->st.st_size,
+		.mtime_ns = (uint64_t)job->st.st_mtim.tv_sec * 1000000000 +
+			    (uint64_t)job->st.st_mtim.tv_nsec,
+		.dev = major(job->st.st_dev) << 20 | minor(job->st.st_dev),
+		.file_id = job->end.file_id,
+	};
+
+	kp_sink_put(archive->sink, KP_EV_file_info, &info, sizeof(info), job->path, job->path_len);
+}
+
+static void put_piece(struct kp_archive *archive, struct job *job, const unsigned char *piece,
+		      size_t len, uint64_t offset)
+{
+	struct kp_ev_file_data ev = {.file_id = job->end.file_id, .offset = offset};
+
+	job->end.crc32c = kp_crc32c(job->end.crc32c, piece, len);
+	job->end.stored += len;
+	kp_sink_put(archive->sink, KP_EV_file_data, &ev, sizeof(ev), piece, len);
+}
+
+static bool has_lease(const struct job *job)
+{
+	return job->leased && fcntl(job->fd, F_GETLEASE) == F_RDLCK;
+}
+
+/* An untouched lease says more than the times, which a new name changes too. */
+static bool unchanged(const struct job *job)
+{
+	struct stat st;
+
+	if (has_lease(job))
+		return true;
+	return fstat(job->fd, &st) == 0 && st.st_size == job->st.st_size &&
+	       same_time(st.st_mtim, job->st.st_mtim) && same_time(st.st_ctim, job->st.st_ctim);
+}
+
+/* The extent that begins at or behind `at`, up to the file's end; where holes are not told, all. */
+static bool next_extent(const struct job *job, off_t at, off_t *ret_begin, off_t *ret_end)
+{
+	off_t begin = lseek(job->fd, at, SEEK_DATA), end = -1;
+
+	if (begin < 0 && errno == ENXIO)
+		return false;
+	if (begin < 0)
+		begin = at;
+	else
+		end = lseek(job->fd, begin, SEEK_HOLE);
+	*ret_begin = begin;
+	*ret_end = end < 0 || end > job->st.st_size ? job->st.st_size : end;
+	return begin < *ret_end;
+}
+
+static enum kp_file_state read_extent(struct kp_archive *archive, struct job *job, off_t at,
+				      off_t end)
+{
 	unsigned char piece[PIECE_LEN];
-	uint64_t at = 0;
-	uint32_t crc = 0;
 	ssize_t n;
 
-	while (at < len) {
-		n = pread(fd, piece, len - at < sizeof(piece) ? len - at : sizeof(piece),
-			  (off_t)at);
+	for (; at < end; at += n) {
+		if (archive->stopping)
+			return KP_FILE_DROPPED;
+		n = pread(job->fd, piece, end - at < PIECE_LEN ? (size_t)(end - at) : PIECE_LEN,
+			  at);
 		if (n <= 0)
+			return n < 0 ? KP_FILE_UNREADABLE : KP_FILE_CHANGED;
+		put_piece(archive, job, piece, (size_t)n, (uint64_t)at);
+	}
+	return KP_FILE_WHOLE;
+}
+
+static enum kp_file_state read_file(struct kp_archive *archive, struct job *job)
+{
+	enum kp_file_state state = KP_FILE_WHOLE;
+	off_t begin, end = 0;
+
+	while (state == KP_FILE_WHOLE && next_extent(job, end, &begin, &end))
+		state = read_extent(archive, job, begin, end);
+	return state == KP_FILE_WHOLE && !unchanged(job) ? KP_FILE_CHANGED : state;
+}
+
+static void put_content(struct kp_archive *archive, struct job *job)
+{
+	uint64_t len = (uint64_t)job->st.st_size, n;
+
+	for (uint64_t at = 0; at < len; at += n) {
+		n = len - at < PIECE_LEN ? len - at : PIECE_LEN;
+		put_piece(archive, job, job->content + at, n, at);
+	}
+}
+
+static void copy(struct kp_archive *archive, struct job *job)
+{
+	put_info(archive, job);
+	if (job->content)
+		put_content(archive, job);
+	else if (archive->stopping)
+		job->end.state = KP_FILE_DROPPED;
+	else
+		job->end.state = unchanged(job) ? read_file(archive, job) : KP_FILE_CHANGED;
+	kp_sink_put_fixed(archive->sink, KP_EV_file_end, &job->end, sizeof(job->end));
+}
+
+static void finish(struct kp_archive *archive, struct job *job)
+{
+	bool waited = job->waited;
+
+	close(job->fd);
+	pthread_mutex_lock(&archive->lock);
+	archive->left_cnt--;
+	archive->left_len -= (uint64_t)job->st.st_size;
+	if (job->content)
+		archive->memory -= (uint64_t)job->st.st_size;
+	free(job->content);
+	job->done = true;
+	pthread_cond_broadcast(&archive->done);
+	pthread_mutex_unlock(&archive->lock);
+	if (!waited)
+		free(job);
+}
+
+/* Takes the first job from the queue, or rather one whose file somebody waits to write. */
+static struct job *take_job(struct kp_archive *archive)
+{
+	struct job **at = &archive->head, *job;
+
+	while (*at && (!(*at)->leased || has_lease(*at)))
+		at = &(*at)->next;
+	if (!*at)
+		at = &archive->head;
+	job = *at;
+	if (job) {
+		*at = job->next;
+		if (archive->tail == &job->next)
+			archive->tail = at;
+	}
+	return job;
+}
+
+static void *copy_loop(void *arg)
+{
+	struct kp_archive *archive = arg;
+	struct job *job;
+
+	/* Behind the command: nobody waits for the copies, as a rule. */
+	setpriority(PRIO_PROCESS, (id_t)gettid(), 10);
+	for (;;) {
+		pthread_mutex_lock(&archive->lock);
+		while (!archive->head && !archive->stopping)
+			pthread_cond_wait(&archive->work, &archive->lock);
+		job = take_job(archive);
+		pthread_mutex_unlock(&archive->lock);
+		if (!job)
+			return NULL;
+		copy(archive, job);
+		finish(archive, job);
+	}
+}
+
+/* --- pinning --- */
+
+/* Takes a lease; false: somebody has the file open for writing, or may have. */
+static bool take_lease(struct job *job)
+{
+	/* Were it SIGIO that is sent when the lease is to be broken, it would end us. */
+	fcntl(job->fd, F_SETSIG, SIGURG);
+	job->leased = fcntl(job->fd, F_SETLEASE, F_RDLCK) == 0;
+	return job->leased || (errno != EAGAIN && !job->st.st_uid && !(job->st.st_mode & 022));
+}
+
+static uint64_t ns_of(struct timespec time)
+{
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static bool is_fresh(const struct stat *st)
+{
+	uint64_t now = kp_clock_ns(CLOCK_REALTIME);
+
+	/* One from the future may be changed without its time being another: the clock was set. */
+	return ns_of(st->st_mtim) + FRESH_NS > now || ns_of(st->st_ctim) + FRESH_NS > now;
+}
+
+/* Reads the file into memory while nobody else changes it; false: there is no room, or it did. */
+static bool read_now(struct kp_archive *archive, struct job *job)
+{
+	size_t len = (size_t)job->st.st_size, done = 0;
+	ssize_t n = 1;
+	bool room;
+
+	pthread_mutex_lock(&archive->lock);
+	room = archive->memory + len <= MEMORY_MAX;
+	pthread_mutex_unlock(&archive->lock);
+	job->content = room ? malloc(len ? len : 1) : NULL;
+	while (job->content && done < len && n > 0) {
+		n = pread(job->fd, job->content + done, len - done, (off_t)done);
+		done += n > 0 ? (size_t)n : 0;
+	}
+	if (job->content && done == len) {
+		job->end.state = unchanged(job) ? KP_FILE_WHOLE : KP_FILE_CHANGED;
+		return true;
+	}
+	free(job->content);
+	job->content = NULL;
+	return false;
+}
+
+/* Queues a job; at the front and until it is done if its process must be held so long. */
+static uint32_t submit(struct kp_archive *archive, struct job *job)
+{
+	uint32_t file_id = job->end.file_id;
+	bool waited = job->waited;
+
+	pthread_mutex_lock(&archive->lock);
+	while (archive->left_cnt >= PINNED_MAX && !archive->stopping)
+		pthread_cond_wait(&archive->done, &archive->lock);
+	archive->left_cnt++;
+	archive->left_len += (uint64_t)job->st.st_size;
+	if (job->content)
+		archive->memory += (uint64_t)job->st.st_size;
+	if (job->waited) {
+		job->next = archive->head;
+		archive->head = job;
+		if (archive->tail == &archive->head)
+			archive->tail = &job->next;
+	} else {
+		*archive->tail = job;
+		archive->tail = &job->next;
+	}
+	pthread_cond_signal(&archive->work);
+	while (waited && !job->done)
+		pthread_cond_wait(&archive->done, &archive->lock);
+	pthread_mutex_unlock(&archive->lock);
+	if (waited)
+		free(job);
+	return file_id;
+}
+
+/* Opens a regular file; waits for descriptors to become free when there are none. */
+static int open_file(struct kp_archive *archive, const char *link)
+{
+	int fd;
+
+	while ((fd = open(link, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) < 0 &&
+	       (errno == EMFILE || errno == ENFILE)) {
+		pthread_mutex_lock(&archive->lock);
+		if (!archive->left_cnt) {
+			pthread_mutex_unlock(&archive->lock);
 			return -1;
-		crc = kp_crc32c(crc, piece, (size_t)n);
-		if (file_id) {
-			ev.hdr.time_ns = 0;
-			ev.offset = at;
-			kp_sink_put(archive->sink, KP_EV_file_data, &ev, sizeof(ev), piece,
-				    (size_t)n);
 		}
-		at += (uint64_t)n;
+		pthread_cond_wait(&archive->done, &archive->lock);
+		pthread_mutex_unlock(&archive->lock);
 	}
-	*ret_crc = crc;
+	return fd;
+}
+
+/* Pins what is open at fd; takes fd over. */
+static uint32_t pin(struct kp_archive *archive, int fd, const char *link, bool is_shared)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	ssize_t len;
+
+	if (!job || fstat(fd, &job->st) < 0 || !S_ISREG(job->st.st_mode) ||
+	    (uint64_t)job->st.st_blocks * 512 > KP_ARCHIVE_FILE_MAX)
+		goto none;
+	job->fd = fd;
+	job->end.file_id = remember(archive, &job->st);
+	if (!job->end.file_id)
+		goto none;
+	len = readlink(link, job->path, sizeof(job->path));
+	job->path_len = len > 0 ? (size_t)len : 0;
+	job->end.written = !take_lease(job) || is_shared;
+	if (job->end.written || (!job->leased && is_fresh(&job->st)))
+		job->waited = !read_now(archive, job);
+	return submit(archive, job);
+none:
+	free(job);
+	close(fd);
 	return 0;
 }
 
-static int remember(struct kp_archive *archive, const struct stat *st, uint32_t file_id)
+uint32_t kp_archive_pin(struct kp_archive *archive, const char *link, bool is_shared)
 {
-	uint32_t cap = archive->cap ? archive->cap * 2 : 64;
-	struct entry *entries;
-
-	if (archive->cnt == archive->cap) {
-		entries = realloc(archive->entries, cap * sizeof(*entries));
-		if (!entries)
-			return -1;
-		archive->entries = entries;
-		archive->cap = cap;
-	}
-	archive->entries[archive->cnt++] = (struct entry){*st, file_id};
-	return 0;
-}
-
-uint32_t kp_archive_fd(struct kp_archive *archive, int fd, const char *path)
-{
-	struct kp_ev_file_info info = {0};
-	uint32_t crc, crc_again;
-	struct stat st;
-
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    (uint64_t)st.st_size > KP_ARCHIVE_FILE_MAX)
-		return 0;
-	for (uint32_t i = 0; i < archive->cnt; i++)
-		if (same_content(&archive->entries[i].st, &st))
-			return archive->entries[i].file_id;
-	info.ino = st.st_ino;
-	info.len = (uint64_t)st.st_size;
-	info.mtime_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec;
-	info.dev = major(st.st_dev) << 20 | minor(st.st_dev);
-	info.file_id = archive->cnt + 1;
-	if (read_pieces(archive, fd, info.len, 0, &crc) < 0 ||
-	    remember(archive, &st, info.file_id) < 0)
-		return 0;
-	info.crc32c = crc;
-	kp_sink_put(archive->sink, KP_EV_file_info, &info, sizeof(info), path, strlen(path));
-	if (read_pieces(archive, fd, info.len, info.file_id, &crc_again) < 0 || crc != crc_again)
-		return archive->entries[archive->cnt - 1].file_id = 0;
-	return info.file_id;
-}
-
-uint32_t kp_archive_path(struct kp_archive *archive, const char *open_path, const char *path)
-{
-	struct stat st;
 	uint32_t file_id;
+	struct stat st;
 	int fd;
 
 	/* Opening anything but a regular file can have effects. */
-	if (stat(open_path, &st) < 0 || !S_ISREG(st.st_mode))
+	if (stat(link, &st) < 0 || !S_ISREG(st.st_mode))
 		return 0;
-	fd = open(open_path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		return 0;
-	file_id = kp_archive_fd(archive, fd, path);
-	close(fd);
-	return file_id;
+	file_id = find(archive, &st);
+	if (file_id)
+		return file_id;
+	fd = open_file(archive, link);
+	return fd < 0 ? 0 : pin(archive, fd, link, is_shared);
+}
+
+/* --- the interface --- */
+
+uint64_t kp_archive_left(struct kp_archive *archive, uint32_t *ret_files)
+{
+	uint64_t len;
+
+	pthread_mutex_lock(&archive->lock);
+	*ret_files = archive->left_cnt;
+	len = archive->left_len;
+	pthread_mutex_unlock(&archive->lock);
+	return len;
+}
+
+bool kp_archive_wait(struct kp_archive *archive, uint64_t wait_ns)
+{
+	uint64_t at = kp_clock_ns(CLOCK_MONOTONIC) + wait_ns;
+	struct timespec until = {(time_t)(at / 1000000000), (long)(at % 1000000000)};
+	bool all;
+
+	pthread_mutex_lock(&archive->lock);
+	while (archive->left_cnt &&
+	       pthread_cond_timedwait(&archive->done, &archive->lock, &until) != ETIMEDOUT)
+		;
+	all = !archive->left_cnt;
+	pthread_mutex_unlock(&archive->lock);
+	return all;
+}
+
+static void discard(struct kp_archive *archive)
+{
+	pthread_cond_destroy(&archive->work);
+	pthread_cond_destroy(&archive->done);
+	pthread_mutex_destroy(&archive->lock);
+	kp_map_done(&archive->index);
+	KP_VEC_DONE(&archive->entries);
+	free(archive);
+}
+
+int kp_archive_new(const struct kp_sink *sink, struct kp_archive **ret_archive, struct kp_err *err)
+{
+	struct kp_archive *archive = calloc(1, sizeof(*archive));
+	pthread_condattr_t monotonic;
+	int r;
+
+	if (!archive)
+		return kp_err_sys(err, -ENOMEM, "cannot keep mapped files");
+	archive->sink = sink;
+	archive->tail = &archive->head;
+	pthread_mutex_init(&archive->lock, NULL);
+	pthread_cond_init(&archive->work, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&archive->done, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	r = -pthread_create(&archive->thread, NULL, copy_loop, archive);
+	if (r < 0) {
+		discard(archive);
+		return kp_err_sys(err, r, "cannot keep mapped files");
+	}
+	*ret_archive = archive;
+	return 0;
+}
+
+void kp_archive_stop(struct kp_archive *archive)
+{
+	pthread_mutex_lock(&archive->lock);
+	archive->stopping = true;
+	pthread_cond_signal(&archive->work);
+	pthread_mutex_unlock(&archive->lock);
 }
 
 void kp_archive_free(struct kp_archive *archive)
 {
 	if (!archive)
 		return;
-	free(archive->entries);
-	free(archive);
+	kp_archive_stop(archive);
+	pthread_join(archive->thread, NULL);
+	discard(archive);
 }

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -54,6 +55,8 @@
 
 /* Bytes of the arguments that the command event keeps. */
 #define ARGV_MAX 16384
+
+#define SECOND_NS 1000000000ull
 
 struct tracee {
 	pid_t tid;
@@ -217,29 +220,32 @@ static uint32_t device_of(const char *path)
 	return major(st.st_rdev) << 20 | minor(st.st_rdev);
 }
 
+/* Whether stores by this map change the file. */
+static bool is_shared_and_writable(uint32_t prot, uint32_t flags)
+{
+	return prot & PROT_WRITE &&
+	       ((flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE);
+}
+
 /* The task is about to map a file; its arguments are in the registers (x86-64 ABI, A.2.1). */
 static void at_mmap(struct kp_command_run *run, pid_t tid)
 {
 	struct kp_ev_file_map ev = {.hdr = {.tid = (uint32_t)tid}};
-	char path[64], target[4096];
 	struct user_regs_struct regs;
-	ssize_t len;
+	char link[64];
 
 	if (ptrace(PTRACE_GETREGS, tid, NULL, &regs) < 0)
 		return;
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", tid, (int)regs.r8);
-	len = readlink(path, target, sizeof(target) - 1);
-	target[len > 0 ? len : 0] = '\0';
 	ev.hdr.pid = (uint32_t)group_of(tid);
 	ev.len = regs.rsi;
 	ev.prot = (uint32_t)regs.rdx;
 	ev.flags = (uint32_t)regs.r10;
 	ev.fd = (uint32_t)regs.r8;
 	ev.offset = regs.r9;
-	if (len > 0)
-		ev.file_id = kp_archive_path(run->archive, path, target);
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", tid, (int)regs.r8);
+	ev.file_id = kp_archive_pin(run->archive, link, is_shared_and_writable(ev.prot, ev.flags));
 	if (!ev.file_id)
-		ev.rdev = device_of(path);
+		ev.rdev = device_of(link);
 	kp_sink_put_fixed(run->options.sink, KP_EV_file_map, &ev, sizeof(ev));
 }
 
@@ -373,6 +379,24 @@ static int begin(struct kp_command_run *run)
 	return ptrace(PTRACE_SEIZE, run->pid, NULL, (void *)(long)TRACE_OPTIONS) < 0 ? -errno : 0;
 }
 
+/* The copies of mapped files end before the recording does, which is told if it takes long. */
+static void await_copies(struct kp_command_run *run)
+{
+	char text[128];
+	uint32_t files;
+	uint64_t len;
+
+	if (kp_archive_wait(run->archive, SECOND_NS))
+		return;
+	len = kp_archive_left(run->archive, &files);
+	snprintf(text, sizeof(text),
+		 "waiting until %u files that were mapped are in the log (%" PRIu64 " MiB)", files,
+		 len >> 20);
+	run->options.on_warning(run->options.arg, text);
+	while (!kp_archive_wait(run->archive, SECOND_NS))
+		;
+}
+
 static void wake_up(int sig)
 {
 	(void)sig; /* it is enough that waitpid returns */
@@ -394,6 +418,7 @@ static void *trace_thread(void *arg)
 		return NULL;
 	kp_priority_raise(); /* after the fork: the command does not inherit it */
 	trace_all(run);
+	await_copies(run);
 	run->options.on_end(run->options.arg, run->status);
 	return NULL;
 }
@@ -459,8 +484,9 @@ int kp_command_start(const struct kp_command_options *options, struct kp_command
 	run->go[0] = run->go[1] = -1;
 	pthread_mutex_init(&run->lock, NULL);
 	sem_init(&run->started, 0, 0);
-	run->archive = kp_archive_new(options->sink);
-	r = run->archive ? find_program(options->argv[0], run->path, sizeof(run->path)) : -ENOMEM;
+	r = find_program(options->argv[0], run->path, sizeof(run->path));
+	if (r >= 0)
+		r = kp_archive_new(options->archive_sink, &run->archive, err);
 	if (r >= 0 && pipe2(run->go, O_CLOEXEC) < 0)
 		r = -errno;
 	if (r >= 0)

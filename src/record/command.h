@@ -18,10 +18,13 @@ struct kp_command_run;
 struct kp_command_options {
 	char *const *argv; /* NULL-ended; argv[0] is searched in PATH */
 	const struct kp_sink *sink;
-	const struct kp_process *process; /* what the command gets back; NULL: nothing */
+	const struct kp_process *process;   /* what the command gets back; NULL: nothing */
+	const struct kp_sink *archive_sink; /* for the content of mapped files */
+	/* Called in the tracing thread. */
+	void (*on_warning)(void *arg, const char *text);
 	/*
 	 * Called in the tracing thread when the command and all its recorded descendants have
-	 * ended; status is the command's wait status.
+	 * ended, and the files that they mapped are copied; status is the command's wait status.
 	 */
 	void (*on_end)(void *arg, int status);
 	void *arg;

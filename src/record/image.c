@@ -34,7 +34,7 @@ struct image {
 	struct kp_archive *archive;
 	pid_t pid;
 	uint32_t number;
-	int mem;     /* /proc/PID/mem */
+	int mem;     /* /proc/PID/mem, which is written where the process itself could not */
 	int pagemap; /* /proc/PID/pagemap */
 };
 
@@ -118,15 +118,16 @@ static void put_contents(const struct image *image, uint64_t start, uint64_t end
 		put_pages(image, run, end);
 }
 
-/* One line of /proc/PID/maps; false if it is not understood. */
-static bool parse_map(char *line, struct kp_ev_exec_map *map, const char **ret_path)
+/* One line of /proc/PID/maps; ret_id: device and inode, 64 bytes. False if it is not understood. */
+static bool parse_map(char *line, struct kp_ev_exec_map *map, char *ret_id, const char **ret_path)
 {
-	char perms[5];
+	char perms[5], dev[24], ino[24];
 	int used = 0;
 
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %*s %n", &map->start,
-		   &map->end, perms, &map->offset, &used) < 4)
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %23s %23s %n", &map->start,
+		   &map->end, perms, &map->offset, dev, ino, &used) < 6)
 		return false;
+	snprintf(ret_id, 64, "%s %s", dev, ino);
 	line[strcspn(line, "\n")] = '\0';
 	*ret_path = used ? line + used : "";
 	map->prot = (perms[0] == 'r' ? PROT_READ : 0) | (perms[1] == 'w' ? PROT_WRITE : 0) |
@@ -135,10 +136,31 @@ static bool parse_map(char *line, struct kp_ev_exec_map *map, const char **ret_p
 	return true;
 }
 
+/* The file of the mapping before, which the next one has as a rule. */
+struct last_file {
+	char id[64]; /* device and inode, as maps tells them */
+	uint32_t file_id;
+};
+
+static uint32_t pin_map(const struct image *image, const struct kp_ev_exec_map *map, const char *id,
+			struct last_file *last)
+{
+	char link[96];
+
+	if (!strcmp(id, last->id))
+		return last->file_id;
+	snprintf(link, sizeof(link), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, image->pid,
+		 (uint64_t)map->start, (uint64_t)map->end);
+	last->file_id = kp_archive_pin(image->archive, link, map->shared);
+	snprintf(last->id, sizeof(last->id), "%s", id);
+	return last->file_id;
+}
+
 static int put_maps(const struct image *image, struct kp_err *err)
 {
+	struct last_file last = {"", 0};
 	struct kp_ev_exec_map ev;
-	char *line = NULL, path[96];
+	char *line = NULL, path[64], id[64];
 	const char *name;
 	size_t cap = 0;
 	FILE *maps;
@@ -149,14 +171,11 @@ static int put_maps(const struct image *image, struct kp_err *err)
 		return kp_err_sys(err, -errno, "cannot open %s", path);
 	while (getline(&line, &cap, maps) > 0) {
 		ev = (struct kp_ev_exec_map){.image = image->number};
-		if (!parse_map(line, &ev, &name))
+		if (!parse_map(line, &ev, id, &name))
 			continue;
 		ev.hdr.pid = ev.hdr.tid = (uint32_t)image->pid;
-		if (*name == '/') {
-			snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
-				 image->pid, (uint64_t)ev.start, (uint64_t)ev.end);
-			ev.file_id = kp_archive_path(image->archive, path, name);
-		}
+		if (*name == '/')
+			ev.file_id = pin_map(image, &ev, id, &last);
 		kp_sink_put(image->sink, KP_EV_exec_map, &ev, sizeof(ev), name, strlen(name));
 		if ((ev.prot & PROT_WRITE) && !ev.shared)
 			put_contents(image, ev.start, ev.end);

@@ -4,7 +4,11 @@
  *
  * Locks: `user_lock` over the sink's stream; `lock` over the queue, the free list, the accounts
  * that both sides change, and the last error. A stream's current block belongs to its filling side
- * alone.
+ * alone. The writing threads encode side by side and append in the order of the queue.
+ *
+ * Archived files, which are many bytes that nobody waits for, have blocks of their own and are
+ * encoded by the thread that copies them: neither their blocks nor the time it takes to encode them
+ * are taken from the events.
  */
 #include "record/pipeline.h"
 
@@ -22,6 +26,8 @@
 #define DEFAULT_QUEUE_LEN (256ull << 20)
 #define STREAM_CNT 0x10000
 #define LIFE_BLOCKS 16 /* some 50,000 processes */
+#define ARCHIVE_BLOCKS 32
+#define WRITE_THREADS 2
 
 struct stream;
 
@@ -32,6 +38,7 @@ struct block {
 	uint32_t len;
 	uint32_t cnt[KP_GROUP_CNT];
 	uint64_t lost[KP_GROUP_CNT]; /* of the stream when the block was sealed */
+	struct kp_encoded encoded;   /* its data in `data`, if that is set */
 	_Alignas(8) unsigned char data[KP_BLOCK_RAW_MAX];
 };
 
@@ -39,14 +46,16 @@ struct stream {
 	uint32_t number;
 	struct block *current;
 	uint64_t probe_lost[KP_GROUP_CNT];
-	uint64_t put[KP_GROUP_CNT];     /* in blocks */
+	uint64_t put[KP_GROUP_CNT];     /* in sealed blocks */
 	uint64_t dropped[KP_GROUP_CNT]; /* no block could be had */
 	uint64_t failed[KP_GROUP_CNT];  /* in blocks that could not be written */
 };
 
 struct kp_pipeline {
 	struct kp_log_writer *writer;
-	struct kp_sink sink;
+	struct kp_sink sink, archive_sink;
+	struct kp_encoder *archive_encoder;
+	enum kp_codec codec;
 	struct stream *streams[STREAM_CNT];
 	uint64_t sync_ns;
 	size_t block_max;
@@ -56,50 +65,69 @@ struct kp_pipeline {
 	pthread_cond_t work;  /* the queue has a block, or stopping */
 	pthread_cond_t space; /* a block came back, or the queue ran empty */
 	struct block *head, *tail, *free_list;
-	size_t used_cnt;  /* blocks that are not free */
-	size_t in_flight; /* queued or being written */
+	size_t used_cnt;    /* blocks that are not free, but for … */
+	size_t archive_cnt; /* … those of the archive */
+	size_t in_flight;   /* queued or being written, but for the archive's */
+	uint64_t queued;    /* blocks ever queued … */
+	uint64_t taken;     /* … of them, those taken from the queue … */
+	uint64_t written;   /* … and of them, those written */
+	pthread_cond_t turn;
 	bool stopping;
 	int error;
 	struct kp_err error_text;
 
 	pthread_cond_t tick; /* stopping, for the syncing thread */
-	pthread_t write_thread, sync_thread;
+	pthread_t write_threads[WRITE_THREADS], sync_thread;
+	unsigned write_thread_cnt;
 };
 
 /* --- blocks --- */
 
-/* A free block, or a new one while fewer than max are used; NULL: none. Under the lock. */
-static struct block *get_block(struct kp_pipeline *p, size_t max)
+static bool is_archive(const struct stream *stream)
+{
+	return stream->number == KP_STREAM_ARCHIVE;
+}
+
+/* How many blocks of the stream's class are used, and may be. The life of processes, without which
+ * all else has no names, may use some more than the others. */
+static size_t *class_of(struct kp_pipeline *p, const struct stream *stream, size_t *ret_max)
+{
+	bool life = KP_STREAM_IS(stream->number, KP_STREAM_LIFE);
+
+	*ret_max = is_archive(stream) ? ARCHIVE_BLOCKS : p->block_max + (life ? LIFE_BLOCKS : 0);
+	return is_archive(stream) ? &p->archive_cnt : &p->used_cnt;
+}
+
+/* A free block, or a new one while the class has room; NULL: none. Under the lock. */
+static struct block *get_block(struct kp_pipeline *p, const struct stream *stream)
 {
 	struct block *block = p->free_list;
+	size_t max, *used = class_of(p, stream, &max);
 
-	if (p->used_cnt >= max)
+	if (*used >= max)
 		return NULL;
 	if (block)
 		p->free_list = block->next;
 	else
 		block = malloc(sizeof(*block));
 	if (block)
-		p->used_cnt++;
+		++*used;
 	return block;
 }
 
-/*
- * A block for filling. Without one: waits if wait is set, else NULL. The life of processes, without
- * which all else has no names, may use some more than the others.
- */
+/* A block for filling. Without one: waits if wait is set, else NULL. */
 static struct block *take_block(struct kp_pipeline *p, const struct stream *stream, bool wait)
 {
-	bool life = KP_STREAM_IS(stream->number, KP_STREAM_LIFE);
 	struct block *block;
 
 	pthread_mutex_lock(&p->lock);
-	while (!(block = get_block(p, p->block_max + (life ? LIFE_BLOCKS : 0))) && wait)
+	while (!(block = get_block(p, stream)) && wait)
 		pthread_cond_wait(&p->space, &p->lock);
 	pthread_mutex_unlock(&p->lock);
 	if (block) {
 		block->next = NULL;
 		block->len = 0;
+		block->encoded.data = NULL;
 		memset(block->cnt, 0, sizeof(block->cnt));
 	}
 	return block;
@@ -115,14 +143,17 @@ static void seal(struct kp_pipeline *p, struct stream *stream)
 	stream->current = NULL;
 	block->stream = stream;
 	pthread_mutex_lock(&p->lock);
-	for (int g = 0; g < KP_GROUP_CNT; g++)
+	for (int g = 0; g < KP_GROUP_CNT; g++) {
 		block->lost[g] = stream->probe_lost[g] + stream->dropped[g] + stream->failed[g];
+		stream->put[g] += block->cnt[g];
+	}
 	if (p->tail)
 		p->tail->next = block;
 	else
 		p->head = block;
 	p->tail = block;
-	p->in_flight++;
+	p->queued++;
+	p->in_flight += !is_archive(stream);
 	pthread_cond_signal(&p->work);
 	pthread_mutex_unlock(&p->lock);
 }
@@ -162,7 +193,6 @@ static void put(struct kp_pipeline *p, uint32_t number, const struct kp_hdr *eve
 	memcpy(stream->current->data + stream->current->len, event, event->size);
 	stream->current->len += event->size;
 	stream->current->cnt[group]++;
-	stream->put[group]++;
 }
 
 /* --- writing --- */
@@ -173,13 +203,22 @@ static void set_error(struct kp_pipeline *p, int error, const struct kp_err *tex
 	p->error_text = *text;
 }
 
-/* Writes one block; what cannot be written is lost and said to be. */
-static void write_block(struct kp_pipeline *p, struct block *block)
+/* Appends one block when its turn has come; what cannot be written is lost and said to be. */
+static void write_block(struct kp_pipeline *p, struct block *block, uint64_t turn,
+			struct kp_encoder *encoder)
 {
+	struct kp_encoded enc = block->encoded;
 	struct kp_err err = {""};
-	int r = kp_log_append(p->writer, block->stream->number, block->data, block->len,
-			      block->lost, &err);
+	size_t max;
+	int r = enc.data ? 0 : kp_encode(encoder, block->data, block->len, &enc, &err);
 
+	pthread_mutex_lock(&p->lock);
+	while (p->written != turn)
+		pthread_cond_wait(&p->turn, &p->lock);
+	pthread_mutex_unlock(&p->lock);
+	if (r >= 0)
+		r = kp_log_append_encoded(p->writer, block->stream->number, &enc, block->len,
+					  block->lost, &err);
 	pthread_mutex_lock(&p->lock);
 	if (r < 0) {
 		for (int g = 0; g < KP_GROUP_CNT; g++)
@@ -188,32 +227,49 @@ static void write_block(struct kp_pipeline *p, struct block *block)
 	}
 	block->next = p->free_list;
 	p->free_list = block;
-	p->used_cnt--;
-	p->in_flight--;
+	--*class_of(p, block->stream, &max);
+	p->in_flight -= !is_archive(block->stream);
+	p->written++;
+	pthread_cond_broadcast(&p->turn);
 	pthread_cond_broadcast(&p->space);
 	pthread_mutex_unlock(&p->lock);
 }
 
-static void *write_loop(void *arg)
+/* The next block of the queue, in *ret_turn its number; NULL: stopping. */
+static struct block *next_block(struct kp_pipeline *p, uint64_t *ret_turn)
 {
-	struct kp_pipeline *p = arg;
 	struct block *block;
 
-	for (;;) {
-		pthread_mutex_lock(&p->lock);
-		while (!p->head && !p->stopping)
-			pthread_cond_wait(&p->work, &p->lock);
-		block = p->head;
-		if (block) {
-			p->head = block->next;
-			if (!p->head)
-				p->tail = NULL;
-		}
-		pthread_mutex_unlock(&p->lock);
-		if (!block)
-			return NULL;
-		write_block(p, block);
+	pthread_mutex_lock(&p->lock);
+	while (!p->head && !p->stopping)
+		pthread_cond_wait(&p->work, &p->lock);
+	block = p->head;
+	if (block) {
+		p->head = block->next;
+		if (!p->head)
+			p->tail = NULL;
+		*ret_turn = p->taken++;
 	}
+	pthread_mutex_unlock(&p->lock);
+	return block;
+}
+
+struct write_arg {
+	struct kp_pipeline *pipeline;
+	struct kp_encoder *encoder;
+};
+
+static void *write_loop(void *arg)
+{
+	struct write_arg self = *(struct write_arg *)arg;
+	struct block *block;
+	uint64_t turn;
+
+	free(arg);
+	while ((block = next_block(self.pipeline, &turn)))
+		write_block(self.pipeline, block, turn, self.encoder);
+	kp_encoder_free(self.encoder);
+	return NULL;
 }
 
 static void *sync_loop(void *arg)
@@ -294,6 +350,36 @@ static void user_put(void *arg, const struct kp_hdr *event)
 	pthread_mutex_unlock(&p->user_lock);
 }
 
+/* Encodes the current block of the archive in the thread that fills it. */
+static void seal_archive(struct kp_pipeline *p, struct stream *stream)
+{
+	struct block *block = stream->current;
+	struct kp_encoded enc;
+
+	if (kp_encode(p->archive_encoder, block->data, block->len, &enc, NULL) >= 0 &&
+	    enc.len <= sizeof(block->data)) {
+		if (enc.data != block->data)
+			memcpy(block->data, enc.data, enc.len);
+		block->encoded = enc;
+		block->encoded.data = block->data;
+	}
+	seal(p, stream);
+}
+
+/* The archive's thread alone calls this. A file's end ends its block: nobody flushes this stream.
+ */
+static void archive_put(void *arg, const struct kp_hdr *event)
+{
+	struct kp_pipeline *p = arg;
+	struct stream *stream = get_stream(p, KP_STREAM_ARCHIVE);
+
+	if (stream && stream->current && event->size > KP_BLOCK_RAW_MAX - stream->current->len)
+		seal_archive(p, stream);
+	put(p, KP_STREAM_ARCHIVE, event, true);
+	if (event->kind == KP_EV_file_end)
+		seal_archive(p, stream);
+}
+
 void kp_pipeline_put(struct kp_pipeline *pipeline, uint32_t stream, const struct kp_hdr *event)
 {
 	put(pipeline, stream, event, false);
@@ -313,7 +399,7 @@ void kp_pipeline_flush(struct kp_pipeline *pipeline, uint64_t max_age_ns)
 	uint64_t now = kp_clock_ns(CLOCK_MONOTONIC);
 	struct stream *stream;
 
-	for (uint32_t i = 0; i < KP_CPU_USER; i++) {
+	for (uint32_t i = 0; i < KP_STREAM_ARCHIVE; i++) {
 		stream = pipeline->streams[i];
 		if (stream && stream->current && now - stream->current->opened_ns >= max_age_ns)
 			seal(pipeline, stream);
@@ -330,6 +416,11 @@ const struct kp_sink *kp_pipeline_sink(struct kp_pipeline *pipeline)
 	return &pipeline->sink;
 }
 
+const struct kp_sink *kp_pipeline_archive_sink(struct kp_pipeline *pipeline)
+{
+	return &pipeline->archive_sink;
+}
+
 void kp_pipeline_accounts(struct kp_pipeline *pipeline, uint32_t stream,
 			  struct kp_accounts *ret_accounts)
 {
@@ -338,14 +429,12 @@ void kp_pipeline_accounts(struct kp_pipeline *pipeline, uint32_t stream,
 	memset(ret_accounts, 0, sizeof(*ret_accounts));
 	if (!s)
 		return;
-	pthread_mutex_lock(&pipeline->user_lock);
 	pthread_mutex_lock(&pipeline->lock);
 	for (int g = 0; g < KP_GROUP_CNT; g++) {
 		ret_accounts->stored[g] = s->put[g] - s->failed[g];
 		ret_accounts->dropped[g] = s->dropped[g] + s->failed[g];
 	}
 	pthread_mutex_unlock(&pipeline->lock);
-	pthread_mutex_unlock(&pipeline->user_lock);
 }
 
 unsigned kp_pipeline_load(struct kp_pipeline *pipeline)
@@ -362,7 +451,7 @@ void kp_pipeline_drain(struct kp_pipeline *pipeline)
 {
 	kp_pipeline_flush(pipeline, 0);
 	pthread_mutex_lock(&pipeline->lock);
-	while (pipeline->in_flight)
+	while (pipeline->written != pipeline->queued)
 		pthread_cond_wait(&pipeline->space, &pipeline->lock);
 	pthread_mutex_unlock(&pipeline->lock);
 }
@@ -397,6 +486,8 @@ static void free_pipeline(struct kp_pipeline *p)
 	pthread_cond_destroy(&p->work);
 	pthread_cond_destroy(&p->space);
 	pthread_cond_destroy(&p->tick);
+	pthread_cond_destroy(&p->turn);
+	kp_encoder_free(p->archive_encoder);
 	pthread_mutex_destroy(&p->lock);
 	pthread_mutex_destroy(&p->user_lock);
 	free(p);
@@ -410,27 +501,56 @@ static void init_sync(struct kp_pipeline *p)
 	pthread_mutex_init(&p->user_lock, NULL);
 	pthread_cond_init(&p->work, NULL);
 	pthread_cond_init(&p->space, NULL);
+	pthread_cond_init(&p->turn, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&p->tick, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 }
 
+static int start_writing(struct kp_pipeline *p)
+{
+	struct write_arg *arg = calloc(1, sizeof(*arg));
+	struct kp_err err;
+	int r = -ENOMEM;
+
+	if (!arg)
+		return r;
+	arg->pipeline = p;
+	r = kp_encoder_new(p->codec, &arg->encoder, &err);
+	if (r >= 0)
+		r = -pthread_create(&p->write_threads[p->write_thread_cnt], NULL, write_loop, arg);
+	if (r >= 0) {
+		p->write_thread_cnt++;
+		return 0;
+	}
+	kp_encoder_free(arg->encoder);
+	free(arg);
+	return r;
+}
+
+static void stop_threads(struct kp_pipeline *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->stopping = true;
+	pthread_cond_broadcast(&p->work);
+	pthread_cond_signal(&p->tick);
+	pthread_mutex_unlock(&p->lock);
+	while (p->write_thread_cnt)
+		pthread_join(p->write_threads[--p->write_thread_cnt], NULL);
+}
+
 static int start_threads(struct kp_pipeline *p)
 {
-	int r = pthread_create(&p->write_thread, NULL, write_loop, p);
+	int r = 0;
 
-	if (r)
-		return -r;
-	r = p->sync_ns ? pthread_create(&p->sync_thread, NULL, sync_loop, p) : 0;
-	if (r) {
-		pthread_mutex_lock(&p->lock);
-		p->stopping = true;
-		pthread_cond_signal(&p->work);
-		pthread_mutex_unlock(&p->lock);
-		pthread_join(p->write_thread, NULL);
-	}
-	return -r;
+	for (int i = 0; i < WRITE_THREADS && r >= 0; i++)
+		r = start_writing(p);
+	if (r >= 0 && p->sync_ns)
+		r = -pthread_create(&p->sync_thread, NULL, sync_loop, p);
+	if (r < 0)
+		stop_threads(p);
+	return r;
 }
 
 int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipeline **ret_pipeline,
@@ -444,12 +564,16 @@ int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipel
 		return kp_err_sys(err, -ENOMEM, "cannot start the recorder");
 	init_sync(p);
 	p->sink = (struct kp_sink){user_put, p};
+	p->archive_sink = (struct kp_sink){archive_put, p};
 	p->sync_ns = options->sync_ns;
+	p->codec = log.codec;
 	p->block_max =
 		(options->queue_len ? options->queue_len : DEFAULT_QUEUE_LEN) / KP_BLOCK_RAW_MAX;
 	log.on_segment = on_segment;
 	log.on_segment_arg = NULL;
-	r = kp_log_create(options->dir, &log, &p->writer, err);
+	r = kp_encoder_new(p->codec, &p->archive_encoder, err);
+	if (r >= 0)
+		r = kp_log_create(options->dir, &log, &p->writer, err);
 	if (r >= 0) {
 		r = start_threads(p);
 		if (r < 0) {
@@ -471,12 +595,7 @@ int kp_pipeline_stop(struct kp_pipeline *pipeline, struct kp_err *err)
 	if (!pipeline)
 		return 0;
 	kp_pipeline_flush(pipeline, 0);
-	pthread_mutex_lock(&pipeline->lock);
-	pipeline->stopping = true;
-	pthread_cond_signal(&pipeline->work);
-	pthread_cond_signal(&pipeline->tick);
-	pthread_mutex_unlock(&pipeline->lock);
-	pthread_join(pipeline->write_thread, NULL);
+	stop_threads(pipeline);
 	if (pipeline->sync_ns)
 		pthread_join(pipeline->sync_thread, NULL);
 	r = kp_log_close(pipeline->writer, err);

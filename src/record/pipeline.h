@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * From events to the log: gathers the events of each stream into blocks and hands full ones to a
- * thread that encodes and writes them; another thread brings them to disk. Whoever fills a stream
+ * From events to the log: gathers the events of each stream into blocks and hands full ones to
+ * threads that encode and write them; another thread brings them to disk. Whoever fills a stream
  * from a ring never waits for the disk: when the queue is full, events are counted as lost.
  */
 #ifndef KP_RECORD_PIPELINE_H
@@ -46,6 +46,10 @@ void kp_pipeline_flush(struct kp_pipeline *pipeline, uint64_t max_age_ns);
 
 /* The sink of the recorder's own events (stream KP_CPU_USER), for any thread; waits for room. */
 const struct kp_sink *kp_pipeline_sink(struct kp_pipeline *pipeline);
+
+/* The sink of archived files (stream KP_STREAM_ARCHIVE), for one thread, which encodes what it
+ * puts; it waits for room of its own, so that the events have theirs. */
+const struct kp_sink *kp_pipeline_archive_sink(struct kp_pipeline *pipeline);
 
 /* Accounts of a stream; zeros for one that had no event. */
 void kp_pipeline_accounts(struct kp_pipeline *pipeline, uint32_t stream,

@@ -387,6 +387,12 @@ static int try_descriptors(void)
 	return error;
 }
 
+/* In the tracing thread. */
+static void command_warns(void *arg, const char *text)
+{
+	warn(arg, text);
+}
+
 static int init_loop(struct recorder *r)
 {
 	int error = try_descriptors(), sig;
@@ -479,6 +485,8 @@ static int start_command(struct recorder *r, struct kp_err *err)
 	struct kp_command_options options = {.argv = r->options->argv,
 					     .sink = kp_pipeline_sink(r->pipeline),
 					     .process = &r->process,
+					     .archive_sink = kp_pipeline_archive_sink(r->pipeline),
+					     .on_warning = command_warns,
 					     .on_end = command_ended,
 					     .arg = r};
 	pid_t pid;

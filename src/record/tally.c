@@ -111,16 +111,19 @@ static void add_cpu(struct kp_tally *t, unsigned cpu, struct kp_totals *ret)
 
 void kp_tally_sum(struct kp_tally *t, struct kp_totals *ret)
 {
-	struct kp_accounts own;
+	static const uint32_t own[] = {KP_CPU_USER, KP_STREAM_ARCHIVE};
+	struct kp_accounts accounts;
 
 	memset(ret, 0, sizeof(*ret));
 	for (unsigned cpu = 0; cpu < t->cpu_cnt; cpu++)
 		add_cpu(t, cpu, ret);
-	kp_pipeline_accounts(t->pipeline, KP_CPU_USER, &own);
-	for (int g = 0; g < KP_GROUP_CNT; g++) {
-		ret->produced[g] += own.stored[g] + own.dropped[g];
-		ret->stored[g] += own.stored[g];
-		ret->lost[g] += own.dropped[g];
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
+		kp_pipeline_accounts(t->pipeline, own[i], &accounts);
+		for (int g = 0; g < KP_GROUP_CNT; g++) {
+			ret->produced[g] += accounts.stored[g] + accounts.dropped[g];
+			ret->stored[g] += accounts.stored[g];
+			ret->lost[g] += accounts.dropped[g];
+		}
 	}
 	ret->log_len = kp_pipeline_written(t->pipeline);
 }

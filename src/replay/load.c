@@ -12,8 +12,8 @@
 static const uint64_t replay_kinds =
 	KIND(syscall) | KIND(payload) | KIND(signal_deliver) | KIND(task_fork) | KIND(task_exit) |
 	KIND(command) | KIND(exec_image) | KIND(exec_map) | KIND(memory) | KIND(file_info) |
-	KIND(file_data) | KIND(file_map) | KIND(lost) | KIND(replay_lint) | KIND(cpu_model) |
-	KIND(record_stats);
+	KIND(file_data) | KIND(file_end) | KIND(file_map) | KIND(lost) | KIND(replay_lint) |
+	KIND(cpu_model) | KIND(record_stats);
 
 /* The pid of the recorded command. */
 static int find_command(const char *path, uint32_t *ret_pid, struct kp_err *err)
@@ -167,6 +167,6 @@ int kp_session_load(const char *path, uint32_t pid, struct kp_session *session, 
 	if (rc == 0 && !session->steps.cnt && !session->images.cnt && !session->exit)
 		rc = kp_err_set(err, -ENOENT, "'%s' holds no process %u", path, pid);
 	if (rc == 0)
-		rc = kp_session_finish(session, err);
+		kp_session_finish(session);
 	return rc < 0 ? rc : load_children(path, session, err);
 }

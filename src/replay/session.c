@@ -176,7 +176,8 @@ static int add_memory(struct kp_session *session, const struct kp_ev_memory *eve
 static int add_file(struct kp_session *session, const struct kp_ev_file_info *event,
 		    struct kp_err *err)
 {
-	struct kp_archived file = {.id = event->file_id, .crc = event->crc32c, .len = event->len};
+	struct kp_archived file = {
+		.id = event->file_id, .len = event->len, .state = KP_FILE_DROPPED};
 	const char *base;
 
 	/* Each segment may repeat what the archive has. */
@@ -220,8 +221,10 @@ static int add_file_data(struct kp_session *session, const struct kp_ev_file_dat
 		kp_session_refuse(session, "archived file %u has bytes behind its end", file->id);
 		return 0;
 	}
-	if (event->offset < file->got) /* a later segment repeats it */
+	if (event->offset < file->end) {
+		kp_session_refuse(session, "archived file %u has bytes out of order", file->id);
 		return 0;
+	}
 	for (uint32_t done = 0; done < event->data_len;) {
 		ssize_t n = pwrite(file->fd, KP_TAIL(event) + done, event->data_len - done,
 				   event->offset + done);
@@ -231,10 +234,24 @@ static int add_file_data(struct kp_session *session, const struct kp_ev_file_dat
 					  "cannot hold archived file '%s' in memory", file->path);
 		done += n;
 	}
-	/* Pieces come in order; behind a missing one the count stays short of the length. */
-	if (event->offset == file->got)
-		file->got += event->data_len;
+	file->end = event->offset + event->data_len;
+	file->got += event->data_len;
+	file->crc = kp_crc32c(file->crc, KP_TAIL(event), event->data_len);
 	return 0;
+}
+
+static void end_file(struct kp_session *session, const struct kp_ev_file_end *event)
+{
+	const uint64_t *index = kp_map_get(&session->file_index, event->file_id);
+	struct kp_archived *file = index ? &session->files.at[*index] : NULL;
+
+	if (!file)
+		return;
+	file->state = event->state;
+	file->written = event->written;
+	if (event->state == KP_FILE_WHOLE &&
+	    (file->got != event->stored || file->crc != event->crc32c))
+		kp_session_refuse(session, "the archived content of '%s' is damaged", file->path);
 }
 
 static void add_fork(struct kp_session *session, const struct kp_ev_task_fork *event)
@@ -299,6 +316,9 @@ int kp_session_add(struct kp_session *session, const struct kp_hdr *event, struc
 		break;
 	case KP_EV_file_data:
 		rc = add_file_data(session, (const struct kp_ev_file_data *)event, err);
+		break;
+	case KP_EV_file_end:
+		end_file(session, (const struct kp_ev_file_end *)event);
 		break;
 	case KP_EV_exec_map:
 		rc = add_map(session, (const struct kp_ev_exec_map *)event);
@@ -423,26 +443,30 @@ static void pair_up(struct kp_session *session)
 	}
 }
 
-static int check_file(struct kp_session *session, const struct kp_archived *file)
+/* A file that the process mapped must be the one that it mapped. */
+static void check_file(struct kp_session *session, uint32_t id)
 {
-	const unsigned char *data = NULL;
-	uint32_t crc;
+	static const char *const why[] = {
+		[KP_FILE_CHANGED] = "it was changed before it was copied",
+		[KP_FILE_UNREADABLE] = "it could not be read",
+		[KP_FILE_DROPPED] = "the recording ended before it was copied",
+	};
+	const struct kp_archived *file = kp_session_file(session, id);
 
-	if (file->got != file->len) {
-		kp_session_refuse(session, "the archived content of '%s' is incomplete",
-				  file->path);
-		return 0;
-	}
-	if (!file->len)
-		return 0;
-	data = mmap(NULL, file->len, PROT_READ, MAP_SHARED, file->fd, 0);
-	if (data == MAP_FAILED)
-		return -errno;
-	crc = kp_crc32c(0, data, file->len);
-	munmap((void *)data, file->len);
-	if (crc != file->crc)
-		kp_session_refuse(session, "the archived content of '%s' is damaged", file->path);
-	return 0;
+	if (file && file->state != KP_FILE_WHOLE)
+		kp_session_refuse(
+			session, "the content of '%s', which was mapped, is not in the log: %s",
+			file->path,
+			file->state < sizeof(why) / sizeof(*why) ? why[file->state] : "unknown");
+}
+
+static void check_files(struct kp_session *session)
+{
+	for (uint32_t i = 0; i < session->images.cnt; i++)
+		for (uint32_t k = 0; k < session->images.at[i].maps.cnt; k++)
+			check_file(session, session->images.at[i].maps.at[k].file_id);
+	for (uint32_t i = 0; i < session->file_maps.cnt; i++)
+		check_file(session, session->file_maps.at[i]->file_id);
 }
 
 /* The flags of a clone3: the first word of its arguments. */
@@ -497,10 +521,8 @@ void kp_session_finish_child(struct kp_session *session)
 	pair_up(session);
 }
 
-int kp_session_finish(struct kp_session *session, struct kp_err *err)
+void kp_session_finish(struct kp_session *session)
 {
-	int rc;
-
 	if (session->lost)
 		kp_session_refuse(session, "the recorder lost %llu events that replay needs",
 				  (unsigned long long)session->lost);
@@ -510,18 +532,12 @@ int kp_session_finish(struct kp_session *session, struct kp_err *err)
 			"process %u was not recorded from its exec (a fork that never ran a "
 			"program of its own, or recorded from the middle of its life)",
 			session->pid);
-		return 0;
+		return;
 	}
 	if (session->threads)
 		kp_session_refuse(session, "process %u is multi-threaded", session->pid);
 	drop_before_image(session);
 	check_seq(session);
 	pair_up(session);
-	for (uint32_t i = 0; i < session->files.cnt; i++) {
-		rc = check_file(session, &session->files.at[i]);
-		if (rc < 0)
-			return kp_err_sys(err, rc, "cannot read archived file '%s' back",
-					  session->files.at[i].path);
-	}
-	return 0;
+	check_files(session);
 }

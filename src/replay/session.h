@@ -57,10 +57,13 @@ struct kp_image {
 
 struct kp_archived {
 	uint32_t id;
-	uint32_t crc;
-	uint64_t len;
-	uint64_t got; /* bytes that file_data brought */
-	int fd;       /* memfd with the content */
+	uint32_t crc;   /* of the bytes that file_data brought … */
+	uint64_t got;   /* … and how many they are; between them are zeros */
+	uint64_t end;   /* behind the last of them */
+	uint64_t len;   /* of the file */
+	uint32_t state; /* KP_FILE_ */
+	bool written;   /* it was open for writing when it was mapped */
+	int fd;         /* memfd with the content */
 	const char *path;
 };
 
@@ -98,9 +101,9 @@ int kp_session_add(struct kp_session *session, const struct kp_hdr *event, struc
 
 /*
  * After the last event: puts the parts together, begins at the first image, and looks for what is
- * missing. 0, also when the process cannot be replayed: session->refusal says so.
+ * missing. What cannot be replayed has its reason in session->refusal.
  */
-int kp_session_finish(struct kp_session *session, struct kp_err *err);
+void kp_session_finish(struct kp_session *session);
 
 /* As kp_session_finish, for a child that borrows its parent's memory. */
 void kp_session_finish_child(struct kp_session *session);

@@ -3,6 +3,7 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <string.h>
@@ -31,7 +32,11 @@ pid_t waitpid(pid_t pid, int *status, int options)
 struct seen {
 	int cnt[KP_EV_END];
 	int invalid;
-	uint32_t crc_wanted, crc; /* of the archived files together */
+	int states[4], written; /* of files */
+	pthread_mutex_t lock;   /* the archive puts from a thread of its own */
+	uint32_t crc;           /* of the archived file whose pieces come */
+	uint64_t stored;
+	int files_open;
 	int status;
 	sem_t ended;
 };
@@ -39,18 +44,29 @@ struct seen {
 static void put(void *arg, const struct kp_hdr *event)
 {
 	struct seen *seen = arg;
-	const struct kp_ev_file_info *info = (const void *)event;
 	const struct kp_ev_file_data *data = (const void *)event;
+	const struct kp_ev_file_end *end = (const void *)event;
 
+	pthread_mutex_lock(&seen->lock);
 	seen->invalid += kp_event_validate(event, event->size, NULL) < 0;
 	seen->cnt[event->kind]++;
 	if (event->kind == KP_EV_file_info) {
-		cr_expect_eq(seen->crc, seen->crc_wanted, "content differs from its checksum");
-		seen->crc_wanted = info->crc32c;
+		seen->files_open++;
 		seen->crc = 0;
+		seen->stored = 0;
 	}
-	if (event->kind == KP_EV_file_data)
+	if (event->kind == KP_EV_file_data) {
 		seen->crc = kp_crc32c(seen->crc, KP_TAIL(data), data->data_len);
+		seen->stored += data->data_len;
+	}
+	if (event->kind == KP_EV_file_end) {
+		seen->files_open--;
+		seen->states[end->state]++;
+		seen->written += end->written;
+		cr_expect_eq(seen->crc, end->crc32c, "content differs from its checksum");
+		cr_expect_eq(seen->stored, end->stored);
+	}
+	pthread_mutex_unlock(&seen->lock);
 }
 
 static void ended(void *arg, int status)
@@ -61,17 +77,28 @@ static void ended(void *arg, int status)
 	sem_post(&seen->ended);
 }
 
+static void warned(void *arg, const char *text)
+{
+	(void)arg;
+	(void)text;
+}
+
 /* Starts a command; sink and seen outlive it. */
 static struct kp_command_run *start(char *const *argv, const struct kp_sink *sink,
 				    struct seen *seen)
 {
-	struct kp_command_options options = {
-		.argv = argv, .sink = sink, .on_end = ended, .arg = seen};
+	struct kp_command_options options = {.argv = argv,
+					     .sink = sink,
+					     .archive_sink = sink,
+					     .on_warning = warned,
+					     .on_end = ended,
+					     .arg = seen};
 	struct kp_command_run *command;
 	struct kp_err err = {""};
 	pid_t pid;
 
 	sem_init(&seen->ended, 0, 0);
+	pthread_mutex_init(&seen->lock, NULL);
 	cr_assert_eq(kp_command_start(&options, &command, &pid, &err), 0, "%s", err.text);
 	kp_command_go(command);
 	return command;
@@ -87,7 +114,8 @@ static struct seen run(char *const *argv)
 		;
 	kp_command_free(command);
 	cr_assert_eq(seen.invalid, 0);
-	cr_assert_eq(seen.crc, seen.crc_wanted);
+	cr_assert_eq(seen.files_open, 0);
+	cr_assert_eq(seen.states[KP_FILE_WHOLE], seen.cnt[KP_EV_file_info]);
 	return seen;
 }
 
@@ -142,7 +170,8 @@ Test(command, what_is_not_there_is_said)
 {
 	char *argv[] = {"/nonexistent/program", NULL};
 	struct kp_sink sink = {put, NULL};
-	struct kp_command_options options = {.argv = argv, .sink = &sink, .on_end = ended};
+	struct kp_command_options options = {
+		.argv = argv, .sink = &sink, .archive_sink = &sink, .on_end = ended};
 	struct kp_command_run *command;
 	struct kp_err err = {""};
 	pid_t pid;

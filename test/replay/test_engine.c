@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 
 #include "base/cpuid.h"
+#include "base/crc32c.h"
 #include "kprobe/log_format.h"
 #include "synth.h"
 
@@ -129,6 +130,46 @@ static void expect_refused(struct synth *s, const char *why)
 	cr_expect_eq(result.verdict, KP_VERDICT_REFUSED, "%s: %s", why, result.reason);
 	cr_expect(strstr(result.reason, why), "%s", result.reason);
 	synth_done(s, &result);
+}
+
+/* A file of which the log has `text`, but says `state`, mapped in the image. */
+static void put_file(struct synth *s, const char *path, const char *text, uint32_t state,
+		     uint32_t crc32c)
+{
+	uint32_t len = (uint32_t)strlen(text);
+	struct kp_ev_file_info info = {.len = len, .file_id = 9, .data_len = strlen(path)};
+	struct kp_ev_file_data data = {.file_id = 9, .data_len = len};
+	struct kp_ev_file_end end = {.stored = len, .file_id = 9, .crc32c = crc32c, .state = state};
+	struct kp_ev_exec_map map = {.start = 0x10000000,
+				     .end = 0x10001000,
+				     .image = 1,
+				     .prot = 1,
+				     .file_id = 9,
+				     .data_len = strlen(path)};
+
+	SYNTH_PUT(s, file_info, &info, path, strlen(path));
+	SYNTH_PUT(s, file_data, &data, text, len);
+	SYNTH_PUT(s, file_end, &end, NULL, 0);
+	SYNTH_PUT(s, exec_map, &map, path, strlen(path));
+}
+
+Test(engine, refuses_a_file_that_is_not_what_was_mapped)
+{
+	const uint32_t crc = kp_crc32c(0, "text", 4);
+	struct synth s;
+
+	begin(&s);
+	put_file(&s, "/lib/moved.so", "text", KP_FILE_CHANGED, crc);
+	expect_refused(&s, "'/lib/moved.so', which was mapped, is not in the log: it was changed");
+
+	begin(&s);
+	put_file(&s, "/lib/late.so", "text", KP_FILE_DROPPED, crc);
+	expect_refused(&s, "'/lib/late.so', which was mapped, is not in the log: the recording "
+			   "ended");
+
+	begin(&s);
+	put_file(&s, "/lib/flipped.so", "text", KP_FILE_WHOLE, crc ^ 1);
+	expect_refused(&s, "'/lib/flipped.so' is damaged");
 }
 
 Test(engine, refuses_what_is_incomplete)
