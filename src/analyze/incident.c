@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analyze/find.h"
 #include "analyze/join.h"
 #include "analyze/store.h"
+#include "analyze/window.h"
 #include "log/reader.h"
 
 /* Logs with more events than this are not kept whole. */
@@ -21,6 +23,8 @@
 #define MARGIN_NS 20000000000u
 #define BASELINE_MIN 5
 #define BASELINE_MAX 200
+/* Spans of an incident, or of its baseline, that are looked for in the log. */
+#define SPANS_MAX 2000
 
 struct analysis {
 	const struct kp_incident *what;
@@ -30,8 +34,8 @@ struct analysis {
 	struct kp_clock clock;
 	struct kp_model model;
 	struct kp_traces traces;
-	KP_VEC(uint32_t) wanted; /* spans that fit the definition */
-	uint32_t span;           /* the one chosen, or KP_NONE */
+	struct kp_found found; /* spans that fit the definition */
+	uint32_t span;         /* the one chosen, or KP_NONE */
 	uint32_t task;
 	uint64_t t0_ns, t1_ns;
 	struct kp_clock_moment ends[2]; /* how sure these are */
@@ -52,65 +56,7 @@ static bool is_defined(const struct kp_incident *what)
 	return what->trace || what->attribute || what->pid;
 }
 
-/* --- which span --- */
-
-static bool attribute_is(const struct kp_span *span, const char *key_value)
-{
-	const char *equals = strchr(key_value, '=');
-
-	for (const struct kp_attr *a = span->attrs; equals && a; a = a->next)
-		if (strncmp(a->key, key_value, (size_t)(equals - key_value)) == 0 &&
-		    a->key[equals - key_value] == '\0' && strcmp(a->value, equals + 1) == 0)
-			return true;
-	return false;
-}
-
-static bool has_value(const struct kp_span *span, const char *value)
-{
-	for (const struct kp_attr *a = span->attrs; a; a = a->next)
-		if (strcmp(a->value, value) == 0)
-			return true;
-	return false;
-}
-
-/* How a span is asked for: rank 0 in the order of preference, or -1. */
-static int span_rank(const struct kp_incident *what, const struct kp_span *span)
-{
-	if (what->trace)
-		return strcasecmp(span->trace_id, what->trace) == 0 &&
-				       (!what->span || strcasecmp(span->span_id, what->span) == 0)
-			       ? 0
-			       : -1;
-	if (what->attribute)
-		return attribute_is(span, what->attribute) ? 0 : -1;
-	if (span->trace_id[0] && strcasecmp(span->trace_id, what->id) == 0)
-		return 0;
-	return has_value(span, what->id) ? 1 : -1;
-}
-
-/* The spans of the best rank that any has. */
-static int find_spans(struct analysis *a, struct kp_err *err)
-{
-	int best = 2, rank;
-
-	for (uint32_t i = 0; i < a->traces.spans.cnt; i++) {
-		rank = span_rank(a->what, &a->traces.spans.at[i]);
-		if (rank < 0 || rank > best)
-			continue;
-		if (rank < best)
-			a->wanted.cnt = 0;
-		best = rank;
-		if (KP_VEC_PUSH(&a->wanted, i) < 0)
-			return kp_err_set(err, -ENOMEM, "out of memory");
-	}
-	if (a->wanted.cnt)
-		return 0;
-	return kp_err_set(
-		err, -ENOENT,
-		"no span in %s fits %s: give its trace id with --trace, an attribute with "
-		"--attribute KEY=VALUE, or a process with --pid, --from and --to",
-		a->what->traces, a->what->id);
-}
+/* --- which time --- */
 
 /* The time in which the incident must lie, on the monotonic clock: of a wall time that existed more
  * than once, all. */
@@ -119,14 +65,14 @@ static void bound_window(struct analysis *a, uint64_t *ret_lo, uint64_t *ret_hi)
 	uint64_t lo = KP_NEVER, hi = 0, t;
 	const struct kp_span *span;
 
-	for (uint32_t i = 0; i < a->wanted.cnt; i++) {
-		span = &a->traces.spans.at[a->wanted.at[i]];
+	for (uint32_t i = 0; i < a->found.spans.cnt; i++) {
+		span = &a->traces.spans.at[a->found.spans.at[i]];
 		t = kp_clock_find(&a->clock, span->start_ns).first_ns;
 		lo = t < lo ? t : lo;
 		t = kp_clock_find(&a->clock, span->end_ns).last_ns;
 		hi = t > hi ? t : hi;
 	}
-	if (!a->wanted.cnt) {
+	if (!a->found.spans.cnt) {
 		t = a->what->from_realtime_ns;
 		lo = t ? kp_clock_find(&a->clock, t).first_ns : 0;
 		t = a->what->to_realtime_ns;
@@ -202,13 +148,13 @@ static int add_span(struct analysis *a, uint32_t i, const struct kp_joined *join
 		.span_id = keep(r, span->span_id),
 		.parent_id = keep(r, span->parent_id),
 		.name = keep(r, span->name),
-		.service = keep(r, span->service),
+		.service = keep(r, span->by->service),
 		.start_ns = span->start_ns,
 		.end_ns = span->end_ns,
-		.pid = who.pid ? who.pid : span->pid,
+		.pid = who.pid ? who.pid : span->by->pid,
 		.tid = who.tid,
 		.confidence = joined->confidence,
-		.why = joined->why,
+		.why = keep(r, joined->why),
 		.incident = i == a->span,
 	};
 
@@ -227,38 +173,31 @@ static void take_span(struct analysis *a, const struct kp_joined *joined)
 	a->wall_ns[1] = a->traces.spans.at[a->span].end_ns;
 }
 
-/* The longest of the wanted spans that a thread of this host worked on. */
+/* The longest of the spans found that a thread of this host worked on. */
 static int choose_span(struct analysis *a, struct kp_err *err)
 {
-	struct kp_joined joined, best = {.task = KP_NONE, .why = ""};
+	struct kp_join_place place = {.host = a->host, .tid = a->what->tid};
+	uint32_t cnt = a->found.spans.cnt < SPANS_MAX ? a->found.spans.cnt : SPANS_MAX;
+	struct kp_joined joined, first = {0};
 
 	a->span = KP_NONE;
-	for (uint32_t i = 0; i < a->wanted.cnt; i++) {
-		joined = kp_join(&a->model, &a->clock, a->host,
-				 &a->traces.spans.at[a->wanted.at[i]]);
-		if (joined.task == KP_NONE) {
-			if (best.task == KP_NONE)
-				best.why = joined.why;
-			continue;
+	for (uint32_t i = 0; i < cnt; i++) {
+		joined = kp_join(&a->model, &a->clock, &place,
+				 &a->traces.spans.at[a->found.spans.at[i]]);
+		if (i == 0)
+			first = joined;
+		if (joined.task != KP_NONE && a->span == KP_NONE) {
+			a->span = a->found.spans.at[i];
+			take_span(a, &joined);
 		}
-		if (best.task == KP_NONE || joined.t1_ns - joined.t0_ns > best.t1_ns - best.t0_ns) {
-			best = joined;
-			a->span = a->wanted.at[i];
-		}
-	}
-	if (a->span == KP_NONE)
-		return kp_err_set(
-			err, -ENOENT,
-			"the span of %s was found in %s, but not its work in the log %s: %s",
-			a->what->id, a->what->traces, a->what->input, best.why);
-	take_span(a, &best);
-	for (uint32_t i = 0; i < a->wanted.cnt; i++) {
-		joined = kp_join(&a->model, &a->clock, a->host,
-				 &a->traces.spans.at[a->wanted.at[i]]);
-		if (add_span(a, a->wanted.at[i], &joined) < 0)
+		if (add_span(a, a->found.spans.at[i], &joined) < 0)
 			return kp_err_set(err, -ENOMEM, "out of memory");
 	}
-	return 0;
+	if (a->span != KP_NONE)
+		return 0;
+	kp_err_set(err, -ENOENT, "the span of %s is in %s, but not its work in the log %s: %s",
+		   a->what->id, a->what->traces, a->what->input, first.why);
+	return kp_traces_blame(&a->traces, a->what->traces, -ENOENT, err);
 }
 
 /* The window that was asked for, on the monotonic clock. */
@@ -309,6 +248,17 @@ static int choose_task(struct analysis *a, struct kp_err *err)
 
 /* --- the answer --- */
 
+/* What is found through a thread is never surer than that it is the right one. */
+static void weaken(struct kp_walk *walk, char confidence)
+{
+	for (uint32_t i = 0; i < walk->waits.cnt; i++)
+		if (walk->waits.at[i].confidence < confidence)
+			walk->waits.at[i].confidence = confidence;
+	for (uint32_t i = 0; i < walk->pieces.cnt; i++)
+		if (walk->pieces.at[i].confidence < confidence)
+			walk->pieces.at[i].confidence = confidence;
+}
+
 static int walk_window(struct analysis *a, struct kp_report *report, uint32_t task, uint64_t t0_ns,
 		       uint64_t t1_ns)
 {
@@ -319,27 +269,47 @@ static int walk_window(struct analysis *a, struct kp_report *report, uint32_t ta
 	report->t1_ns = t1_ns;
 	report->task = kp_report_who(report, &a->model, task, t1_ns);
 	code = kp_walk_run(&a->model, task, t0_ns, t1_ns, &walk);
+	weaken(&walk, report->join_confidence);
 	if (code == 0)
 		code = kp_report_build(report, &walk);
 	kp_walk_done(&walk);
 	return code;
 }
 
-/* Other spans of the same operation, in this log. */
+/*
+ * Other requests of the same operation: not of the same trace, where a span of this name is another
+ * try or a part of the one that was late; and each once, though it may be exported again.
+ */
+static bool is_normal(const struct analysis *a, uint32_t i)
+{
+	const struct kp_span *own = &a->traces.spans.at[a->span], *span = &a->traces.spans.at[i];
+
+	return i != a->span && strcmp(span->name, own->name) == 0 &&
+	       strcmp(span->by->service, own->by->service) == 0 &&
+	       !(own->trace_id[0] && strcmp(span->trace_id, own->trace_id) == 0);
+}
+
 static int compare(struct analysis *a)
 {
 	const struct kp_span *own = &a->traces.spans.at[a->span], *span;
+	struct kp_join_place place = {.host = a->host};
 	struct kp_report *normal = calloc(BASELINE_MAX, sizeof(*normal));
+	struct kp_map seen = {0};
 	struct kp_joined joined;
-	uint32_t n = 0;
+	uint32_t n = 0, tries = 0;
 	int code = normal ? 0 : -ENOMEM;
 
-	for (uint32_t i = 0; i < a->traces.spans.cnt && n < BASELINE_MAX && code == 0; i++) {
+	for (uint32_t i = 0;
+	     i < a->traces.spans.cnt && n < BASELINE_MAX && tries < SPANS_MAX && code == 0; i++) {
 		span = &a->traces.spans.at[i];
-		if (i == a->span || strcmp(span->name, own->name) != 0 ||
-		    strcmp(span->service, own->service) != 0)
+		if (!is_normal(a, i) || kp_span_seen(&seen, span, &code))
 			continue;
-		joined = kp_join(&a->model, &a->clock, a->host, span);
+		/* Who named the thread said of which process here that process.pid is. */
+		place.pid = a->what->tid && span->by->pid == own->by->pid
+				    ? a->model.tasks.at[a->task].pid
+				    : 0;
+		joined = kp_join(&a->model, &a->clock, &place, span);
+		tries++;
 		if (joined.task == KP_NONE || joined.t0_ns < a->model.keep_from_ns)
 			continue;
 		code = walk_window(a, &normal[n++], joined.task, joined.t0_ns, joined.t1_ns);
@@ -348,6 +318,7 @@ static int compare(struct analysis *a)
 		code = kp_report_compare(a->report, normal, n);
 	for (uint32_t i = 0; i < n; i++)
 		kp_report_done(&normal[i]);
+	kp_map_done(&seen);
 	free(normal);
 	return code;
 }
@@ -410,6 +381,36 @@ static int answer(struct analysis *a, struct kp_err *err)
 	return code < 0 ? kp_err_set(err, code, "out of memory") : 0;
 }
 
+/* Which of several spans it is. */
+static void note_span(const struct analysis *a, struct kp_buf *note)
+{
+	const struct kp_span *own = &a->traces.spans.at[a->span];
+	uint32_t alike = 0;
+
+	for (uint32_t i = 0; i < a->found.spans.cnt; i++)
+		alike += strcmp(a->traces.spans.at[a->found.spans.at[i]].name, own->name) == 0;
+	if (alike > 1)
+		kp_buf_printf(note,
+			      "%s%u spans named %s fit: this is the longest of them in the log, "
+			      "%s of trace %s; --trace and --span name another",
+			      note->len ? "; " : "", alike, own->name, own->span_id, own->trace_id);
+	if (a->found.copies)
+		kp_buf_printf(note, "%s%u spans stand more than once in %s", note->len ? "; " : "",
+			      a->found.copies, a->what->traces);
+}
+
+/* What of the traces was left out. */
+static void note_traces(const struct analysis *a, struct kp_buf *note)
+{
+	struct kp_buf odd = {0};
+
+	kp_traces_explain(&a->traces, &odd);
+	if (odd.len)
+		kp_buf_printf(note, "%sin %s: %s", note->len ? "; " : "", a->what->traces,
+			      odd.data);
+	kp_buf_done(&odd);
+}
+
 /* What a reader of the report should know about its inputs. */
 static void take_note(struct analysis *a)
 {
@@ -422,9 +423,9 @@ static void take_note(struct analysis *a)
 			      " (%s%s)",
 			      info->gap_cnt, info->gaps[0].file, info->gaps[0].offset,
 			      info->gaps[0].torn ? "torn end: " : "", info->gaps[0].why);
-	if (a->traces.skipped)
-		kp_buf_printf(&note, "%s%" PRIu64 " spans or lines of %s could not be used",
-			      note.len ? "; " : "", a->traces.skipped, a->what->traces);
+	if (a->span != KP_NONE)
+		note_span(a, &note);
+	note_traces(a, &note);
 	if (note.len)
 		a->report->note = keep(a->report, note.data);
 	kp_buf_done(&note);
@@ -437,7 +438,7 @@ static int define(struct analysis *a, struct kp_err *err)
 	if (a->what->traces)
 		code = kp_traces_read(&a->traces, a->what->traces, err);
 	if (code == 0 && !a->what->pid)
-		code = find_spans(a, err);
+		code = kp_find_spans(a->what, &a->traces, &a->found, err);
 	if (code == 0)
 		code = kp_clock_read(a->what->input, &a->clock, err);
 	if (code == 0)
@@ -472,7 +473,7 @@ static int analyze(const struct kp_incident *what, struct kp_report *report, str
 	kp_clock_done(&a.clock);
 	kp_model_done(&a.model);
 	kp_traces_done(&a.traces);
-	KP_VEC_DONE(&a.wanted);
+	kp_found_done(&a.found);
 	return code;
 }
 

@@ -1,38 +1,43 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which thread of this host did the work of a span? The resource's process.pid names the process
- * (and host.name, if given, must be this host's); within it the thread is the one that had a
- * request's boundary, a system call on a socket that begins or ends within the span, and of several
- * the one that ran longest.
+ * Which thread of this host did the work of a span? The resource's host.name must be this host's
+ * and its process.pid names the process, if that is plausible: a container has pids of its own,
+ * which name other processes here. Within the process it is the thread whose request fits the
+ * span: a receive near its begin and a send near its end (for a client's span the other way
+ * round), best on one connection; without any such call the one that ran longest.
  */
 #ifndef KP_ANALYZE_JOIN_H
 #define KP_ANALYZE_JOIN_H
 
-#include "analyze/model.h"
-#include "analyze/otlp.h"
-#include "log/clock.h"
+#include "analyze/traces.h"
+#include "analyze/window.h"
+
+/* Where spans are looked for. */
+struct kp_join_place {
+	const char *host; /* the log's node; "": not known */
+	uint32_t tid;     /* the thread is known: 0: not */
+	uint32_t pid;     /* the process is known, whatever the span says of it; 0: not */
+};
 
 struct kp_joined {
 	uint32_t task;  /* or KP_NONE */
 	uint64_t t0_ns; /* the span on CLOCK_MONOTONIC */
 	uint64_t t1_ns;
 	struct kp_clock_moment ends[2]; /* how sure that is */
-	bool ran;                       /* see kp_join_window */
-	char confidence; /* B: one thread with a boundary; C: the busiest of several; D: in time
-			    only */
-	const char *why; /* static text: how it was joined, or why it was not */
+	bool ran;                       /* see window.h */
+	/*
+	 * B: the thread was named, or is the only one, or its request alone fits; C: several fit
+	 * about as well, or something speaks against the process; D: an overlap in time only, or a
+	 * container's pid. What is found through it is never surer.
+	 */
+	char confidence;
+	char why[320]; /* how it was joined, or why it was not and what to do */
 };
 
-/*
- * A window of process pid by the wall clock: kp_clock_window, but if the clock showed it more than
- * once and a thread of the process ran at both ends of just one of them (which a program that reads
- * the clock does), then that; *ret_ran says so.
- */
-bool kp_join_window(const struct kp_model *model, const struct kp_clock *clock, uint32_t pid,
-		    uint64_t from_realtime_ns, uint64_t to_realtime_ns,
-		    struct kp_clock_moment ret_ends[2], bool *ret_ran);
-
 struct kp_joined kp_join(const struct kp_model *model, const struct kp_clock *clock,
-			 const char *host, const struct kp_span *span);
+			 const struct kp_join_place *place, const struct kp_span *span);
+
+/* Whether two names of a host mean the same: no case, and a name without domain fits any. */
+bool kp_host_same(const char *a, const char *b);
 
 #endif

@@ -3,48 +3,50 @@
  */
 #include "analyze/json.h"
 
-#include <errno.h>
-#include <stdlib.h>
+#include <ctype.h>
 #include <string.h>
 
-struct parser {
-	struct kp_arena *arena;
+static const char too_early[] = "it ends too early";
+
+struct scan {
 	const char *text;
 	size_t len;
 	size_t at;
 	int depth;
-	const char *why; /* of a failure; NULL: out of memory */
+	bool loose;
+	const char *why;
 };
 
-static struct kp_json *parse_value(struct parser *p);
+static bool skip_value(struct scan *s, struct kp_json *ret_value);
 
-static struct kp_json *fail(struct parser *p, const char *why)
+static bool fail(struct scan *s, const char *why)
 {
-	p->why = why;
-	return NULL;
+	s->why = s->at >= s->len ? too_early : why;
+	return false;
 }
 
-static void skip_space(struct parser *p)
+/* The text ends within something. */
+static bool cut(struct scan *s)
 {
-	while (p->at < p->len && (p->text[p->at] == ' ' || p->text[p->at] == '\t' ||
-				  p->text[p->at] == '\n' || p->text[p->at] == '\r'))
-		p->at++;
+	s->at = s->len;
+	return fail(s, NULL);
 }
 
-static int peek(struct parser *p)
+static bool is_space(char c)
 {
-	skip_space(p);
-	return p->at < p->len ? (unsigned char)p->text[p->at] : -1;
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-static struct kp_json *new_value(struct parser *p, enum kp_json_type type)
+static int peek(struct scan *s)
 {
-	struct kp_json *value = kp_arena_alloc(p->arena, sizeof(*value));
+	while (s->at < s->len && is_space(s->text[s->at]))
+		s->at++;
+	return s->at < s->len ? (unsigned char)s->text[s->at] : -1;
+}
 
-	if (!value)
-		return fail(p, NULL);
-	value->type = type;
-	return value;
+static bool is_quote(const struct scan *s, int c)
+{
+	return c == '"' || (s->loose && (c == '\'' || c == '`'));
 }
 
 static int hex4(const char *s)
@@ -63,308 +65,507 @@ static int hex4(const char *s)
 	return value;
 }
 
-static size_t put_utf8(char *out, uint32_t c)
+/* --- checking, which finds where a value ends --- */
+
+static bool skip_escape(struct scan *s)
 {
-	if (c < 0x80) {
-		out[0] = (char)c;
-		return 1;
+	const char *at = s->text + s->at + 1;
+	size_t left = s->len - s->at - 1;
+
+	if (left == 0)
+		return cut(s);
+	if (!s->loose && (!*at || !strchr("\"\\/bfnrtu", *at)))
+		return fail(s, "a bad escape in a string");
+	if (!s->loose && *at == 'u') {
+		if (left < 5)
+			return cut(s);
+		if (hex4(at + 1) < 0)
+			return fail(s, "a bad escape in a string");
 	}
-	if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		out[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		out[0] = (char)(0xe0 | c >> 12);
-		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | c >> 18);
-	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
+	s->at += 2;
+	return true;
 }
 
-/* \uXXXX at s (behind the u), with its second half if it is a surrogate; bytes used, 0: bad. */
+static bool skip_string(struct scan *s)
+{
+	char quote = s->text[s->at++];
+
+	while (s->at < s->len && s->text[s->at] != quote) {
+		if ((unsigned char)s->text[s->at] < 0x20)
+			return fail(s, "a string without end or with a control character");
+		if (s->text[s->at] != '\\')
+			s->at++;
+		else if (!skip_escape(s))
+			return false;
+	}
+	if (s->at >= s->len)
+		return fail(s, NULL);
+	s->at++;
+	return true;
+}
+
+static bool take(struct scan *s, const char *any)
+{
+	if (s->at >= s->len || !s->text[s->at] || !strchr(any, s->text[s->at]))
+		return false;
+	s->at++;
+	return true;
+}
+
+static size_t digits(struct scan *s)
+{
+	size_t begin = s->at;
+
+	while (s->at < s->len && s->text[s->at] >= '0' && s->text[s->at] <= '9')
+		s->at++;
+	return s->at - begin;
+}
+
+static bool skip_number(struct scan *s)
+{
+	take(s, "-");
+	if (!take(s, "0") && !digits(s))
+		return fail(s, "not a value");
+	if (take(s, ".") && !digits(s))
+		return fail(s, "a number without digits behind its point");
+	if (take(s, "eE")) {
+		take(s, "+-");
+		if (!digits(s))
+			return fail(s, "a number without digits in its exponent");
+	}
+	return true;
+}
+
+static bool skip_word(struct scan *s)
+{
+	static const char *const words[] = {"null", "true", "false"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		size_t n = strlen(words[i]), left = s->len - s->at;
+
+		if (memcmp(s->text + s->at, words[i], n < left ? n : left) == 0) {
+			s->at += n < left ? n : left;
+			return n <= left || cut(s);
+		}
+	}
+	return fail(s, "not a value");
+}
+
+/* A run without punctuation: undefined, -1.5, 10n, 2026-11-26T01:19:00.516Z, ... 50 more items. */
+static bool skip_bare(struct scan *s)
+{
+	size_t begin = s->at;
+
+	while (s->at < s->len && (unsigned char)s->text[s->at] >= 0x20 &&
+	       !strchr(",{}[]\"'`", s->text[s->at]))
+		s->at++;
+	return s->at > begin || fail(s, "not a value");
+}
+
+static bool skip_key(struct scan *s, struct kp_json *ret_key)
+{
+	size_t begin;
+	int c = peek(s);
+
+	begin = s->at;
+	if (is_quote(s, c)) {
+		if (!skip_string(s))
+			return false;
+	} else if (s->loose) {
+		while (s->at < s->len && (unsigned char)s->text[s->at] > ' ' &&
+		       !strchr(":,{}", s->text[s->at]))
+			s->at++;
+	}
+	if (s->at == begin)
+		return fail(s, "an object's member without a name");
+	*ret_key = (struct kp_json){s->text + begin, s->at - begin};
+	if (peek(s) != ':')
+		return fail(s, "no colon behind a name");
+	s->at++;
+	return true;
+}
+
+static bool skip_list(struct scan *s)
+{
+	bool keyed = s->text[s->at] == '{';
+	char close = keyed ? '}' : ']';
+	struct kp_json key, value;
+	int c;
+
+	s->at++;
+	for (c = peek(s); c != close; c = peek(s)) {
+		if ((keyed && !skip_key(s, &key)) || !skip_value(s, &value))
+			return false;
+		c = peek(s);
+		if (c == ',') {
+			s->at++;
+			if (!s->loose && peek(s) == close)
+				return fail(s, "a comma behind the last of a list");
+		} else if (c != close) {
+			return fail(s, "neither a comma nor the end of a list");
+		}
+	}
+	s->at++;
+	return true;
+}
+
+/* Behind a loose string: 'a' + 'b', 'a'... 9 more characters. */
+static bool skip_sum(struct scan *s, struct kp_json *value)
+{
+	size_t end = s->at;
+	int c = peek(s);
+
+	while (c == '+') {
+		s->at++;
+		c = peek(s);
+		if (!is_quote(s, c) || !skip_string(s))
+			return fail(s, "no string behind a +");
+		end = s->at;
+		c = peek(s);
+	}
+	value->len = (size_t)(s->text + end - value->text);
+	return c != '.' || skip_bare(s);
+}
+
+/* Behind a loose word or list, which was a name then: Map(1) {, [Object: null prototype] {. */
+static bool skip_named(struct scan *s, struct kp_json *value)
+{
+	if (*value->text == '{' || peek(s) != '{')
+		return true;
+	value->text = s->text + s->at;
+	if (!skip_list(s))
+		return false;
+	value->len = (size_t)(s->text + s->at - value->text);
+	return true;
+}
+
+static bool skip_value(struct scan *s, struct kp_json *ret_value)
+{
+	int c = peek(s);
+	bool good;
+
+	*ret_value = (struct kp_json){s->text + s->at, 0};
+	if (c < 0)
+		return fail(s, NULL);
+	if (s->depth == KP_JSON_DEPTH_MAX)
+		return fail(s, "nested too deeply");
+	s->depth++;
+	if (c == '{' || c == '[')
+		good = skip_list(s);
+	else if (is_quote(s, c))
+		good = skip_string(s);
+	else if (s->loose)
+		good = skip_bare(s);
+	else if (c == '-' || (c >= '0' && c <= '9'))
+		good = skip_number(s);
+	else
+		good = skip_word(s);
+	ret_value->len = (size_t)(s->text + s->at - ret_value->text);
+	if (good && s->loose)
+		good = is_quote(s, c) ? skip_sum(s, ret_value) : skip_named(s, ret_value);
+	s->depth--;
+	return good;
+}
+
+bool kp_json_is_cut(const struct kp_json_fault *fault)
+{
+	return fault->why == too_early;
+}
+
+bool kp_json_read(const char *text, size_t len, enum kp_json_form form, struct kp_json *ret_value,
+		  struct kp_json_fault *ret_fault)
+{
+	struct scan s = {.text = text, .len = len, .loose = form == KP_JSON_LOOSE};
+	struct kp_json value;
+	bool good = skip_value(&s, &value);
+
+	if (good)
+		*ret_value = value;
+	else
+		*ret_fault = (struct kp_json_fault){s.at, s.why};
+	return good;
+}
+
+/* --- what a value is --- */
+
+static bool is_word(struct kp_json value, const char *word)
+{
+	size_t len = value.len;
+
+	while (len && is_space(value.text[len - 1]))
+		len--;
+	return len == strlen(word) && memcmp(value.text, word, len) == 0;
+}
+
+enum kp_json_type kp_json_type(struct kp_json value)
+{
+	if (!value.text || !value.len)
+		return KP_JSON_NONE;
+	switch (*value.text) {
+	case '{':
+		return KP_JSON_OBJECT;
+	case '[':
+		return KP_JSON_ARRAY;
+	case '"':
+	case '\'':
+	case '`':
+		return KP_JSON_STRING;
+	case 'n':
+	case 'u':
+		return is_word(value, "null") || is_word(value, "undefined") ? KP_JSON_NULL
+									     : KP_JSON_WORD;
+	case 't':
+		return is_word(value, "true") ? KP_JSON_TRUE : KP_JSON_WORD;
+	case 'f':
+		return is_word(value, "false") ? KP_JSON_FALSE : KP_JSON_WORD;
+	default:
+		return *value.text == '-' || isdigit((unsigned char)*value.text) ? KP_JSON_NUMBER
+										 : KP_JSON_WORD;
+	}
+}
+
+struct kp_json_iter kp_json_each(struct kp_json list)
+{
+	enum kp_json_type type = kp_json_type(list);
+
+	if (type != KP_JSON_OBJECT && type != KP_JSON_ARRAY)
+		return (struct kp_json_iter){0};
+	return (struct kp_json_iter){
+		.at = list.text + 1, .end = list.text + list.len, .keyed = type == KP_JSON_OBJECT};
+}
+
+bool kp_json_next(struct kp_json_iter *iter)
+{
+	struct scan s = {.text = iter->at, .len = (size_t)(iter->end - iter->at), .loose = true};
+	int c = iter->at ? peek(&s) : -1;
+
+	if (c == ',') {
+		s.at++;
+		c = peek(&s);
+	}
+	if (c < 0 || c == '}' || c == ']' || (iter->keyed && !skip_key(&s, &iter->key)) ||
+	    !skip_value(&s, &iter->value))
+		return false;
+	iter->at += s.at;
+	return true;
+}
+
+bool kp_json_is_named(struct kp_json key, const char *name)
+{
+	const char *at = key.text, *end = key.text + key.len;
+
+	if (key.len >= 2 && (*at == '"' || *at == '\'' || *at == '`')) {
+		at++;
+		end--;
+	}
+	for (; at < end; at++) {
+		if (*at == '_')
+			continue;
+		if (tolower((unsigned char)*at) != *name)
+			return false;
+		name++;
+	}
+	return *name == '\0';
+}
+
+void kp_json_pick(struct kp_json object, const char *const *names, struct kp_json *ret_members,
+		  unsigned n)
+{
+	struct kp_json_iter iter = kp_json_each(object);
+
+	memset(ret_members, 0, n * sizeof(*ret_members));
+	if (!iter.keyed)
+		return;
+	while (kp_json_next(&iter)) {
+		if (kp_json_type(iter.value) == KP_JSON_NULL)
+			continue;
+		for (unsigned i = 0; i < n; i++)
+			if (!ret_members[i].text && kp_json_is_named(iter.key, names[i])) {
+				ret_members[i] = iter.value;
+				break;
+			}
+	}
+}
+
+struct kp_json kp_json_get(struct kp_json object, const char *name)
+{
+	struct kp_json member;
+
+	kp_json_pick(object, &name, &member, 1);
+	return member;
+}
+
+/* --- texts and numbers --- */
+
+static void put_utf8(uint32_t c, struct kp_buf *out)
+{
+	if (c < 0x80) {
+		kp_buf_putc(out, (char)c);
+		return;
+	}
+	if (c < 0x800) {
+		kp_buf_putc(out, (char)(0xc0 | c >> 6));
+	} else {
+		if (c < 0x10000) {
+			kp_buf_putc(out, (char)(0xe0 | c >> 12));
+		} else {
+			kp_buf_putc(out, (char)(0xf0 | c >> 18));
+			kp_buf_putc(out, (char)(0x80 | (c >> 12 & 0x3f)));
+		}
+		kp_buf_putc(out, (char)(0x80 | (c >> 6 & 0x3f)));
+	}
+	kp_buf_putc(out, (char)(0x80 | (c & 0x3f)));
+}
+
+/* \uXXXX at s (behind the u), with its second half if it is a surrogate; bytes used. */
 static size_t unescape_u(const char *s, size_t avail, uint32_t *ret_char)
 {
 	int hi = avail >= 4 ? hex4(s) : -1, lo;
 
+	*ret_char = 0xfffd;
 	if (hi < 0)
 		return 0;
-	*ret_char = (uint32_t)hi;
-	if (hi < 0xd800 || hi > 0xdfff)
+	if (hi < 0xd800 || hi > 0xdfff) {
+		*ret_char = (uint32_t)hi;
 		return 4;
+	}
 	lo = hi < 0xdc00 && avail >= 10 && s[4] == '\\' && s[5] == 'u' ? hex4(s + 6) : -1;
-	if (lo >= 0xdc00 && lo <= 0xdfff) {
-		*ret_char = 0x10000 + (((uint32_t)hi - 0xd800) << 10) + ((uint32_t)lo - 0xdc00);
-		return 10;
-	}
-	*ret_char = 0xfffd; /* half a pair */
-	return 4;
+	if (lo < 0xdc00 || lo > 0xdfff)
+		return 4; /* half a pair */
+	*ret_char = 0x10000 + (((uint32_t)hi - 0xd800) << 10) + ((uint32_t)lo - 0xdc00);
+	return 10;
 }
 
-/* Bytes of the string from p->at (behind the quote) to its closing quote, or -1. */
-static long string_len(const struct parser *p)
+/* The escape at `at` (on its backslash); returns where it ends. */
+static const char *unescape(const char *at, const char *end, struct kp_buf *out)
 {
-	for (size_t i = p->at; i < p->len; i++) {
-		if (p->text[i] == '"')
-			return (long)(i - p->at);
-		if ((unsigned char)p->text[i] < 0x20)
-			return -1;
-		if (p->text[i] == '\\')
-			i++;
-	}
-	return -1;
-}
-
-/* The string at p->at, its opening quote consumed. */
-static const char *parse_string(struct parser *p, size_t *ret_len)
-{
-	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-	long raw = string_len(p);
+	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
 	const char *hit;
-	size_t n = 0, used, end;
 	uint32_t c;
-	char *out;
 
-	if (raw < 0) {
-		fail(p, "a string without end or with a control character");
-		return NULL;
+	if (++at >= end)
+		return end;
+	if (*at == 'u') {
+		at += 1 + unescape_u(at + 1, (size_t)(end - at - 1), &c);
+		put_utf8(c, out);
+		return at;
 	}
-	end = p->at + (size_t)raw;
-	out = kp_arena_alloc(p->arena, (size_t)raw + 1); /* unescaped text is never longer */
-	if (!out) {
-		fail(p, NULL);
-		return NULL;
-	}
-	while (p->at < end) {
-		if (p->text[p->at] != '\\') {
-			out[n++] = p->text[p->at++];
-			continue;
-		}
-		p->at++;
-		hit = p->text[p->at] ? strchr(from, p->text[p->at]) : NULL;
-		if (hit) {
-			out[n++] = to[hit - from];
-			p->at++;
-			continue;
-		}
-		used = p->text[p->at] == 'u' ? unescape_u(p->text + p->at + 1, end - p->at - 1, &c)
-					     : 0;
-		if (!used) {
-			fail(p, "a bad escape in a string");
-			return NULL;
-		}
-		n += put_utf8(out + n, c);
-		p->at += 1 + used;
-	}
-	p->at = end + 1;
-	*ret_len = n;
-	return out;
+	hit = *at ? strchr(from, *at) : NULL;
+	kp_buf_putc(out, hit ? to[hit - from] : *at);
+	return at + 1;
 }
 
-static size_t digits(struct parser *p)
+bool kp_json_text(struct kp_json value, struct kp_buf *out)
 {
-	size_t begin = p->at;
+	const char *at = value.text, *end = at + value.len, *run;
+	char quote = '\0';
 
-	while (p->at < p->len && p->text[p->at] >= '0' && p->text[p->at] <= '9')
-		p->at++;
-	return p->at - begin;
-}
-
-static bool take(struct parser *p, const char *any)
-{
-	if (p->at >= p->len || !p->text[p->at] || !strchr(any, p->text[p->at]))
+	if (kp_json_type(value) != KP_JSON_STRING)
 		return false;
-	p->at++;
+	while (at < end) { /* quote 0: between the parts of a sum */
+		if (!quote || *at == quote) {
+			quote = quote || is_space(*at) || *at == '+' ? '\0' : *at;
+			at++;
+		} else if (*at == '\\') {
+			at = unescape(at, end, out);
+		} else {
+			for (run = at; at < end && *at != quote && *at != '\\';)
+				at++;
+			kp_buf_append(out, run, (size_t)(at - run));
+		}
+	}
 	return true;
 }
 
-static struct kp_json *parse_number(struct parser *p)
-{
-	struct kp_json *value = new_value(p, KP_JSON_NUMBER);
-	size_t begin = p->at;
-	bool zero;
+/* A decimal number in its parts: digits with a point somewhere, and an exponent. */
+struct decimal {
+	const char *at, *end;
+	long point;   /* digits before the point, those of the exponent counted */
+	bool inexact; /* digits that are not zero were cut off */
+	uint64_t value;
+};
 
-	if (!value)
-		return NULL;
-	take(p, "-");
-	zero = p->at < p->len && p->text[p->at] == '0';
-	if (zero ? !take(p, "0") : !digits(p))
-		return fail(p, "not a value");
-	if (take(p, ".") && !digits(p))
-		return fail(p, "a number without digits behind its point");
-	if (take(p, "eE")) {
-		take(p, "+-");
-		if (!digits(p))
-			return fail(p, "a number without digits in its exponent");
+static bool find_exponent(const char *at, const char *end, long *ret_exponent)
+{
+	bool minus = at < end && *at == '-';
+	long e = 0;
+
+	if (at < end && (*at == '-' || *at == '+'))
+		at++;
+	if (at == end)
+		return false;
+	for (; at < end; at++) {
+		if (!isdigit((unsigned char)*at))
+			return false;
+		if (e < 100000) /* beyond any number that is asked for */
+			e = e * 10 + (*at - '0');
 	}
-	value->len = p->at - begin;
-	value->text = kp_arena_strndup(p->arena, p->text + begin, value->len);
-	return value->text ? value : fail(p, NULL);
+	*ret_exponent = minus ? -e : e;
+	return true;
 }
 
-static struct kp_json *parse_word(struct parser *p)
+/* Finds point and exponent of the digits in [at, end). */
+static bool split_decimal(struct decimal *d)
 {
-	static const struct {
-		const char *word;
-		enum kp_json_type type;
-	} words[] = {{"null", KP_JSON_NULL}, {"true", KP_JSON_TRUE}, {"false", KP_JSON_FALSE}};
+	const char *at = d->at;
+	bool point = false;
+	long exponent = 0, n = 0;
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		size_t n = strlen(words[i].word);
-
-		if (p->len - p->at >= n && memcmp(p->text + p->at, words[i].word, n) == 0) {
-			p->at += n;
-			return new_value(p, words[i].type);
+	for (; at < d->end; at++) {
+		if (isdigit((unsigned char)*at)) {
+			n++;
+			d->point += !point;
+		} else if (*at == '.' && !point && n) {
+			point = true;
+		} else {
+			break;
 		}
 	}
-	return fail(p, "not a value");
-}
-
-/* One member or element with its key. */
-static struct kp_json *parse_member(struct parser *p, bool keyed)
-{
-	const char *key = NULL;
-	struct kp_json *value;
-	size_t len;
-
-	if (keyed) {
-		if (peek(p) != '"')
-			return fail(p, "an object's member without a name");
-		p->at++;
-		key = parse_string(p, &len);
-		if (!key)
-			return NULL;
-		if (peek(p) != ':')
-			return fail(p, "no colon behind a name");
-		p->at++;
-	}
-	value = parse_value(p);
-	if (value)
-		value->key = key;
-	return value;
-}
-
-static struct kp_json *parse_list(struct parser *p, enum kp_json_type type, char close)
-{
-	struct kp_json *list = new_value(p, type), **tail;
-	int c;
-
-	if (!list)
-		return NULL;
-	p->at++;
-	tail = &list->child;
-	if (peek(p) == close) {
-		p->at++;
-		return list;
-	}
-	for (;;) {
-		*tail = parse_member(p, type == KP_JSON_OBJECT);
-		if (!*tail)
-			return NULL;
-		tail = &(*tail)->next;
-		c = peek(p);
-		if (c != ',' && c != close)
-			return fail(p, "neither a comma nor the end of a list");
-		p->at++;
-		if (c == close)
-			return list;
-	}
-}
-
-static struct kp_json *parse_text(struct parser *p)
-{
-	struct kp_json *value = new_value(p, KP_JSON_STRING);
-
-	if (!value)
-		return NULL;
-	p->at++;
-	value->text = parse_string(p, &value->len);
-	return value->text ? value : NULL;
-}
-
-static struct kp_json *parse_value(struct parser *p)
-{
-	struct kp_json *value;
-	int c = peek(p);
-
-	if (p->depth == KP_JSON_DEPTH_MAX)
-		return fail(p, "nested too deeply");
-	p->depth++;
-	if (c == '{')
-		value = parse_list(p, KP_JSON_OBJECT, '}');
-	else if (c == '[')
-		value = parse_list(p, KP_JSON_ARRAY, ']');
-	else if (c == '"')
-		value = parse_text(p);
-	else if (c == '-' || (c >= '0' && c <= '9'))
-		value = parse_number(p);
-	else
-		value = parse_word(p);
-	p->depth--;
-	return value;
-}
-
-int kp_json_read(struct kp_arena *arena, const char *text, size_t len, size_t *ret_used,
-		 struct kp_json **ret_value, struct kp_err *err)
-{
-	struct parser p = {.arena = arena, .text = text, .len = len};
-	struct kp_json *value;
-
-	if (peek(&p) < 0) {
-		*ret_used = len;
-		return 0;
-	}
-	value = parse_value(&p);
-	if (!value && !p.why)
-		return kp_err_set(err, -ENOMEM, "out of memory while reading JSON");
-	if (!value)
-		return kp_err_set(err, -EBADMSG, "bad JSON at byte %zu: %s", p.at, p.why);
-	*ret_used = p.at;
-	*ret_value = value;
-	return 1;
-}
-
-const struct kp_json *kp_json_get(const struct kp_json *object, const char *key)
-{
-	const struct kp_json *member;
-
-	if (!object || object->type != KP_JSON_OBJECT)
-		return NULL;
-	for (member = object->child; member; member = member->next)
-		if (strcmp(member->key, key) == 0)
-			return member;
-	return NULL;
-}
-
-const char *kp_json_string(const struct kp_json *value)
-{
-	return value && value->type == KP_JSON_STRING ? value->text : NULL;
-}
-
-bool kp_json_u64(const struct kp_json *value, uint64_t *ret_number)
-{
-	unsigned long long number;
-	long double real;
-	char *end;
-
-	if (!value || (value->type != KP_JSON_NUMBER && value->type != KP_JSON_STRING) ||
-	    value->len == 0 || value->text[0] < '0' || value->text[0] > '9')
+	if (n == 0)
 		return false;
-	errno = 0;
-	number = strtoull(value->text, &end, 10);
-	if (errno == 0 && *end == '\0' && (size_t)(end - value->text) == value->len) {
-		*ret_number = number;
-		return true;
+	if (at < d->end) {
+		if ((*at != 'e' && *at != 'E') || !find_exponent(at + 1, d->end, &exponent))
+			return false;
+		d->end = at;
 	}
-	/* 1.7e18: the mantissa of a long double holds 64 bits. */
-	real = strtold(value->text, &end);
-	if (*end != '\0' || !(real >= 0 && real < 18446744073709551616.0L))
+	d->point += exponent;
+	return true;
+}
+
+static bool take_digit(struct decimal *d, unsigned digit)
+{
+	return !__builtin_mul_overflow(d->value, (uint64_t)10, &d->value) &&
+	       !__builtin_add_overflow(d->value, (uint64_t)digit, &d->value);
+}
+
+bool kp_json_u64(struct kp_json value, unsigned decimals, uint64_t *ret_number)
+{
+	struct decimal d = {.at = value.text, .end = value.text + value.len};
+	enum kp_json_type type = kp_json_type(value);
+	long left;
+
+	if (type != KP_JSON_NUMBER && type != KP_JSON_STRING)
 		return false;
-	*ret_number = (uint64_t)real;
-	return (long double)*ret_number == real;
+	if (type == KP_JSON_STRING) {
+		d.at++;
+		d.end--;
+	}
+	while (d.end > d.at && is_space(d.end[-1])) /* of a bare run */
+		d.end--;
+	if (!split_decimal(&d))
+		return false;
+	left = d.point + (long)decimals;
+	for (; d.at < d.end; d.at++) {
+		if (*d.at == '.')
+			continue;
+		if (left-- <= 0)
+			d.inexact |= *d.at != '0';
+		else if (!take_digit(&d, (unsigned)(*d.at - '0')))
+			return false;
+	}
+	for (; left > 0 && d.value; left--)
+		if (!take_digit(&d, 0))
+			return false;
+	*ret_number = d.value;
+	return decimals || !d.inexact;
 }

@@ -261,4 +261,7 @@ const struct kp_signal *kp_model_signal(const struct kp_model *model, uint32_t p
 /* Whether the number is one of the calls that make the other end of a TCP connection readable. */
 bool kp_call_sends(unsigned nr);
 
+/* Whether the number is one of the calls that take from a connection. */
+bool kp_call_receives(unsigned nr);
+
 #endif

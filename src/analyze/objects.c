@@ -56,6 +56,21 @@ bool kp_call_sends(unsigned nr)
 	}
 }
 
+bool kp_call_receives(unsigned nr)
+{
+	switch (nr) {
+	case SYS_read:
+	case SYS_readv:
+	case SYS_recvfrom:
+	case SYS_recvmsg:
+	case SYS_recvmmsg:
+	case SYS_splice:
+		return true;
+	default:
+		return false;
+	}
+}
+
 int kp_model_on_syscall(struct kp_model *m, const struct kp_hdr *hdr)
 {
 	const struct kp_ev_syscall *e = (const void *)hdr;

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 struct kp_err {
-	char text[512]; /* empty: no error */
+	char text[1024]; /* empty: no error */
 };
 
 /*

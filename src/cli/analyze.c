@@ -37,7 +37,9 @@ static int set_attribute(const char *value, void *target, struct kp_err *err)
 static const struct kp_option options[] = {
 	{'i', "input", "DIR", "the log (default /var/lib/kprobe)", .env = "KPROBE_INPUT",
 	 KP_OWN(set_input)},
-	{0, "traces", "FILE", "OpenTelemetry traces, OTLP JSON or JSON lines, gzip or not",
+	{0, "traces", "FILE",
+	 "traces: OTLP JSON, Tempo's, Jaeger's, or what an SDK's console exporter "
+	 "printed; gzip or not",
 	 KP_TEXT(struct args, incident.traces)},
 	{0, "db", "FILE", "the SQLite database (default incidents.db in the input)",
 	 .env = "KPROBE_DB", KP_TEXT(struct args, incident.db)},
@@ -49,7 +51,10 @@ static const struct kp_option options[] = {
 	 KP_OWN(set_attribute)},
 	{0, "pid", "PID", "the incident is a time of this process",
 	 KP_U32(struct args, incident.pid)},
-	{0, "tid", "TID", "its thread (default the first)", KP_U32(struct args, incident.tid)},
+	{0, "tid", "TID",
+	 "its thread (default the first); with --traces the thread that worked on "
+	 "the span",
+	 KP_U32(struct args, incident.tid)},
 	{0, "from", "TIME", "begin: RFC 3339 or seconds since the epoch",
 	 KP_TIME(struct args, incident.from_realtime_ns)},
 	{0, "to", "TIME", "end, likewise", KP_TIME(struct args, incident.to_realtime_ns)},
@@ -78,8 +83,10 @@ static int check(const struct args *args, int operands, struct kp_err *err)
 		return kp_err_set(err, -EINVAL, "--trace and --attribute need --traces FILE");
 	if (what->span && !what->trace)
 		return kp_err_set(err, -EINVAL, "--span needs --trace");
-	if ((what->tid || what->from_realtime_ns || what->to_realtime_ns) && !what->pid)
-		return kp_err_set(err, -EINVAL, "--tid, --from and --to need --pid");
+	if ((what->from_realtime_ns || what->to_realtime_ns) && !what->pid)
+		return kp_err_set(err, -EINVAL, "--from and --to need --pid");
+	if (what->tid && !what->pid && !what->traces)
+		return kp_err_set(err, -EINVAL, "--tid needs --pid, or --traces FILE");
 	return 0;
 }
 
@@ -147,9 +154,9 @@ const struct kp_command kp_command_analyze = {
 	.summary = "say why a request, or a process in a time, took so long",
 	.usage = "analyze [options] INCIDENT-ID\n"
 		 "analyze [options] --list\n",
-	.limits = "One host's log: a second --input is refused. Traces in protobuf and Jaeger's "
+	.limits = "One host's log: a second --input is refused. Traces in protobuf and Zipkin's "
 		  "JSON, the formats html, dot and perfetto, --neo4j and --bundle are not "
-		  "there. A span's process.pid must be the pid in the host's namespace. IPv6 "
+		  "there. A container's pid is not translated: --tid names the thread. IPv6 "
 		  "addresses print folded to four bytes.",
 	.options = options,
 	.run = run,

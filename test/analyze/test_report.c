@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * From a walk to a report, through the database and out again; the join of spans; the baseline.
+ * From a walk to a report, through the database and out again; the baseline.
  */
 #include <errno.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "analyze/join.h"
 #include "analyze/report.h"
 #include "analyze/store.h"
 #include "stream.h"
@@ -14,7 +13,6 @@
 #define HOG 200
 
 static struct kp_model m;
-static const struct kp_clock no_clock;
 
 /* A runs, waits `wait_us` behind the hog from 10 ms on, and is at a socket before and after. */
 static void story(uint64_t wait_us)
@@ -129,29 +127,5 @@ Test(report, through_the_database_and_replaced)
 	kp_buf_done(&after);
 	kp_buf_done(&list);
 	kp_report_done(&r);
-	kp_model_done(&m);
-}
-
-Test(report, join_by_pid_and_boundary)
-{
-	struct kp_span span = {.name = "",
-			       .service = "",
-			       .host = "",
-			       .pid = A,
-			       .start_ns = 9050 * US,
-			       .end_ns = 60055 * US};
-	struct kp_joined j;
-
-	story(50000);
-	j = kp_join(&m, &no_clock, "h", &span);
-	cr_expect_eq(j.task, kp_model_task(&m, A, 0));
-	cr_expect_eq(j.confidence, 'B');
-	span.host = "other";
-	cr_expect_eq(kp_join(&m, &no_clock, "h", &span).task, KP_NONE);
-	span.host = "";
-	span.pid = 4711;
-	cr_expect_eq(kp_join(&m, &no_clock, "h", &span).task, KP_NONE);
-	span.pid = 0;
-	cr_expect_eq(kp_join(&m, &no_clock, "h", &span).task, KP_NONE);
 	kp_model_done(&m);
 }
