@@ -50,7 +50,9 @@ enum kp_len_rule {
 	KP_LEN_MSG, /* struct msghdr: name, iovecs (result bytes in all), control, the header itself
 		     */
 	KP_LEN_MMSG,    /* struct mmsghdr[result] */
-	KP_LEN_COMMAND, /* by the command: kp_command_arg() of kprobe/command.h */
+	KP_LEN_COMMAND, /* by the command args[len_arg] & ~unit: kprobe/command.h */
+	KP_LEN_IF,      /* 4 bytes if args[len_arg] has one of the bits of unit */
+	KP_LEN_CLONE,   /* args[len_arg] bytes: struct clone_args, whose pointers lead on */
 	KP_LEN_MSGBUF,  /* struct msgbuf: 8 + args[len_arg] bytes (in) or 8 + result (out) */
 };
 

@@ -22,11 +22,16 @@ struct {
 	__type(value, struct kp_rule_row);
 } rules SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, KP_COMMAND_MAX);
+	__type(key, __u64);
+	__type(value, struct kp_command_rule);
+} commands SEC(".maps");
+
 const volatile __u32 payload_ring_len = 4096;
 
 #define NR_IOCTL 16
-#define NR_FCNTL 72
-#define NR_PRCTL 157
 #define KP_STR_MAX 4096u
 #define KP_WAKE_PART 16
 
@@ -53,6 +58,16 @@ struct user_msghdr {
 	__u32 pad1;
 };
 #define USER_MMSGHDR_LEN 64
+
+/* The kernel's struct clone_args, its first members. */
+struct user_clone_args {
+	__u64 flags;
+	__u64 pidfd;
+	__u64 child_tid;
+	__u64 parent_tid;
+};
+#define CLONE_PIDFD 0x1000
+#define CLONE_PARENT_SETTID 0x100000
 
 /*
  * Sends what scratch holds: an event with n bytes of data, zero padded, of want. Wakes the reader
@@ -170,8 +185,10 @@ static __always_inline int capture_vec(__u64 iov, __u32 i, __u32 tag)
 	struct user_iovec v = {};
 	__u64 n;
 
-	if (bpf_probe_read_user(&v, sizeof(v), (void *)(iov + i * sizeof(v))))
+	if (bpf_probe_read_user(&v, sizeof(v), (void *)(iov + i * sizeof(v)))) {
+		c->incomplete = 1;
 		return 1;
+	}
 	n = v.len < c->left ? v.len : c->left;
 	c->left -= n;
 	if (n)
@@ -179,7 +196,10 @@ static __always_inline int capture_vec(__u64 iov, __u32 i, __u32 tag)
 	return 0;
 }
 
-/* Captures total bytes spread over cnt iovecs; tag has the index of the first. */
+/*
+ * Captures total bytes spread over cnt iovecs; tag has the index of the first. They may have room
+ * for less: a datagram is longer than what MSG_TRUNC had it cut to.
+ */
 __noinline int kp_capture_iov(__u64 iov, __u64 cnt, __u64 total, __u32 tag)
 {
 	struct kp_cpu *c = kp_this_cpu();
@@ -188,8 +208,6 @@ __noinline int kp_capture_iov(__u64 iov, __u64 cnt, __u64 total, __u32 tag)
 	for (__u32 i = 0; i < KP_IOV_MAX; i++)
 		if (i >= cnt || !c->left || capture_vec(iov, i, tag))
 			break;
-	if (c->left)
-		c->incomplete = 1;
 	return 0;
 }
 
@@ -249,6 +267,8 @@ static __always_inline __u64 buffer_len(struct kp_cpu *c, const struct kp_arg *a
 		return arg->len_arg && other * arg->unit < n ? other * arg->unit : n;
 	case KP_LEN_ARG:
 		return other * arg->unit;
+	case KP_LEN_IF:
+		return other & arg->unit ? 4 : 0;
 	case KP_LEN_BITS:
 		return (other + 63) / 64 * 8;
 	case KP_LEN_PAGES:
@@ -263,13 +283,73 @@ static __always_inline __u64 buffer_len(struct kp_cpu *c, const struct kp_arg *a
 	return 0;
 }
 
-static __always_inline void capture_command(struct kp_cpu *c, __u64 addr, __u32 i)
+/* The number of width bytes at addr. */
+static __always_inline __u64 read_number(__u64 addr, __u32 width)
 {
-	struct kp_command_arg cmd = kp_command_arg(c->cap_nr, c->args, c->ret);
+	__u64 words[2] = {};
 
-	if (cmd.dir && cmd.len)
-		kp_capture(addr, cmd.len,
-			   TAG(i, cmd.dir & 1 << KP_DIR_OUT ? KP_DIR_OUT : KP_DIR_IN));
+	if (bpf_probe_read_user(words, width & 15, (void *)addr))
+		kp_this_cpu()->incomplete = 1;
+	return words[0];
+}
+
+/* More bytes that the struct at base leads to. */
+static __always_inline void capture_part(struct kp_cpu *c, __u64 base,
+					 const struct kp_command_part *part, __u32 tag)
+{
+	__u64 addr = base + part->at, cnt = c->ret, most;
+
+	if (part->kind == KP_PART_NONE)
+		return;
+	if (part->kind == KP_PART_BEHIND)
+		addr = read_number(addr, sizeof(addr));
+	if (part->width)
+		cnt = read_number(base + part->count, part->width);
+	if (part->most != KP_PART_ALL) {
+		most = read_number(base + part->most, part->width);
+		cnt = cnt < most ? cnt : most;
+	}
+	kp_capture(addr, cnt * part->unit, tag);
+}
+
+/* Captures what argument i points to, by the command that its call was given. */
+__noinline int kp_capture_command(__u32 i, __u32 command)
+{
+	struct kp_cpu *c = kp_this_cpu();
+	__u64 key = KP_COMMAND_KEY(c->cap_nr, command), addr = c->args[i & 7];
+	struct kp_command_rule *row = bpf_map_lookup_elem(&commands, &key), rule = {};
+	__u64 len;
+
+	if (row)
+		rule = *row;
+	else if (c->cap_nr == NR_IOCTL)
+		rule = kp_command_encoded(command, addr);
+	if (!rule.dir)
+		return 0;
+	len = rule.cap ? c->args[rule.cap & 7] : rule.len;
+	if (rule.cap && (__u64)c->ret < len)
+		len = c->ret;
+	kp_capture(addr, len, TAG(i, rule.dir & 1 << KP_DIR_OUT ? KP_DIR_OUT : KP_DIR_IN));
+	capture_part(c, addr, &rule.parts[0], TAG(i, KP_DIR_OUT) | TAG_IDX(1));
+	capture_part(c, addr, &rule.parts[1], TAG(i, KP_DIR_OUT) | TAG_IDX(2));
+	return 0;
+}
+
+/* Captures struct clone_args and the numbers that the kernel put where it says. */
+__noinline int kp_capture_clone(__u32 i, __u64 len)
+{
+	struct kp_cpu *c = kp_this_cpu();
+	__u64 addr = c->args[i & 7];
+	struct user_clone_args a = {};
+
+	kp_capture(addr, len, TAG(i, KP_DIR_IN));
+	if (bpf_probe_read_user(&a, sizeof(a), (void *)addr))
+		return 0;
+	if (a.flags & CLONE_PIDFD)
+		kp_capture(a.pidfd, 4, TAG(i, KP_DIR_OUT) | TAG_IDX(1));
+	if (a.flags & CLONE_PARENT_SETTID)
+		kp_capture(a.parent_tid, 4, TAG(i, KP_DIR_OUT) | TAG_IDX(2));
+	return 0;
 }
 
 __noinline int kp_capture_arg(__u32 i)
@@ -286,7 +366,12 @@ __noinline int kp_capture_arg(__u32 i)
 	i &= 7;
 	arg = &row->args[i];
 	addr = c->args[i];
-	if (arg->type != KP_ARG_BUF || !addr)
+	if (arg->type != KP_ARG_BUF)
+		return 0;
+	/* The length is told without a buffer too, and by some options when it was too short. */
+	if (arg->rule == KP_LEN_U32AT)
+		kp_capture(c->args[arg->len_arg & 7], 4, TAG(arg->len_arg, KP_DIR_OUT));
+	if (!addr)
 		return 0;
 	/* What both sides use is seen as the kernel left it. */
 	tag = TAG(i, arg->dir & 1 << KP_DIR_OUT ? KP_DIR_OUT : KP_DIR_IN);
@@ -302,10 +387,9 @@ __noinline int kp_capture_arg(__u32 i)
 	case KP_LEN_MMSG:
 		return kp_capture_mmsg(addr, c->ret, tag);
 	case KP_LEN_COMMAND:
-		capture_command(c, addr, i);
-		return 0;
-	case KP_LEN_U32AT:
-		kp_capture(c->args[arg->len_arg & 7], 4, TAG(arg->len_arg, KP_DIR_OUT));
+		return kp_capture_command(i, c->args[arg->len_arg & 7] & ~arg->unit);
+	case KP_LEN_CLONE:
+		return kp_capture_clone(i, c->args[arg->len_arg & 7]);
 	}
 	return kp_capture(addr, buffer_len(c, arg), tag);
 }

@@ -99,6 +99,8 @@ struct kp_scratch {
 	kp_u8 data[65536 + 8];
 };
 
+#define KP_COMMAND_MAX 1024 /* rows of commands.def */
+
 /* A row of the rules map: KP_ARG_MAX rounded up to a power of two, for an index that is a mask. */
 struct kp_rule_row {
 	struct kp_arg args[8];

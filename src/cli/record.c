@@ -86,7 +86,8 @@ static int set_groups(const char *list, void *target, struct kp_err *err)
 static const struct kp_option options[] = {
 	{'o', "output", "DIR", "the log's folder (default " DEFAULT_LOG ")", .env = "KPROBE_OUTPUT",
 	 KP_TEXT(struct request, recorder.dir)},
-	{'p', "pid", "PID,...", "record these processes and their descendants for replay",
+	{'p', "pid", "PID,...",
+	 "record these processes and their descendants with the bytes of their calls",
 	 .repeat = true, KP_OWN(add_pids)},
 	{'e', "events", "LIST",
 	 "only these groups of events, or, after '!', all but these: sched, life, syscall, signal, "

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "bpf/kprobe.skel.h"
+#include "event/command.h"
 #include "event/syscall.h"
 
 #define RING_LEN_MIN 4096u
@@ -250,6 +251,19 @@ static int fill_rules(struct kprobe_bpf *skel)
 	return 0;
 }
 
+static int fill_commands(struct kprobe_bpf *skel)
+{
+	for (size_t i = 0; i < kp_command_cnt(); i++) {
+		const struct kp_command *command = kp_command_at(i);
+		uint64_t key = KP_COMMAND_KEY(command->nr, command->number);
+
+		if (bpf_map_update_elem(bpf_map__fd(skel->maps.commands), &key, &command->rule,
+					BPF_ANY) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 /* --- rings --- */
 
 static uint64_t power_of_two(uint64_t len)
@@ -390,6 +404,8 @@ static int load(struct kp_probes *probes, const struct kp_probes_options *option
 	if (r < 0)
 		return explain(err, r, "cannot load the BPF programs");
 	r = fill_rules(skel);
+	if (r >= 0)
+		r = fill_commands(skel);
 	if (r < 0)
 		return explain(err, r, "cannot fill the table of system calls");
 	return open_rings(probes, options, payload_len, err);

@@ -22,9 +22,9 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "event/event.h"
-#include "event/syscall.h"
 #include "record/clocks.h"
 #include "record/command.h"
+#include "record/lint.h"
 #include "record/pipeline.h"
 #include "record/priority.h"
 #include "record/probes.h"
@@ -56,8 +56,7 @@ struct recorder {
 	unsigned cpu_cnt;
 	unsigned drain_cnt;
 	struct kp_clocks clocks;
-	struct kp_map linted; /* process << 16 | call: already told */
-	bool linted_names[KP_SYSCALL_MAX];
+	struct kp_lint *lint;
 	struct kp_err error; /* first error of writing */
 
 	struct kp_process process; /* as it was before */
@@ -98,27 +97,6 @@ notice(const struct recorder *r, const char *format, ...)
 
 /* --- draining --- */
 
-/* A selected process has made a call that replay cannot serve. */
-static void lint(struct recorder *r, const struct kp_ev_syscall *ev)
-{
-	const struct kp_syscall *call = kp_syscall_get(ev->nr);
-	uint64_t key = (uint64_t)ev->hdr.pid << 16 | ev->nr;
-	struct kp_ev_replay_lint out = {.hdr = ev->hdr, .nr = ev->nr};
-	char text[160];
-
-	if (!call || call->action != KP_ACT_REFUSE || ev->ret < 0 || kp_map_get(&r->linted, key))
-		return;
-	kp_map_put(&r->linted, key, 1);
-	snprintf(text, sizeof(text), "process %u called %s, which replay cannot serve", ev->hdr.pid,
-		 call->name);
-	out.hdr.time_ns = 0;
-	kp_sink_put(kp_pipeline_sink(r->pipeline), KP_EV_replay_lint, &out, sizeof(out), text,
-		    strlen(text));
-	if (!r->linted_names[ev->nr])
-		warn(r, text);
-	r->linted_names[ev->nr] = true;
-}
-
 struct drain {
 	struct recorder *recorder;
 	enum kp_ring kind;
@@ -136,8 +114,15 @@ static void put_selected(const struct kp_hdr *event, void *arg)
 	const struct drain *drain = arg;
 
 	put_event(event, arg);
-	if (event->kind == KP_EV_syscall)
-		lint(drain->recorder, (const struct kp_ev_syscall *)event);
+	kp_lint_selected(drain->recorder->lint, event);
+}
+
+static void put_life(const struct kp_hdr *event, void *arg)
+{
+	const struct drain *drain = arg;
+
+	put_event(event, arg);
+	kp_lint_life(drain->recorder->lint, event);
 }
 
 /* Said again at each turn of the timer: a single call can be missed. */
@@ -174,7 +159,8 @@ static size_t drain_ring(struct recorder *r, unsigned cpu, enum kp_ring kind)
 	if (!ring)
 		return 0;
 	if (kind != KP_RING_PAYLOAD && kind != KP_RING_BULK)
-		return kp_ring_drain(ring, ring->len, put_event, &drain);
+		return kp_ring_drain(ring, ring->len, kind == KP_RING_LIFE ? put_life : put_event,
+				     &drain);
 	do {
 		if (kp_ring_fill(ring) > ring->len / PAYLOAD_STEPS)
 			hold(r, true);
@@ -499,6 +485,25 @@ static int start_command(struct recorder *r, struct kp_err *err)
 	return error;
 }
 
+static void warn_of_lint(const char *text, void *arg)
+{
+	warn(arg, text);
+}
+
+static int start_lint(struct recorder *r, struct kp_err *err)
+{
+	struct kp_lint_options options = {.sink = kp_pipeline_sink(r->pipeline),
+					  .cpu_cnt = r->cpu_cnt,
+					  .warn = warn_of_lint,
+					  .arg = r};
+
+	if (r->options->pid_cnt)
+		warn(r, "processes that run already are recorded with their bytes, but replay "
+			"cannot serve them: it begins where `record -- COMMAND` held a program's "
+			"start");
+	return kp_lint_new(&options, &r->lint, err);
+}
+
 static int start(struct recorder *r, struct kp_err *err)
 {
 	const struct kp_recorder_options *o = r->options;
@@ -524,6 +529,8 @@ static int start(struct recorder *r, struct kp_err *err)
 		error = kp_pipeline_start(&pipeline, &r->pipeline, err);
 	if (error >= 0)
 		error = kp_tally_new(r->probes, r->pipeline, since_ns, &r->tally, err);
+	if (error >= 0)
+		error = start_lint(r, err);
 	if (error >= 0 && o->pid_cnt)
 		error = kp_select_trees(r->probes, o->pids, o->pid_cnt, err);
 	return error;
@@ -598,7 +605,7 @@ int kp_recorder_run(const struct kp_recorder_options *options,
 	if (error >= 0 && closed < 0)
 		error = kp_err_set(err, closed, "%s", close_err.text);
 	kp_probes_free(r->probes);
-	kp_map_done(&r->linted);
+	kp_lint_free(r->lint);
 	kp_tally_free(r->tally);
 	kp_process_restore(&r->process);
 	free(r);

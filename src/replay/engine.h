@@ -55,7 +55,8 @@ int kp_engine_serve(struct kp_engine *engine);
 int kp_engine_emulate(struct kp_engine *engine, const struct kp_step *step);
 /* Runs the call in the process; a recorded success must be one. */
 int kp_engine_execute(struct kp_engine *engine, const struct kp_step *step);
-bool kp_call_succeeded(const struct kp_ev_syscall *call);
+/* Whether replay can serve the call at all; else ends with a refusal. */
+int kp_engine_check_replayable(struct kp_engine *engine, const struct kp_step *step);
 void kp_call_args(const struct kp_ev_syscall *call, uint64_t ret_args[6]);
 
 /* --- bytes (payload.c) --- */
@@ -66,8 +67,6 @@ int kp_engine_compare(struct kp_engine *engine, const struct kp_step *step,
 		      const struct kp_ev_payload *payload, uint64_t addr, size_t from, size_t len);
 /* The row's entry for the argument that leads to the payload, or NULL. */
 const struct kp_arg *kp_payload_rule(const struct kp_ev_payload *payload);
-/* Whether the bytes are data that the process sends somewhere, rather than a parameter. */
-bool kp_payload_is_output(const struct kp_ev_payload *payload);
 /* Whether the log has every byte that the call needs; else ends with a refusal. */
 int kp_engine_check_bytes(struct kp_engine *engine, const struct kp_step *step);
 /* What the call wrote to standard output or error goes to options->output. */

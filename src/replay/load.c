@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "log/reader.h"
 #include "replay/session.h"
 
+#define COMMAND_SHOWN 60u /* bytes of a command when there are several */
 #define KIND(name) (1ULL << KP_EV_##name)
 
 static const uint64_t replay_kinds =
@@ -15,20 +17,51 @@ static const uint64_t replay_kinds =
 	KIND(file_data) | KIND(file_end) | KIND(file_map) | KIND(lost) | KIND(replay_lint) |
 	KIND(cpu_model) | KIND(record_stats);
 
-/* The pid of the recorded command. */
+/* "4711 (ls -l /tmp)" */
+static void print_command(const struct kp_hdr *event, struct kp_buf *out)
+{
+	const struct kp_ev_command *command = (const struct kp_ev_command *)event;
+	const unsigned char *argv = KP_TAIL(command);
+	uint32_t len = command->data_len < COMMAND_SHOWN ? command->data_len : COMMAND_SHOWN;
+
+	kp_buf_printf(out, "%s%u (", out->len ? ", " : "", event->pid);
+	for (uint32_t i = 0; i + 1 < len; i++)
+		kp_buf_putc(out, argv[i] ? (char)argv[i] : ' ');
+	kp_buf_puts(out, len < command->data_len ? "…)" : ")");
+}
+
+/* Reads on to the log's last command; how many there are, or an error. */
+static int list_commands(struct kp_log_reader *reader, uint32_t *ret_pid, struct kp_buf *list,
+			 struct kp_err *err)
+{
+	const struct kp_hdr *event;
+	int rc, cnt = 0;
+
+	while ((rc = kp_log_next(reader, &event, err)) == 1) {
+		*ret_pid = event->pid;
+		print_command(event, list);
+		cnt++;
+	}
+	return rc < 0 ? rc : cnt;
+}
+
+/* The pid of the recorded command, if there is one and no other. */
 static int find_command(const char *path, uint32_t *ret_pid, struct kp_err *err)
 {
 	struct kp_log_filter filter = {.kinds = KIND(command), .own = true};
 	struct kp_log_reader *reader;
-	const struct kp_hdr *event;
+	struct kp_buf list = {0};
 	int rc;
 
 	rc = kp_log_open(path, &filter, &reader, err);
 	if (rc < 0)
 		return rc;
-	rc = kp_log_next(reader, &event, err);
-	if (rc == 1)
-		*ret_pid = event->pid;
+	rc = list_commands(reader, ret_pid, &list, err);
+	if (rc > 1)
+		rc = kp_err_set(err, -ENOENT,
+				"'%s' holds %d recorded commands; name the one to replay with "
+				"--pid: %s",
+				path, rc, list.failed ? "" : list.data);
 	else if (rc == 0 && kp_log_get_info(reader)->gap_cnt)
 		rc = kp_err_set(
 			err, -EBADMSG,
@@ -38,6 +71,7 @@ static int find_command(const char *path, uint32_t *ret_pid, struct kp_err *err)
 		rc = kp_err_set(err, -ENOENT,
 				"'%s' holds no recorded command; name a process with --pid", path);
 	kp_log_reader_free(reader);
+	kp_buf_done(&list);
 	return rc < 0 ? rc : 0;
 }
 

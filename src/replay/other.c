@@ -108,20 +108,17 @@ static int map_file(struct kp_engine *engine, const struct kp_step *step, const 
 	return rc < 0 ? rc : give(engine, value);
 }
 
-/* Recorded calls whose success another build cannot repeat. */
+/* Recorded calls that replay, or another build, cannot repeat. */
 static int check_special(struct kp_engine *engine, const struct kp_step *step)
 {
 	const struct kp_ev_syscall *call = step->call;
-	const struct kp_syscall *row = kp_syscall_get(call->nr);
+	int rc = kp_engine_check_replayable(engine, step);
 
-	if (!kp_call_succeeded(call))
-		return 0;
-	if (!row || row->action == KP_ACT_REFUSE || call->nr == SYS_execve ||
-	    call->nr == SYS_execveat)
+	if (rc)
+		return rc;
+	if (kp_step_is_exec(step))
 		return kp_engine_refuse(engine, "call %u: %s cannot be replayed with another build",
 					call->seq, kp_syscall_name(call->nr));
-	if (call->nr == SYS_clone && call->arg0 & CLONE_THREAD)
-		return kp_engine_refuse(engine, "call %u starts a thread", call->seq);
 	return kp_engine_check_bytes(engine, step);
 }
 

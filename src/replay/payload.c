@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include "kprobe/command.h"
+#include "event/command.h"
 #include "replay/engine.h"
 
 #define MMSGHDR_LEN 64u
@@ -23,19 +23,8 @@ const struct kp_arg *kp_payload_rule(const struct kp_ev_payload *payload)
 	return row && payload->arg < KP_ARG_MAX ? &row->rule.args[payload->arg] : NULL;
 }
 
-/* Whether the bytes are data that the process sends somewhere, rather than a parameter. */
-bool kp_payload_is_output(const struct kp_ev_payload *payload)
-{
-	const struct kp_arg *arg = kp_payload_rule(payload);
-
-	if (!arg || payload->dir != KP_DIR_IN)
-		return false;
-	return arg->rule == KP_LEN_RET || arg->rule == KP_LEN_IOV || arg->rule == KP_LEN_MSG ||
-	       arg->rule == KP_LEN_MMSG || arg->rule == KP_LEN_MSGBUF;
-}
-
 /* Direction in which the bytes behind an argument were captured: what both sides use, as left. */
-static int captured_dir(const struct kp_arg *arg, const struct kp_command_arg *command)
+static int captured_dir(const struct kp_arg *arg, const struct kp_command_rule *command)
 {
 	uint8_t dir = arg->rule == KP_LEN_COMMAND ? command->dir : arg->dir;
 
@@ -44,7 +33,7 @@ static int captured_dir(const struct kp_arg *arg, const struct kp_command_arg *c
 
 /* The bytes that the log must have behind argument i, where a number says how many; else 0. */
 static uint64_t expected_len(const struct kp_ev_syscall *call, const struct kp_arg *arg,
-			     const uint64_t args[6], const struct kp_command_arg *command)
+			     const uint64_t args[6], const struct kp_command_rule *command)
 {
 	uint64_t len;
 
@@ -58,6 +47,10 @@ static uint64_t expected_len(const struct kp_ev_syscall *call, const struct kp_a
 			       : len;
 	case KP_LEN_ARG:
 		return args[arg->len_arg] * arg->unit;
+	case KP_LEN_IF:
+		return args[arg->len_arg] & arg->unit ? 4 : 0;
+	case KP_LEN_CLONE:
+		return args[arg->len_arg];
 	case KP_LEN_IOV: /* what was received may be cut (MSG_TRUNC), what was sent was there */
 		return arg->dir & 1 << KP_DIR_IN ? (uint64_t)call->ret : 0;
 	case KP_LEN_MSG:
@@ -83,6 +76,23 @@ static bool holds_length(const struct kp_syscall *row, int arg)
 	return false;
 }
 
+static struct kp_command_rule command_of(const struct kp_ev_syscall *call, const uint64_t args[6])
+{
+	struct kp_command_rule rule = {0};
+	const char *name;
+
+	kp_command_find(call->nr, args, call->ret, &rule, &name);
+	return rule;
+}
+
+/* Whether bytes behind an argument may be elsewhere: the process's own structs say where. */
+static bool leads_on(const struct kp_arg *arg, const struct kp_ev_payload *payload)
+{
+	if (arg->rule == KP_LEN_COMMAND || arg->rule == KP_LEN_CLONE)
+		return payload->idx && payload->dir == KP_DIR_OUT;
+	return arg->rule == KP_LEN_IOV || arg->rule == KP_LEN_MSG || arg->rule == KP_LEN_MMSG;
+}
+
 /*
  * Whether the bytes are what the call's row says: of this call, behind one of its buffers, in its
  * direction, at its place. Those of vectors are where the process's own vectors say.
@@ -90,7 +100,7 @@ static bool holds_length(const struct kp_syscall *row, int arg)
 static bool belongs(const struct kp_ev_syscall *call, const struct kp_ev_payload *payload)
 {
 	const struct kp_syscall *row = kp_syscall_get(call->nr);
-	struct kp_command_arg command;
+	struct kp_command_rule command;
 	const struct kp_arg *arg;
 	uint64_t args[6];
 
@@ -101,10 +111,10 @@ static bool belongs(const struct kp_ev_syscall *call, const struct kp_ev_payload
 	if (arg->type != KP_ARG_BUF)
 		return holds_length(row, payload->arg) && payload->dir == KP_DIR_OUT &&
 		       payload->data_len <= 4 && payload->addr == args[payload->arg];
-	command = kp_command_arg(call->nr, args, call->ret);
-	if (payload->dir != captured_dir(arg, &command))
-		return false;
-	return arg->rule == KP_LEN_IOV || arg->rule == KP_LEN_MSG || arg->rule == KP_LEN_MMSG ||
+	command = command_of(call, args);
+	if (leads_on(arg, payload))
+		return arg->rule == KP_LEN_CLONE || payload->dir == captured_dir(arg, &command);
+	return payload->dir == captured_dir(arg, &command) &&
 	       payload->addr == args[payload->arg] + payload->offset;
 }
 
@@ -113,13 +123,13 @@ static int check_lengths(struct kp_engine *engine, const struct kp_ev_syscall *c
 			 const uint64_t have[KP_ARG_MAX])
 {
 	const struct kp_syscall *row = kp_syscall_get(call->nr);
-	struct kp_command_arg command;
+	struct kp_command_rule command;
 	uint64_t args[6];
 
 	if (!row)
 		return 0; /* act() refuses it */
 	kp_call_args(call, args);
-	command = kp_command_arg(call->nr, args, call->ret);
+	command = command_of(call, args);
 	for (int i = 0; i < KP_ARG_MAX; i++)
 		if (args[i] && row->rule.args[i].type == KP_ARG_BUF &&
 		    have[i] < expected_len(call, &row->rule.args[i], args, &command))
@@ -133,9 +143,7 @@ static int check_lengths(struct kp_engine *engine, const struct kp_ev_syscall *c
 int kp_engine_check_bytes(struct kp_engine *engine, const struct kp_step *step)
 {
 	const struct kp_ev_syscall *call = step->call;
-	bool missing = call->flags & KP_SYSF_INCOMPLETE, excused = false;
 	uint64_t have[KP_ARG_MAX] = {0};
-	int rc;
 
 	for (uint32_t i = 0; i < step->payload_cnt; i++) {
 		const struct kp_ev_payload *payload =
@@ -149,26 +157,10 @@ int kp_engine_check_bytes(struct kp_engine *engine, const struct kp_step *step)
 				call->seq, kp_syscall_name(call->nr));
 		/* A parameter that could not be read is not compared, and that is all. */
 		have[payload->arg] += parameter ? payload->want_len : payload->data_len;
-		if (payload->want_len <= payload->data_len || !kp_call_succeeded(call))
-			continue;
-		if (!parameter)
-			return kp_engine_refuse(
-				engine,
-				"call %u (%s): %u of its bytes at 0x%llx are not in the log",
-				call->seq, kp_syscall_name(call->nr),
-				payload->want_len - payload->data_len,
-				(unsigned long long)payload->addr);
-		excused = true;
 	}
 	if (!kp_call_succeeded(call))
 		return 0;
-	rc = check_lengths(engine, call, have);
-	if (rc)
-		return rc;
-	if (missing && !excused)
-		return kp_engine_refuse(engine, "call %u (%s): not all of its bytes are in the log",
-					call->seq, kp_syscall_name(call->nr));
-	return 0;
+	return check_lengths(engine, call, have);
 }
 
 static void print_bytes(struct kp_buf *out, const unsigned char *data, size_t len)

@@ -217,7 +217,9 @@ int kp_engine_move_bytes_to(struct kp_engine *engine, const struct kp_step *step
 		const struct kp_arg *arg = kp_payload_rule(p);
 		uint8_t rule = arg ? arg->rule : KP_LEN_NONE;
 
-		if (rule == KP_LEN_MMSG)
+		/* What a struct's pointers lead to is elsewhere in another build. */
+		if (rule == KP_LEN_MMSG ||
+		    ((rule == KP_LEN_COMMAND || rule == KP_LEN_CLONE) && p->idx))
 			return kp_engine_refuse(engine, "call %u: %s of another build",
 						step->call->seq, kp_syscall_name(p->nr));
 		if (rule == KP_LEN_MSG) {

@@ -299,8 +299,9 @@ int kp_replay_run(struct kp_session *session, const struct kp_replay_options *op
 		return rc;
 	if (result->verdict == KP_VERDICT_NONE)
 		return kp_err_set(err, -EIO, "the replay ended without a verdict");
-	/* What the recorder saw coming explains what came. */
-	if (result->verdict == KP_VERDICT_DIVERGED && session->lint && !options->exe)
+	/* What the recorder saw coming explains what came behind it. */
+	if (result->verdict == KP_VERDICT_DIVERGED && session->lint && session->lint->seq &&
+	    session->lint->seq < result->seq && !options->exe)
 		kp_engine_refuse(&engine, "%.*s", (int)session->lint->data_len,
 				 (const char *)KP_TAIL(session->lint));
 	return 0;

@@ -6,13 +6,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "kprobe/command.h"
 #include "replay/engine.h"
-
-bool kp_call_succeeded(const struct kp_ev_syscall *call)
-{
-	return call->ret >= 0 || call->ret < -4095;
-}
 
 void kp_call_args(const struct kp_ev_syscall *call, uint64_t ret_args[6])
 {
@@ -92,37 +86,18 @@ int kp_engine_execute(struct kp_engine *engine, const struct kp_step *step)
 	return kp_engine_emulate(engine, step);
 }
 
-/* Commands of multiplexing calls that the log cannot answer. */
-static bool command_refused(const struct kp_ev_syscall *call)
-{
-	uint64_t args[6];
-
-	kp_call_args(call, args);
-	return kp_call_succeeded(call) && kp_command_arg(call->nr, args, call->ret).refuse;
-}
-
 static int act(struct kp_engine *engine, const struct kp_step *step)
 {
 	const struct kp_syscall *row = kp_syscall_get(step->call->nr);
 
-	if (!row && kp_call_succeeded(step->call))
-		return kp_engine_refuse(engine, "call %u: number %u is not in the table",
-					step->call->seq, step->call->nr);
-	if (command_refused(step->call))
-		return kp_engine_refuse(engine, "call %u: this command of %s cannot be replayed",
-					step->call->seq, row->name);
 	switch (row ? row->action : KP_ACT_EMULATE) {
 	case KP_ACT_EXECUTE:
 		return kp_engine_execute(engine, step);
 	case KP_ACT_SPECIAL:
 		return kp_engine_special(engine, step);
-	case KP_ACT_REFUSE:
-		if (kp_call_succeeded(step->call))
-			return kp_engine_refuse(engine, "call %u: %s cannot be replayed",
-						step->call->seq, row->name);
-		break;
 	case KP_ACT_NONE:
 	case KP_ACT_EMULATE:
+	case KP_ACT_REFUSE: /* it failed, or kp_engine_check_replayable has refused it */
 		break;
 	}
 	return kp_engine_emulate(engine, step);
@@ -141,14 +116,26 @@ static void trace(struct kp_engine *engine, const struct kp_ev_syscall *call)
 	kp_buf_done(&line);
 }
 
+int kp_engine_check_replayable(struct kp_engine *engine, const struct kp_step *step)
+{
+	struct kp_call_bytes bytes = kp_session_call_bytes(engine->session, step);
+	char reason[KP_REASON_LEN];
+
+	if (!kp_call_unreplayable(step->call, &bytes, reason))
+		return 0;
+	return kp_engine_refuse(engine, "call %u: the process %s, which replay cannot serve",
+				step->call->seq, reason);
+}
+
 static int check_call(struct kp_engine *engine, const struct kp_step *step)
 {
 	const struct kp_ev_syscall *call = step->call;
 	const struct kp_syscall *row = kp_syscall_get(call->nr);
-	int arg;
+	bool i386 = call->flags & KP_SYSF_I386;
+	int arg, rc;
 
 	/* The kernel looks at 32 bits of the register. */
-	if ((uint32_t)engine->tracee.regs.orig_rax != call->nr)
+	if ((uint32_t)engine->tracee.regs.orig_rax != (i386 ? call->nr - KP_NR_I386 : call->nr))
 		return kp_engine_diverge(engine, step,
 					 "the process makes another call: %s instead of %s",
 					 kp_syscall_name((uint32_t)engine->tracee.regs.orig_rax),
@@ -158,7 +145,8 @@ static int check_call(struct kp_engine *engine, const struct kp_step *step)
 	if (arg >= 0)
 		return kp_engine_diverge(engine, step, "%s: argument %d (%s) differs", row->name,
 					 arg, row->arg_names[arg]);
-	return kp_engine_check_bytes(engine, step);
+	rc = kp_engine_check_replayable(engine, step);
+	return rc ? rc : kp_engine_check_bytes(engine, step);
 }
 
 int kp_engine_serve(struct kp_engine *engine)

@@ -469,35 +469,25 @@ static void check_files(struct kp_session *session)
 		check_file(session, session->file_maps.at[i]->file_id);
 }
 
-/* The flags of a clone3: the first word of its arguments. */
-static uint64_t clone3_flags(const struct kp_session *session, const struct kp_step *step)
+struct kp_call_bytes kp_session_call_bytes(const struct kp_session *session,
+					   const struct kp_step *step)
 {
-	uint64_t flags = 0;
+	struct kp_call_bytes bytes = {0};
 
-	for (uint32_t i = 0; i < step->payload_cnt; i++) {
-		const struct kp_ev_payload *payload = session->payloads.at[step->payload + i];
-
-		if (payload->arg == 0 && payload->offset == 0 && payload->data_len >= sizeof flags)
-			memcpy(&flags, KP_TAIL(payload), sizeof flags);
-	}
-	return flags;
+	for (uint32_t i = 0; i < step->payload_cnt; i++)
+		kp_call_bytes_add(&bytes, session->payloads.at[step->payload + i]);
+	return bytes;
 }
 
 bool kp_session_is_vfork(const struct kp_session *session, const struct kp_step *step)
 {
 	const uint64_t both = CLONE_VM | CLONE_VFORK;
+	struct kp_call_bytes bytes;
 
 	if (!step->call || step->call->ret <= 0)
 		return false;
-	switch (step->call->nr) {
-	case SYS_vfork:
-		return true;
-	case SYS_clone:
-		return (step->call->arg0 & both) == both;
-	case SYS_clone3:
-		return (clone3_flags(session, step) & both) == both;
-	}
-	return false;
+	bytes = kp_session_call_bytes(session, step);
+	return (kp_call_clone_flags(step->call, &bytes) & both) == both;
 }
 
 void kp_session_finish_child(struct kp_session *session)

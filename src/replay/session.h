@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/map.h"
 #include "base/vec.h"
+#include "event/unreplayable.h"
 #include "kprobe/event.h"
 #include "replay/fds.h"
 
@@ -107,6 +108,10 @@ void kp_session_finish(struct kp_session *session);
 
 /* As kp_session_finish, for a child that borrows its parent's memory. */
 void kp_session_finish_child(struct kp_session *session);
+
+/* What the payloads of a step say of its call. */
+struct kp_call_bytes kp_session_call_bytes(const struct kp_session *session,
+					   const struct kp_step *step);
 
 /* Whether a call made a child that borrows the process's memory until it execs or exits. */
 bool kp_session_is_vfork(const struct kp_session *session, const struct kp_step *step);

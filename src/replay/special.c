@@ -4,7 +4,6 @@
  * and those whose replayability hangs on an argument. A failure is always just the recorded result.
  */
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -13,17 +12,6 @@
 
 #define PAGE_UP(addr) (((addr) + 4095) & ~4095ULL)
 #define USER_END 0x7ffffffff000ULL
-
-/* asm/prctl.h */
-#define ARCH_SET_GS 0x1001
-#define ARCH_GET_GS 0x1004
-#define ARCH_GET_XCOMP_SUPP 0x1021
-#define ARCH_REQ_XCOMP_GUEST_PERM 0x1025
-/* linux/seccomp.h */
-#define SECCOMP_GET_NOTIF_SIZES 3
-/* Offsets in struct clone_args (linux/sched.h). */
-#define CLONE_ARGS_FLAGS 0
-#define CLONE_ARGS_PARENT_TID 24
 
 static int inject(struct kp_engine *engine, long nr, const uint64_t args[6], int64_t *ret_value)
 {
@@ -125,43 +113,13 @@ static int do_brk(struct kp_engine *engine, const struct kp_step *step)
 }
 
 /* Children are recorded as processes of their own; here they are only a number. */
-static int do_clone(struct kp_engine *engine, const struct kp_step *step, uint64_t flags)
+static int do_clone(struct kp_engine *engine, const struct kp_step *step)
 {
-	uint64_t parent_tid = 0, args = step->call->arg0;
-	bool extended = step->call->nr == SYS_clone3;
-	uint32_t tid = step->call->ret;
-	int rc;
+	int rc = kp_engine_emulate(engine, step);
 
-	if (flags & CLONE_THREAD)
-		return kp_engine_refuse(engine,
-					"call %u starts a thread: the process is multi-threaded",
-					step->call->seq);
-	if ((flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
-		return kp_engine_refuse(engine, "call %u starts a child that shares the memory",
-					step->call->seq);
-	rc = kp_engine_emulate(engine, step);
 	if (rc == 0 && kp_session_is_vfork(engine->session, step))
 		rc = kp_engine_run_child(engine, step);
-	if (rc || !extended)
-		return rc;
-	if (flags & CLONE_PIDFD)
-		return kp_engine_refuse(engine, "call %u: the child's pidfd is not in the log",
-					step->call->seq);
-	if (flags & CLONE_PARENT_SETTID &&
-	    kp_tracee_read(&engine->tracee, args + CLONE_ARGS_PARENT_TID, &parent_tid,
-			   sizeof parent_tid) == sizeof parent_tid)
-		kp_tracee_write(&engine->tracee, parent_tid, &tid, sizeof tid);
-	return 0;
-}
-
-static int do_clone3(struct kp_engine *engine, const struct kp_step *step)
-{
-	uint64_t flags;
-
-	if (kp_tracee_read(&engine->tracee, step->call->arg0 + CLONE_ARGS_FLAGS, &flags,
-			   sizeof flags) != sizeof flags)
-		return kp_engine_diverge(engine, step, "clone3: its arguments are not readable");
-	return do_clone(engine, step, flags);
+	return rc;
 }
 
 static int do_exec(struct kp_engine *engine, const struct kp_step *step)
@@ -171,18 +129,6 @@ static int do_exec(struct kp_engine *engine, const struct kp_step *step)
 					"call %u: the new program's image is not in the log",
 					step->call->seq);
 	return kp_engine_enter_image(engine, step->image);
-}
-
-/* Segment bases and the use of extended state live in the CPU: the real kernel keeps them. */
-static int do_arch_prctl(struct kp_engine *engine, const struct kp_step *step)
-{
-	uint64_t code = step->call->arg0;
-
-	if ((code >= ARCH_SET_GS && code <= ARCH_GET_GS) ||
-	    (code >= ARCH_GET_XCOMP_SUPP && code <= ARCH_REQ_XCOMP_GUEST_PERM))
-		return kp_engine_execute(engine, step);
-	return kp_engine_refuse(engine, "call %u: arch_prctl code 0x%llx cannot be replayed",
-				step->call->seq, (unsigned long long)code);
 }
 
 int kp_engine_special(struct kp_engine *engine, const struct kp_step *step)
@@ -199,28 +145,16 @@ int kp_engine_special(struct kp_engine *engine, const struct kp_step *step)
 	case SYS_brk:
 		return do_brk(engine, step);
 	case SYS_vfork:
-		return do_clone(engine, step, CLONE_VM | CLONE_VFORK);
 	case SYS_clone:
-		return do_clone(engine, step, call->arg0);
 	case SYS_clone3:
-		return do_clone3(engine, step);
+		return do_clone(engine, step);
 	case SYS_execve:
 	case SYS_execveat:
 		return do_exec(engine, step);
 	case SYS_arch_prctl:
-		return do_arch_prctl(engine, step);
-	case SYS_seccomp:
-		if (call->arg0 == SECCOMP_GET_NOTIF_SIZES)
-			return kp_engine_refuse(
-				engine, "call %u: seccomp's notification sizes are not in the log",
-				call->seq);
-		break;
-	case SYS_process_vm_writev:
-		if (call->arg0 == engine->session->pid)
-			return kp_engine_refuse(
-				engine, "call %u: the process writes its own memory by a call",
-				call->seq);
-		break;
+		/* Segment bases and the use of extended state live in the CPU: the real kernel
+		 * keeps them. */
+		return kp_engine_execute(engine, step);
 	}
 	return kp_engine_emulate(engine, step);
 }

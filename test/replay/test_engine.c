@@ -212,7 +212,7 @@ Test(engine, refuses_calls_that_cannot_be_served)
 
 	synth_begin(&s, code, sizeof code, NULL, 0);
 	synth_call(&s, SYS_userfaultfd, 3, 0, 0, 0);
-	expect_refused(&s, "userfaultfd cannot be replayed");
+	expect_refused(&s, "called userfaultfd, which replay cannot serve");
 }
 
 Test(engine, a_recording_that_ends_first_is_exact_so_far)

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT
+ * The rule of what replay cannot serve; see unreplayable.h.
+ */
+#include "event/unreplayable.h"
+
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "event/command.h"
+#include "event/syscall.h"
+
+/* asm/prctl.h; those with segment bases and extended state are served */
+#define ARCH_SET_GS 0x1001
+#define ARCH_GET_GS 0x1004
+#define ARCH_GET_XCOMP_SUPP 0x1021
+#define ARCH_REQ_XCOMP_GUEST_PERM 0x1025
+/* linux/tcp.h: maps the receive queue */
+#define KP_TCP_ZEROCOPY_RECEIVE 35
+#define KP_IPPROTO_TCP 6
+
+bool kp_call_succeeded(const struct kp_ev_syscall *call)
+{
+	return call->ret >= 0 || call->ret < -4095;
+}
+
+bool kp_payload_is_output(const struct kp_ev_payload *payload)
+{
+	const struct kp_syscall *row = kp_syscall_get(payload->nr);
+	unsigned rule;
+
+	if (!row || payload->arg >= KP_ARG_MAX || payload->dir != KP_DIR_IN)
+		return false;
+	rule = row->rule.args[payload->arg].rule;
+	return rule == KP_LEN_RET || rule == KP_LEN_IOV || rule == KP_LEN_MSG ||
+	       rule == KP_LEN_MMSG || rule == KP_LEN_MSGBUF;
+}
+
+void kp_call_bytes_add(struct kp_call_bytes *bytes, const struct kp_ev_payload *payload)
+{
+	bool parameter = payload->dir == KP_DIR_IN && !kp_payload_is_output(payload);
+
+	if (payload->nr == SYS_clone3 && parameter && !payload->offset &&
+	    payload->data_len >= sizeof bytes->clone_flags)
+		memcpy(&bytes->clone_flags, KP_TAIL(payload), sizeof bytes->clone_flags);
+	if (payload->want_len <= payload->data_len)
+		return;
+	if (parameter)
+		bytes->parameter_missing = true;
+	else
+		bytes->missing += payload->want_len - payload->data_len;
+}
+
+uint64_t kp_call_clone_flags(const struct kp_ev_syscall *call, const struct kp_call_bytes *bytes)
+{
+	switch (call->nr) {
+	case SYS_vfork:
+		return CLONE_VM | CLONE_VFORK;
+	case SYS_clone:
+		return call->arg0;
+	case SYS_clone3:
+		return bytes->clone_flags;
+	}
+	return 0;
+}
+
+/* Children that share the memory; a vfork's parent waits until it is its own again. */
+static const char *clone_reason(const struct kp_ev_syscall *call, const struct kp_call_bytes *bytes)
+{
+	uint64_t flags = kp_call_clone_flags(call, bytes);
+
+	if (flags & CLONE_THREAD)
+		return "started a thread and is multi-threaded";
+	if ((flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
+		return "started a child that shares its memory";
+	return NULL;
+}
+
+/* Arguments that make a call one that cannot be served, though its row can. */
+static const char *argument_reason(const struct kp_ev_syscall *call,
+				   const struct kp_call_bytes *bytes)
+{
+	switch (call->nr) {
+	case SYS_clone:
+	case SYS_clone3:
+		return clone_reason(call, bytes);
+	case SYS_arch_prctl:
+		if ((call->arg0 < ARCH_SET_GS || call->arg0 > ARCH_GET_GS) &&
+		    (call->arg0 < ARCH_GET_XCOMP_SUPP || call->arg0 > ARCH_REQ_XCOMP_GUEST_PERM))
+			return "used arch_prctl for more than segments and register state";
+		break;
+	case SYS_seccomp:
+		if (call->arg0 == SECCOMP_SET_MODE_FILTER &&
+		    call->arg1 & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+			return "has its calls answered by another process (seccomp notification)";
+		break;
+	case SYS_getsockopt:
+		if ((int)call->arg1 == SOL_SOCKET && (int)call->arg2 == SO_GET_FILTER)
+			return "used getsockopt SO_GET_FILTER";
+		if ((int)call->arg1 == KP_IPPROTO_TCP && (int)call->arg2 == KP_TCP_ZEROCOPY_RECEIVE)
+			return "used getsockopt TCP_ZEROCOPY_RECEIVE";
+		break;
+	case SYS_process_vm_writev:
+		if (call->arg0 == call->hdr.pid)
+			return "wrote its own memory by process_vm_writev";
+		break;
+	}
+	return NULL;
+}
+
+/* A command of a multiplexing call. */
+static bool command_reason(const struct kp_ev_syscall *call, char reason[KP_REASON_LEN])
+{
+	const uint64_t args[KP_ARG_MAX] = {call->arg0, call->arg1, call->arg2,
+					   call->arg3, call->arg4, call->arg5};
+	struct kp_command_rule rule;
+	const char *name;
+
+	if (!kp_command_find(call->nr, args, call->ret, &rule, &name) || !rule.refuse)
+		return false;
+	if (name)
+		snprintf(reason, KP_REASON_LEN, "used %s %s", kp_syscall_name(call->nr), name);
+	else
+		snprintf(reason, KP_REASON_LEN, "used %s 0x%x, which it does not know",
+			 kp_syscall_name(call->nr), (unsigned)args[1]);
+	return true;
+}
+
+static bool bytes_reason(const struct kp_ev_syscall *call, const struct kp_call_bytes *bytes,
+			 char reason[KP_REASON_LEN])
+{
+	bool incomplete = call->flags & KP_SYSF_INCOMPLETE && !bytes->parameter_missing;
+
+	if (!bytes->missing && !incomplete)
+		return false;
+	if (bytes->missing)
+		snprintf(reason, KP_REASON_LEN,
+			 "called %s, of which %llu bytes could not be recorded",
+			 kp_syscall_name(call->nr), (unsigned long long)bytes->missing);
+	else
+		snprintf(reason, KP_REASON_LEN,
+			 "called %s with more bytes than are recorded of one call (64 MiB)",
+			 kp_syscall_name(call->nr));
+	return true;
+}
+
+bool kp_call_unreplayable(const struct kp_ev_syscall *call, const struct kp_call_bytes *bytes,
+			  char reason[KP_REASON_LEN])
+{
+	const struct kp_syscall *row = kp_syscall_get(call->nr);
+	const char *text = NULL;
+
+	if (call->flags & KP_SYSF_I386) {
+		snprintf(reason, KP_REASON_LEN, "made a 32-bit call (%s)",
+			 kp_syscall_name(call->nr));
+		return true;
+	}
+	if (!kp_call_succeeded(call))
+		return false;
+	if (!row || row->action == KP_ACT_REFUSE) {
+		snprintf(reason, KP_REASON_LEN, "called %s%s", kp_syscall_name(call->nr),
+			 row ? "" : ", whose number is not in the table");
+		return true;
+	}
+	text = argument_reason(call, bytes);
+	if (text)
+		snprintf(reason, KP_REASON_LEN, "%s", text);
+	return text || command_reason(call, reason) || bytes_reason(call, bytes, reason);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Says while recording what replay will not be able to serve, rather than hours later: the log gets
+ * a replay_lint for each process and reason, the user hears of each reason once.
+ */
+#ifndef KP_RECORD_LINT_H
+#define KP_RECORD_LINT_H
+
+#include "base/err.h"
+#include "record/sink.h"
+
+struct kp_lint;
+
+struct kp_lint_options {
+	const struct kp_sink *sink;
+	unsigned cpu_cnt;
+	void (*warn)(const char *text, void *arg);
+	void *arg;
+};
+
+int kp_lint_new(const struct kp_lint_options *options, struct kp_lint **ret_lint,
+		struct kp_err *err);
+
+/* Looks at an event of a selected task, in the order of its CPU's ring. */
+void kp_lint_selected(struct kp_lint *lint, const struct kp_hdr *event);
+
+/* Looks at an event of any process's life. */
+void kp_lint_life(struct kp_lint *lint, const struct kp_hdr *event);
+
+void kp_lint_free(struct kp_lint *lint);
+
+#endif

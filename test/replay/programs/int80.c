@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ * Calls of the i386 table in a 64-bit process: refused by name.
+ */
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "show.h"
+
+static long int80(long nr, long a, long b, long c)
+{
+	long result;
+
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "a"(nr), "b"(a), "c"(b), "d"(c)
+			 : "memory", "r8", "r9", "r10", "r11");
+	return result;
+}
+
+int main(void)
+{
+	char *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+
+	strcpy(low, "by int 0x80\n");
+	int80(4, 1, (long)low, 12);
+	return int80(20, 0, 0, 0) != getpid();
+}
