@@ -3,14 +3,16 @@
  * Writes what is derived from the tables at build time: the option list of a man page, the event
  * and system call lists, shell completions.
  *
- *   generate man PAGE.in      the page with @OPTIONS COMMAND@, @EVENTS@, @SYSCALLS@, @RULES@ filled
- * in generate bash|zsh|fish    a completion script
+ *   generate man PAGE.in      the page with @OPTIONS COMMAND@, @EVENTS@, @SYSCALLS@, @RULES@,
+ *                           @TABLES@ filled in
+ *   generate bash|zsh|fish    a completion script
  */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "analyze/rules.h"
+#include "analyze/tables.h"
 #include "cli/cli.h"
 #include "event/event.h"
 #include "event/syscall.h"
@@ -115,6 +117,22 @@ static void man_rules(void)
 	printf(".El\n");
 }
 
+static void man_tables(void)
+{
+	printf(".Bl -tag -width incident\n");
+	for (const struct kp_table *t = kp_tables; t->name; t++) {
+		printf(".It Va %s\n", t->name);
+		roff(t->doc);
+		printf(":\n.Va %s , run", t->seq ? "incident" : "id");
+		if (t->seq)
+			printf(" , %s", t->seq);
+		for (const struct kp_col *c = t->cols; c->name; c++)
+			printf(" , %s", c->name);
+		printf("%s .\n", t->seq ? "" : " , created");
+	}
+	printf(".It Va host\nThe hosts:\n.Va name , boot_id .\n.El\n");
+}
+
 static int man_page(const char *path)
 {
 	const struct kp_command *command;
@@ -138,6 +156,8 @@ static int man_page(const char *path)
 			man_events();
 		} else if (!strncmp(line, "@SYSCALLS@", 10)) {
 			man_syscalls();
+		} else if (!strncmp(line, "@TABLES@", 8)) {
+			man_tables();
 		} else if (!strncmp(line, "@RULES@", 7)) {
 			man_rules();
 		} else if (*line == '@') {

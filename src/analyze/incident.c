@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The steps of an analysis; see incident.h. The log is read twice: once for its clock readings
- * only, which tell where on the monotonic clock the incident lies, then whole, or, when it is
- * large, up to a little after the incident and with what is long before it reduced to last states.
+ * The steps of an analysis; see incident.h, and saved.c for the database. The log is read twice:
+ * once for its clock readings only, which tell where on the monotonic clock the incident lies, then
+ * whole, or, when it is large, up to a little after the incident and with what is long before it
+ * reduced to last states.
  */
 #include "analyze/incident.h"
 
@@ -13,7 +14,6 @@
 
 #include "analyze/find.h"
 #include "analyze/join.h"
-#include "analyze/store.h"
 #include "analyze/window.h"
 #include "log/reader.h"
 
@@ -42,19 +42,6 @@ struct analysis {
 	uint64_t wall_ns[2];            /* as they were asked for; 0: they were not */
 	bool ran;                       /* the process ran at both ends only then */
 };
-
-const char *kp_incident_db(const struct kp_incident *incident, char *buf, size_t len)
-{
-	if (incident->db)
-		return incident->db;
-	snprintf(buf, len, "%s/incidents.db", incident->input);
-	return buf;
-}
-
-static bool is_defined(const struct kp_incident *what)
-{
-	return what->trace || what->attribute || what->pid;
-}
 
 /* --- which time --- */
 
@@ -366,6 +353,16 @@ static void tell_clock(struct analysis *a)
 	kp_buf_done(&note);
 }
 
+/* The run in whose time the moment lies. */
+static const char *run_at(const struct kp_log_info *info, uint64_t t_ns)
+{
+	size_t i = info->run_cnt;
+
+	while (i > 1 && info->runs[i - 1].start_ns > t_ns)
+		i--;
+	return i ? info->runs[i - 1].id : "";
+}
+
 static int answer(struct analysis *a, struct kp_err *err)
 {
 	struct kp_report *r = a->report;
@@ -374,6 +371,7 @@ static int answer(struct analysis *a, struct kp_err *err)
 	r->id = keep(r, a->what->id);
 	r->host = keep(r, a->host);
 	r->boot_id = keep(r, kp_log_get_info(a->reader)->boot_id);
+	r->run = keep(r, run_at(kp_log_get_info(a->reader), a->t1_ns));
 	tell_clock(a);
 	code = walk_window(a, r, a->task, a->t0_ns, a->t1_ns);
 	if (code == 0 && a->span != KP_NONE)
@@ -453,9 +451,10 @@ static int define(struct analysis *a, struct kp_err *err)
 	return answer(a, err);
 }
 
-static int analyze(const struct kp_incident *what, struct kp_report *report, struct kp_err *err)
+int kp_incident_make(const struct kp_incident *what, struct kp_report *ret_report,
+		     struct kp_err *err)
 {
-	struct analysis a = {.what = what, .report = report};
+	struct analysis a = {.what = what, .report = ret_report};
 	int code;
 
 	if (!what->traces && !what->pid)
@@ -474,47 +473,5 @@ static int analyze(const struct kp_incident *what, struct kp_report *report, str
 	kp_model_done(&a.model);
 	kp_traces_done(&a.traces);
 	kp_found_done(&a.found);
-	return code;
-}
-
-/* A report that was saved before, unless it is defined anew. */
-static int recall(const struct kp_incident *what, const char *db, struct kp_report *report,
-		  struct kp_err *err)
-{
-	struct kp_store *store;
-	int code;
-
-	if (is_defined(what))
-		return -ENOENT;
-	code = kp_store_open(db, false, &store, err);
-	if (code < 0)
-		return code;
-	code = kp_store_load(store, what->id, report, err);
-	kp_store_free(store);
-	if (code < 0)
-		kp_report_done(report);
-	return code;
-}
-
-int kp_incident_analyze(const struct kp_incident *incident, struct kp_report *ret_report,
-			struct kp_err *err)
-{
-	char buf[4096];
-	const char *db = kp_incident_db(incident, buf, sizeof(buf));
-	struct kp_store *store;
-	int code;
-
-	memset(ret_report, 0, sizeof(*ret_report));
-	code = recall(incident, db, ret_report, err);
-	if (code != -ENOENT)
-		return code;
-	code = analyze(incident, ret_report, err);
-	if (code < 0)
-		return code;
-	code = kp_store_open(db, true, &store, err);
-	if (code < 0)
-		return code;
-	code = kp_store_save(store, ret_report, err);
-	kp_store_free(store);
 	return code;
 }

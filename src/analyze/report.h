@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "analyze/asked.h"
 #include "analyze/walk.h"
 #include "base/arena.h"
 #include "base/buf.h"
@@ -97,7 +98,9 @@ struct kp_edge {
 
 struct kp_report {
 	struct kp_arena arena;
+	struct kp_incident asked; /* how it is defined */
 	const char *id;
+	const char *run; /* of the recorder in whose time it lies */
 	const char *host;
 	const char *boot_id;
 	struct kp_who task;

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "analyze/incident.h"
-#include "analyze/store.h"
 #include "cli/commands.h"
 
 struct args {
@@ -41,8 +40,8 @@ static const struct kp_option options[] = {
 	 "traces: OTLP JSON, Tempo's, Jaeger's, or what an SDK's console exporter "
 	 "printed; gzip or not",
 	 KP_TEXT(struct args, incident.traces)},
-	{0, "db", "FILE", "the SQLite database (default incidents.db in the input)",
-	 .env = "KPROBE_DB", KP_TEXT(struct args, incident.db)},
+	{0, "db", "FILE", "the SQLite database of incidents (default your own)", .env = "KPROBE_DB",
+	 KP_TEXT(struct args, incident.db)},
 	{0, "trace", "ID", "the incident is a span of this trace",
 	 KP_TEXT(struct args, incident.trace)},
 	{0, "span", "ID", "the span (default the longest of the trace on this host)",
@@ -90,41 +89,27 @@ static int check(const struct args *args, int operands, struct kp_err *err)
 	return 0;
 }
 
-static int make_list(const struct args *args, struct kp_buf *out, struct kp_err *err)
-{
-	struct kp_store *store;
-	char path[4096];
-	int code;
-
-	code = kp_store_open(kp_incident_db(&args->incident, path, sizeof(path)), false, &store,
-			     err);
-	if (code < 0)
-		return code;
-	code = kp_store_list(store, strcmp(args->format, "text") != 0, out, err);
-	kp_store_free(store);
-	return code;
-}
-
 static int make_report(const struct args *args, struct kp_buf *out, struct kp_err *err)
 {
 	bool color = !args->output && kp_cli_color(stdout);
 	struct kp_report report;
 	int code = kp_incident_analyze(&args->incident, &report, err);
 
-	if (code == 0 && report.note)
+	if (code >= 0 && report.note)
 		kp_cli_say("note: %s", report.note);
-	if (code == 0 && strcmp(args->format, "text") == 0)
+	if (code >= 0 && strcmp(args->format, "text") == 0)
 		kp_report_text(&report, color, out);
-	else if (code == 0)
+	else if (code >= 0)
 		kp_report_json(&report, strcmp(args->format, "jsonl") == 0, out);
 	kp_report_done(&report);
-	return code == 0 && out->failed ? kp_err_set(err, -ENOMEM, "out of memory") : code;
+	return code >= 0 && out->failed ? kp_err_set(err, -ENOMEM, "out of memory") : code;
 }
 
 static int run(int argc, char **argv)
 {
 	struct args args = {.format = "text"};
 	int operands = kp_cli_parse(&kp_command_analyze, argc, argv, &args), code;
+	int status = KP_EXIT_OK;
 	struct kp_err err = {""};
 	struct kp_buf out = {0};
 
@@ -135,17 +120,22 @@ static int run(int argc, char **argv)
 		return KP_EXIT_USAGE;
 	}
 	args.incident.id = operands ? argv[1] : NULL;
-	if (!args.incident.input)
+	if (!args.incident.input && !args.list)
 		args.incident.input = "/var/lib/kprobe";
 	signal(SIGPIPE, SIG_IGN);
-	code = args.list ? make_list(&args, &out, &err) : make_report(&args, &out, &err);
-	if (code == 0)
+	code = args.list ? kp_incident_list(&args.incident, strcmp(args.format, "text") != 0, &out,
+					    &err)
+			 : make_report(&args, &out, &err);
+	if (code > 0) { /* printed, but not saved */
+		kp_cli_error(&err);
+		status = KP_EXIT_FAILED;
+	}
+	if (code >= 0)
 		code = kp_cli_write(args.output, &out, &err);
 	kp_buf_done(&out);
-	if (code == -EPIPE)
-		return KP_EXIT_OK;
-	if (code < 0)
-		kp_cli_error(&err);
+	if (code == -EPIPE || code == 0)
+		return status;
+	kp_cli_error(&err);
 	return code == -EINVAL ? KP_EXIT_USAGE : kp_cli_status(code);
 }
 

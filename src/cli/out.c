@@ -65,15 +65,19 @@ int kp_cli_write(const char *path, const struct kp_buf *text, struct kp_err *err
 {
 	bool is_stdout = !path || !strcmp(path, "-");
 	const char *name = is_stdout ? "standard output" : path;
-	FILE *file = is_stdout ? stdout : fopen(path, "we");
 	struct kp_buf out = {0};
+	FILE *file = stdout;
 	int code = 0;
 
+	if (text->failed) /* before a file is emptied for it */
+		return kp_err_set(err, -ENOMEM, "out of memory");
+	if (!is_stdout)
+		file = fopen(path, "we");
 	if (!file)
 		return kp_err_sys(err, -errno, "cannot write to %s", name);
 	if (text->len)
 		kp_text_lines(&out, text->data, text->len, kp_cli_color(file));
-	if (text->failed || out.failed)
+	if (out.failed)
 		code = kp_err_set(err, -ENOMEM, "out of memory");
 	else if (fwrite(out.data, 1, out.len, file) != out.len || fflush(file) != 0)
 		code = kp_err_sys(err, -errno, "cannot write to %s", name);

@@ -228,6 +228,19 @@ static int read_header(struct kp_index *index, struct kp_index_segment *segment)
 	return r;
 }
 
+/* A segment of a run: a new one begins where the id changes. */
+static void count_run(struct kp_index *index, const struct kp_index_segment *segment)
+{
+	struct kp_log_run *run = &index->runs[index->info.run_cnt];
+
+	if (index->info.run_cnt && !strcmp(run[-1].id, segment->run))
+		return;
+	memcpy(run->id, segment->run, sizeof(run->id));
+	run->start_ns = segment->hdr.time_ns;
+	run->start_realtime_ns = segment->hdr.realtime_ns;
+	index->info.run_cnt++;
+}
+
 static int read_headers(struct kp_index *index)
 {
 	struct kp_index_segment *s, *next;
@@ -238,8 +251,14 @@ static int read_headers(struct kp_index *index)
 		if (r < 0)
 			return r;
 	}
+	index->runs = calloc(index->segment_cnt + 1, sizeof(*index->runs));
+	if (!index->runs)
+		return -ENOMEM;
+	index->info.runs = index->runs;
 	for (size_t i = 0; i < index->segment_cnt; i++) {
 		s = &index->segments[i];
+		if (s->schema)
+			count_run(index, s);
 		next = i + 1 < index->segment_cnt ? s + 1 : NULL;
 		s->is_run_end = !next || !next->schema || strcmp(s->run, next->run);
 		index->info.segment_cnt += s->schema != NULL;
@@ -407,7 +426,8 @@ static int scan_segment(struct kp_index *index, uint32_t number)
 	return r;
 }
 
-static int build(struct kp_index *index, const char *path)
+/* All headers of segments, or those of blocks too. */
+static int build(struct kp_index *index, const char *path, bool with_blocks)
 {
 	int r = find_segments(index, path);
 
@@ -415,15 +435,16 @@ static int build(struct kp_index *index, const char *path)
 		r = -ENOENT;
 	if (r >= 0)
 		r = read_headers(index);
-	for (uint32_t i = 0; r >= 0 && i < index->segment_cnt; i++)
+	for (uint32_t i = 0; r >= 0 && with_blocks && i < index->segment_cnt; i++)
 		r = scan_segment(index, i);
 	return r;
 }
 
-int kp_index_open(const char *path, struct kp_index **ret_index, struct kp_err *err)
+static int open_index(const char *path, bool with_blocks, struct kp_index **ret_index,
+		      struct kp_err *err)
 {
 	struct kp_index *index = calloc(1, sizeof(*index));
-	int r = index ? build(index, path) : -ENOMEM;
+	int r = index ? build(index, path, with_blocks) : -ENOMEM;
 
 	if (r == -ENOENT)
 		kp_err_set(err, r, "there is no log at %s; kprobe record -o %s writes one", path,
@@ -446,6 +467,26 @@ int kp_index_open(const char *path, struct kp_index **ret_index, struct kp_err *
 	return 0;
 }
 
+int kp_index_open(const char *path, struct kp_index **ret_index, struct kp_err *err)
+{
+	return open_index(path, true, ret_index, err);
+}
+
+int kp_log_read_runs(const char *path, struct kp_log_run **ret_runs, size_t *ret_cnt,
+		     struct kp_err *err)
+{
+	struct kp_index *index;
+	int r = open_index(path, false, &index, err);
+
+	if (r < 0)
+		return r;
+	*ret_runs = index->runs;
+	*ret_cnt = index->info.run_cnt;
+	index->runs = NULL;
+	kp_index_free(index);
+	return 0;
+}
+
 void kp_index_free(struct kp_index *index)
 {
 	if (!index)
@@ -461,6 +502,7 @@ void kp_index_free(struct kp_index *index)
 	free(index->segments);
 	free(index->blocks);
 	free(index->streams);
+	free(index->runs);
 	free(index->gaps);
 	free(index->dir);
 	free(index->node);

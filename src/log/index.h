@@ -66,6 +66,7 @@ struct kp_index {
 	struct kp_index_stream *streams;
 	size_t stream_cnt;
 	struct kp_map stream_map; /* id → index */
+	struct kp_log_run *runs;
 	struct kp_log_gap *gaps;
 	size_t gap_cnt;
 	struct kp_log_info info;

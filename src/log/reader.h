@@ -37,6 +37,13 @@ struct kp_log_gap {
 	const char *why; /* static text */
 };
 
+/* One life of a recorder in the log. */
+struct kp_log_run {
+	char id[32];                /* random, of the recorder's start; "" if no header says */
+	uint64_t start_ns;          /* its first segment that is there, CLOCK_MONOTONIC … */
+	uint64_t start_realtime_ns; /* … and CLOCK_REALTIME at that moment */
+};
+
 struct kp_log_info {
 	const char *dir;  /* the boot's folder that is read */
 	const char *node; /* name of the host; "" if no header was readable */
@@ -54,6 +61,8 @@ struct kp_log_info {
 				      */
 	uint64_t lost_selected[KP_GROUP_CNT]; /* of these, on the streams of selected tasks */
 	uint64_t unknown_cnt; /* events read so far whose kinds this program does not know */
+	const struct kp_log_run *runs; /* in the order of time; at least one */
+	size_t run_cnt;
 	const struct kp_log_gap *gaps; /* damage found so far; complete once all was read */
 	size_t gap_cnt;
 };
@@ -65,6 +74,11 @@ struct kp_log_info {
  */
 int kp_log_open(const char *path, const struct kp_log_filter *filter,
 		struct kp_log_reader **ret_reader, struct kp_err *err);
+
+/* The runs of a log, oldest first, without reading more than its headers; freed by the caller.
+ * Errors as above. */
+int kp_log_read_runs(const char *path, struct kp_log_run **ret_runs, size_t *ret_cnt,
+		     struct kp_err *err);
 
 /*
  * The next event in the order of time. Returns 1 and sets *ret_event (valid until the next call on

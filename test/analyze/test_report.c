@@ -35,6 +35,7 @@ static struct kp_report report_of(uint64_t t0, uint64_t t1, uint64_t deadline)
 			      .host = "h",
 			      .boot_id = "b",
 			      .clock_note = "",
+			      .run = "r",
 			      .t0_ns = t0 * US,
 			      .t1_ns = t1 * US,
 			      .deadline_realtime_ns = deadline * US,
@@ -84,48 +85,6 @@ Test(report, baseline_ranks_by_excess)
 	cr_expect_float_eq(r.causes.at[0].percent, 98.0, 0.01);
 	for (int i = 0; i < 5; i++)
 		kp_report_done(&normal[i]);
-	kp_report_done(&r);
-	kp_model_done(&m);
-}
-
-Test(report, through_the_database_and_replaced)
-{
-	char path[] = "/tmp/kprobe-test-db.XXXXXX";
-	struct kp_buf before = {0}, after = {0}, list = {0};
-	struct kp_store *store;
-	struct kp_report again;
-	struct kp_err err = {""};
-
-	close(mkstemp(path));
-	story(50000);
-	FEED(&m, lost, 400000, KP_CPU_USER, 0, .from_ns = 1, .to_ns = 20000 * US, .count = 3,
-	     .lost_group = KP_GROUP_block, .lost_cpu = 1);
-	struct kp_report r = report_of(9000, 61000, 70000);
-	struct kp_report_span span = {"t",        "s", "p", "n\"", "svc", 5,
-				      1ull << 62, 1,   2,   'B',   "why", true};
-	cr_assert_eq(KP_VEC_PUSH(&r.spans, span), 0);
-	cr_expect_not(r.complete);
-	kp_report_json(&r, false, &before);
-	cr_assert_eq(kp_store_open(path, true, &store, &err), 0, "%s", err.text);
-	cr_assert_eq(kp_store_save(store, &r, &err), 0, "%s", err.text);
-	cr_assert_eq(kp_store_save(store, &r, &err), 0, "again: %s", err.text);
-	kp_store_free(store);
-	cr_assert_eq(kp_store_open(path, false, &store, &err), 0, "%s", err.text);
-	cr_assert_eq(kp_store_load(store, "i'd", &again, &err), 0, "%s", err.text);
-	kp_report_json(&again, false, &after);
-	cr_expect_str_eq(after.data, before.data);
-	cr_expect_eq(kp_store_list(store, true, &list, &err), 0);
-	cr_expect(strstr(list.data, "\"incident\":\"i'd\""));
-	cr_expect_eq(strchr(list.data, '\n'), list.data + list.len - 1, "one line");
-	kp_report_done(&again);
-	cr_expect_eq(kp_store_load(store, "other", &again, &err), -ENOENT);
-	kp_report_done(&again);
-	kp_store_free(store);
-	unlink(path);
-	cr_expect_eq(kp_store_open(path, false, &store, &err), -ENOENT);
-	kp_buf_done(&before);
-	kp_buf_done(&after);
-	kp_buf_done(&list);
 	kp_report_done(&r);
 	kp_model_done(&m);
 }
