@@ -131,7 +131,7 @@ static int list_segments(struct kp_index *index)
 static int find_segments(struct kp_index *index, const char *path)
 {
 	char boot[256], *copy;
-	uint64_t last = 0;
+	uint64_t last = 0, number;
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
 
@@ -150,7 +150,7 @@ static int find_segments(struct kp_index *index, const char *path)
 	if (r >= 0 && last) {
 		index->dir = strdup(path);
 	} else if (r >= 0) {
-		r = kp_log_find_newest(fd, boot, &last);
+		r = kp_log_find_newest(fd, boot, &last, &number);
 		if (r >= 0 && asprintf(&index->dir, "%s/%s", path, boot) < 0)
 			index->dir = NULL;
 	}

@@ -3,6 +3,7 @@
  */
 #include "log/recover.h"
 
+#include <cJSON.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,44 +15,83 @@
 
 #include "log/segment.h"
 
-/*
- * When the newest segment of a boot's folder was begun, on CLOCK_REALTIME; by its header rather
- * than its file, whose times a copy changes. 0 when the header is torn.
- */
-static int newest_segment(int dir_fd, const char *boot, uint64_t *ret_sequence,
-			  uint64_t *ret_realtime_ns)
+/* So many segments at the end of a boot's folder may have a torn header each. */
+#define HEADERS_MAX 8
+
+/* What tells which of several boots is the newest. The wall clock is not asked before the rest: it
+ * may have been set back, or be at 1970 until the network is up. */
+struct age {
+	uint64_t boot_number;
+	uint64_t realtime_ns;
+};
+
+static bool is_newer(const struct age *a, const struct age *b)
 {
-	int boot_fd = openat(dir_fd, boot, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd, r;
+	return a->boot_number != b->boot_number ? a->boot_number > b->boot_number
+						: a->realtime_ns > b->realtime_ns;
+}
+
+static uint64_t number_in(const char *text)
+{
+	cJSON *root = cJSON_Parse(text);
+	const cJSON *number = cJSON_GetObjectItemCaseSensitive(root, "boot_number");
+	double value = cJSON_IsNumber(number) ? number->valuedouble : 0;
+
+	cJSON_Delete(root);
+	return value >= 1 && value < 9007199254740992.0 ? (uint64_t)value : 0;
+}
+
+/* By the header of a segment; -EBADMSG when it is torn. */
+static int read_age(int boot_fd, uint64_t sequence, struct age *ret_age)
+{
 	char name[KP_SEG_NAME_MAX], *text = NULL;
-	struct kp_seg_hdr hdr = {0};
+	struct kp_seg_hdr hdr;
 	const char *why;
+	int fd, r;
+
+	kp_seg_name(sequence, name);
+	fd = openat(boot_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	r = kp_seg_read_hdr(fd, &hdr, &text, &why);
+	close(fd);
+	if (r >= 0)
+		*ret_age = (struct age){number_in(text), hdr.realtime_ns};
+	free(text);
+	return r;
+}
+
+/* The newest segment of a boot's folder, and how old that boot is, by the newest header that can be
+ * read rather than by the files, whose times a copy changes; all zero when none can. */
+static int newest_segment(int dir_fd, const char *boot, uint64_t *ret_sequence, struct age *ret_age)
+{
+	int boot_fd = openat(dir_fd, boot, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+	uint64_t last;
 
 	if (boot_fd < 0)
 		return -errno;
-	r = kp_seg_find_last(boot_fd, ret_sequence);
-	if (r >= 0 && !*ret_sequence)
+	r = kp_seg_find_last(boot_fd, &last);
+	if (r >= 0 && !last)
 		r = -ENOENT;
-	if (r < 0)
-		goto out;
-	kp_seg_name(*ret_sequence, name);
-	fd = openat(boot_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd >= 0) {
-		kp_seg_read_hdr(fd, &hdr, &text, &why);
-		close(fd);
+	if (r >= 0) {
+		*ret_sequence = last;
+		*ret_age = (struct age){0};
+		for (uint64_t i = 0; i < HEADERS_MAX && i < last; i++)
+			if (read_age(boot_fd, last - i, ret_age) >= 0)
+				break;
 	}
-	*ret_realtime_ns = hdr.realtime_ns;
-	free(text);
-out:
 	close(boot_fd);
 	return r;
 }
 
-int kp_log_find_newest(int dir_fd, char name[256], uint64_t *ret_sequence)
+int kp_log_find_newest(int dir_fd, char name[256], uint64_t *ret_sequence,
+		       uint64_t *ret_boot_number)
 {
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = -ENOENT;
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	uint64_t sequence, realtime_ns = 0, newest_ns = 0;
+	struct age age = {0}, newest = {0};
 	struct dirent *entry;
+	uint64_t sequence = 0;
 
 	if (!dir) {
 		r = -errno;
@@ -61,12 +101,13 @@ int kp_log_find_newest(int dir_fd, char name[256], uint64_t *ret_sequence)
 	}
 	while ((entry = readdir(dir))) {
 		if (entry->d_name[0] == '.' ||
-		    newest_segment(dir_fd, entry->d_name, &sequence, &realtime_ns) < 0)
+		    newest_segment(dir_fd, entry->d_name, &sequence, &age) < 0)
 			continue;
-		if (r < 0 || realtime_ns > newest_ns) {
+		if (r < 0 || is_newer(&age, &newest)) {
 			snprintf(name, 256, "%s", entry->d_name);
 			*ret_sequence = sequence;
-			newest_ns = realtime_ns;
+			*ret_boot_number = age.boot_number;
+			newest = age;
 			r = 0;
 		}
 	}
@@ -147,13 +188,14 @@ int kp_log_recover(int dir_fd, struct kp_recovery *ret_recovery, struct kp_err *
 	uint64_t sequence;
 	int boot_fd, r;
 
-	r = kp_log_find_newest(dir_fd, boot, &sequence);
+	r = kp_log_find_newest(dir_fd, boot, &sequence, &recovery.newest_number);
 	if (r == -ENOENT) {
 		*ret_recovery = recovery;
 		return 0;
 	}
 	if (r < 0)
 		return kp_err_sys(err, r, "cannot list the log's directory");
+	snprintf(recovery.newest, sizeof(recovery.newest), "%s", boot);
 	kp_seg_name(sequence, name);
 	snprintf(recovery.name, sizeof(recovery.name), "%s/%s", boot, name);
 	boot_fd = openat(dir_fd, boot, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -14,6 +14,8 @@ struct kp_recovery {
 	char name[320]; /* BOOT-ID/SEGMENT */
 	uint64_t kept_len;
 	uint64_t cut_len;
+	char newest[256];       /* boot whose segment it looked at; "": there is none … */
+	uint64_t newest_number; /* … and that boot's number */
 };
 
 /*
@@ -25,9 +27,10 @@ struct kp_recovery {
 int kp_log_recover(int dir_fd, struct kp_recovery *ret_recovery, struct kp_err *err);
 
 /*
- * Finds the boot's folder in the log's directory dir_fd whose newest segment is the newest of all.
- * 0; -ENOENT when there is none.
+ * Finds the folder of the newest boot in the log's directory dir_fd, by the numbers that their
+ * writers gave them (0: not known). 0; -ENOENT when there is none.
  */
-int kp_log_find_newest(int dir_fd, char name[256], uint64_t *ret_sequence);
+int kp_log_find_newest(int dir_fd, char name[256], uint64_t *ret_sequence,
+		       uint64_t *ret_boot_number);
 
 #endif

@@ -14,6 +14,8 @@
  *   52            4         crc: CRC-32C of these 56 bytes with crc = 0
  *   56            text_len  the text: a JSON object with
  *                             node, boot_id, kernel
+ *                             boot_number  grows from boot to boot within the directory, by which
+ *                                       the newest is found
  *                             run       hex number of the recorder's run, in all its segments
  *                             previous  {"blocks":N}: what the run's segment before this one
  *                                       held; absent in a run's first

@@ -36,8 +36,9 @@ struct kp_log_writer {
 	char boot_id[64];
 	char node[256];
 	char *options_json;
-	uint64_t run; /* random number of this run */
-	int dir_fd;   /* carries the lock */
+	uint64_t run;         /* random number of this run */
+	uint64_t boot_number; /* grows from boot to boot */
+	int dir_fd;           /* carries the lock */
 	int boot_fd;
 	uint64_t segment_len;
 	void (*on_segment)(struct kp_log_writer *writer, void *arg);
@@ -108,6 +109,7 @@ static int build_text(const struct kp_log_writer *w, struct kp_buf *out)
 	kp_buf_json(out, w->boot_id, strlen(w->boot_id));
 	kp_buf_puts(out, ",\"kernel\":");
 	kp_buf_json(out, uts.release, strlen(uts.release));
+	kp_buf_printf(out, ",\"boot_number\":%" PRIu64, w->boot_number);
 	kp_buf_printf(out, ",\"run\":\"%016" PRIx64 "\"", w->run);
 	if (w->fd >= 0)
 		kp_buf_printf(out, ",\"previous\":{\"blocks\":%" PRIu64 "}", w->block_cnt);
@@ -354,6 +356,9 @@ static int open_dirs(struct kp_log_writer *w, struct kp_recovery *ret_recovery, 
 	r = kp_log_recover(w->dir_fd, ret_recovery, err);
 	if (r < 0)
 		return kp_err_prefix(err, r, "%s", w->dir);
+	w->boot_number = ret_recovery->newest_number;
+	if (strcmp(ret_recovery->newest, w->boot_id) != 0 || !w->boot_number)
+		w->boot_number++;
 	r = open_dir(w->dir_fd, w->boot_id, &w->boot_fd);
 	if (r < 0)
 		return kp_err_sys(err, r, "cannot make %s/%s", w->dir, w->boot_id);

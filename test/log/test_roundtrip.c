@@ -219,6 +219,63 @@ Test(roundtrip, the_newest_boot_is_read)
 	kp_log_reader_free(reader);
 }
 
+/* By the number of the boot, not by a clock that was an hour ahead then. */
+Test(roundtrip, the_newest_boot_is_found_without_the_wall_clock)
+{
+	struct kp_log_writer *writer = fixture_create(0);
+	uint64_t time_ns = 0, rnd = 5;
+	struct kp_log_reader *reader;
+	struct kp_seg_hdr hdr;
+	char older[300];
+	int fd;
+
+	fixture_append(writer, 0, 3, &time_ns, &rnd, NULL);
+	fixture_close(writer);
+	fd = open(fixture_path(1), O_RDWR);
+	cr_assert_eq(read(fd, &hdr, sizeof(hdr)), (ssize_t)sizeof(hdr));
+	hdr.realtime_ns += 3600000000000;
+	kp_seg_hdr_seal(&hdr);
+	cr_assert_eq(pwrite(fd, &hdr, sizeof(hdr), 0), (ssize_t)sizeof(hdr));
+	close(fd);
+	snprintf(older, sizeof(older), "%s/ffffffff-older", fixture_dir);
+	cr_assert_eq(rename(fixture_path(0), older), 0);
+	writer = fixture_create(0);
+	fixture_append(writer, 0, 7, &time_ns, &rnd, NULL);
+	fixture_close(writer);
+	reader = fixture_open(fixture_dir, NULL);
+	cr_expect_eq(fixture_read(reader, NULL), 7);
+	kp_log_reader_free(reader);
+	writer = fixture_create(0); /* the same boot again: its number stays */
+	fixture_append(writer, 0, 2, &time_ns, &rnd, NULL);
+	fixture_close(writer);
+	reader = fixture_open(fixture_dir, NULL);
+	cr_expect_eq(fixture_read(reader, NULL), 9);
+	cr_expect_eq(kp_log_get_info(reader)->run_cnt, 2);
+	kp_log_reader_free(reader);
+}
+
+/* A crash while a segment is begun does not make its boot the oldest. */
+Test(roundtrip, a_torn_header_does_not_hide_the_newest_boot)
+{
+	struct kp_log_writer *writer = fixture_create(0);
+	uint64_t time_ns = 0, rnd = 5;
+	struct kp_log_reader *reader;
+	char name[400];
+
+	fixture_append(writer, 0, 3, &time_ns, &rnd, NULL);
+	fixture_close(writer);
+	snprintf(name, sizeof(name), "%s/ffffffff-older", fixture_dir);
+	cr_assert_eq(rename(fixture_path(0), name), 0);
+	writer = fixture_create(0);
+	fixture_append(writer, 0, 7, &time_ns, &rnd, NULL);
+	fixture_close(writer);
+	snprintf(name, sizeof(name), "%s/00000002.kpl", fixture_path(0));
+	close(open(name, O_WRONLY | O_CREAT, 0600));
+	reader = fixture_open(fixture_dir, NULL);
+	cr_expect_eq(fixture_read(reader, NULL), 7);
+	kp_log_reader_free(reader);
+}
+
 Test(roundtrip, modes_and_names)
 {
 	struct kp_log_writer *writer = fixture_create(0);
