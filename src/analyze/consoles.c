@@ -1,25 +1,64 @@
 /* SPDX-License-Identifier: MIT
  * Formats of traces other than OTLP: Jaeger's JSON, and what the SDKs' console exporters print.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "analyze/traces_in.h"
 
 /* --- Jaeger: {"traceID", "spans": […], "processes": {"p1": …}}, times in microseconds --- */
 
-/* The process of a span; spans of one process mostly follow each other. */
-static struct kp_json process_of(struct kp_json processes, struct kp_json id)
-{
-	struct kp_json_iter iter = kp_json_each(processes);
-	struct kp_json none = {0};
+/* A process of a trace, by its id; the resource is read when a span first names it. */
+struct process {
+	struct kp_json id;
+	struct kp_json value;
+	const struct kp_resource *by;
+};
 
-	if (!id.text)
-		return none;
-	while (kp_json_next(&iter))
-		if (iter.keyed && iter.key.len == id.len &&
-		    memcmp(iter.key.text, id.text, id.len) == 0)
-			return iter.value;
-	return none;
+struct processes {
+	KP_VEC(struct process) list; /* by id */
+	struct process none;         /* of spans that name none, or none that there is */
+};
+
+static int id_order(const void *a, const void *b)
+{
+	const struct process *x = a, *y = b;
+
+	if (x->id.len != y->id.len)
+		return x->id.len < y->id.len ? -1 : 1;
+	return memcmp(x->id.text, y->id.text, x->id.len);
+}
+
+static void list_processes(struct kp_trace_in *in, struct kp_json value, struct processes *ret)
+{
+	struct kp_json_iter iter = kp_json_each(value);
+	struct process process = {0};
+
+	while (in->code == 0 && iter.keyed && kp_json_next(&iter)) {
+		process.id = iter.key;
+		process.value = iter.value;
+		in->code = KP_VEC_PUSH(&ret->list, process);
+	}
+	if (ret->list.cnt)
+		qsort(ret->list.at, ret->list.cnt, sizeof(process), id_order);
+}
+
+static const struct kp_resource *process_of(struct kp_trace_in *in, struct processes *processes,
+					    struct kp_json id)
+{
+	static const char *const names[] = {"servicename", "tags"};
+	struct process key = {.id = id}, *p = NULL;
+	struct kp_json m[2];
+
+	if (id.text && processes->list.cnt)
+		p = bsearch(&key, processes->list.at, processes->list.cnt, sizeof(key), id_order);
+	if (!p)
+		p = &processes->none;
+	if (!p->by) {
+		kp_json_pick(p->value, names, m, 2);
+		p->by = kp_trace_resource(in, m[1], m[0]);
+	}
+	return p->by;
 }
 
 /* The span that a reference of type CHILD_OF names; older ones have a parentSpanID instead. */
@@ -83,26 +122,22 @@ static void read_jaeger_span(struct kp_trace_in *in, struct kp_json span,
 void kp_trace_read_jaeger(struct kp_trace_in *in, struct kp_json trace)
 {
 	static const char *const names[] = {"spans", "processes"};
-	static const char *const of_process[] = {"servicename", "tags"};
-	struct kp_json m[2], id, last = {0}, p[2];
-	const struct kp_resource *by = NULL;
+	struct processes processes = {0};
 	struct kp_json_iter iter;
+	struct kp_json m[2];
 
 	kp_json_pick(trace, names, m, 2);
+	list_processes(in, m[1], &processes);
 	iter = kp_json_each(m[0]);
 	while (in->code == 0 && kp_json_next(&iter)) {
-		if (kp_json_type(iter.value) != KP_JSON_OBJECT) {
+		if (kp_json_type(iter.value) == KP_JSON_OBJECT)
+			read_jaeger_span(
+				in, iter.value,
+				process_of(in, &processes, kp_json_get(iter.value, "processid")));
+		else
 			kp_trace_fault(in, KP_TF_no_object, iter.value.text, "");
-			continue;
-		}
-		id = kp_json_get(iter.value, "processid");
-		if (!by || id.len != last.len || (id.len && memcmp(id.text, last.text, id.len))) {
-			kp_json_pick(process_of(m[1], id), of_process, p, 2);
-			by = kp_trace_resource(in, p[1], p[0]);
-			last = id;
-		}
-		read_jaeger_span(in, iter.value, by);
 	}
+	KP_VEC_DONE(&processes.list);
 }
 
 /* --- the Python SDK's ConsoleSpanExporter: to_json() of each span --- */

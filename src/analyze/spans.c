@@ -17,19 +17,21 @@
 
 /* --- memory, which is bounded --- */
 
+static bool may_take(struct kp_trace_in *in, size_t len)
+{
+	in->traces->kept += (len + 15) & ~(size_t)15;
+	if (in->code == 0 && in->traces->kept > in->kept_max)
+		in->code = -EFBIG;
+	return in->code == 0;
+}
+
 static void *take(struct kp_trace_in *in, size_t len)
 {
-	struct kp_traces *t = in->traces;
 	void *place;
 
-	if (in->code < 0)
+	if (!may_take(in, len))
 		return NULL;
-	t->kept += (len + 15) & ~(size_t)15;
-	if (t->kept > in->kept_max) {
-		in->code = -EFBIG;
-		return NULL;
-	}
-	place = kp_arena_alloc(&t->arena, len);
+	place = kp_arena_alloc(&in->traces->arena, len);
 	if (!place)
 		in->code = -ENOMEM;
 	return place;
@@ -428,7 +430,6 @@ void kp_trace_add(struct kp_trace_in *in, const struct kp_span_in *from)
 	scratch_text(in, from->name);
 	span.name = keep_scratch(in);
 	span.attrs = read_attrs(in, from->attrs);
-	in->traces->kept += sizeof(span);
-	if (in->code == 0)
+	if (may_take(in, sizeof(span)))
 		in->code = KP_VEC_PUSH(&in->traces->spans, span);
 }

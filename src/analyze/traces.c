@@ -31,7 +31,7 @@ static const struct limit {
 #define LIMIT_UNPACKED 1
 	[LIMIT_UNPACKED] = {16 * MIB, 64}, /* text out of gzip: traces pack to 1/10 to 1/40 */
 #define LIMIT_KEPT 2
-	[LIMIT_KEPT] = {64 * MIB, 4}, /* memory for its spans */
+	[LIMIT_KEPT] = {32 * MIB, 80}, /* memory for its spans */
 #define LIMIT_TRIED 3
 	[LIMIT_TRIED] = {MIB, 8}, /* text read as JSON that turns out to be none */
 };
