@@ -296,7 +296,7 @@ static int compare(struct analysis *a)
 				    ? a->model.tasks.at[a->task].pid
 				    : 0;
 		joined = kp_join(&a->model, &a->clock, &place, span);
-		tries++;
+		tries += joined.looked;
 		if (joined.task == KP_NONE || joined.t0_ns < a->model.keep_from_ns)
 			continue;
 		code = walk_window(a, &normal[n++], joined.task, joined.t0_ns, joined.t1_ns);

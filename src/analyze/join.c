@@ -339,6 +339,7 @@ static void join_process(const struct kp_model *model, uint32_t pid, const struc
 {
 	struct process p = find_process(model, pid, span, joined);
 
+	joined->looked = true;
 	if (!p.threads) {
 		say(joined, 'D', "its process (process.pid %u) is not in the log at its time", pid);
 		if (container_of(span))

@@ -21,6 +21,7 @@ struct kp_join_place {
 
 struct kp_joined {
 	uint32_t task;  /* or KP_NONE */
+	bool looked;    /* its process was looked for among the log's */
 	uint64_t t0_ns; /* the span on CLOCK_MONOTONIC */
 	uint64_t t1_ns;
 	struct kp_clock_moment ends[2]; /* how sure that is */

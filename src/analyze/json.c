@@ -457,11 +457,12 @@ static const char *unescape(const char *at, const char *end, struct kp_buf *out)
 
 bool kp_json_text(struct kp_json value, struct kp_buf *out)
 {
-	const char *at = value.text, *end = at + value.len, *run;
+	const char *at = value.text, *end, *run;
 	char quote = '\0';
 
 	if (kp_json_type(value) != KP_JSON_STRING)
 		return false;
+	end = at + value.len;
 	while (at < end) { /* quote 0: between the parts of a sum */
 		if (!quote || *at == quote) {
 			quote = quote || is_space(*at) || *at == '+' ? '\0' : *at;
@@ -540,12 +541,13 @@ static bool take_digit(struct decimal *d, unsigned digit)
 
 bool kp_json_u64(struct kp_json value, unsigned decimals, uint64_t *ret_number)
 {
-	struct decimal d = {.at = value.text, .end = value.text + value.len};
 	enum kp_json_type type = kp_json_type(value);
+	struct decimal d = {.at = value.text};
 	long left;
 
 	if (type != KP_JSON_NUMBER && type != KP_JSON_STRING)
 		return false;
+	d.end = d.at + value.len;
 	if (type == KP_JSON_STRING) {
 		d.at++;
 		d.end--;

@@ -330,15 +330,19 @@ static int cause_order(const void *a, const void *b)
 	return strcmp(x->text, y->text);
 }
 
+/* Shares are of all that is above normal: they lie between 0 and 100 however near to normal the
+ * whole is. */
 static void rank(struct kp_report *r)
 {
-	uint64_t duration = r->t1_ns - r->t0_ns, total = duration;
+	struct kp_cause *c;
+	double above = 0;
 
-	if (r->baseline_cnt && r->baseline_ns < duration)
-		total = duration - r->baseline_ns;
 	for (uint32_t i = 0; i < r->causes.cnt; i++)
-		r->causes.at[i].percent =
-			total ? 100.0 * (double)r->causes.at[i].excess_ns / (double)total : 0;
+		above += r->causes.at[i].excess_ns > 0 ? (double)r->causes.at[i].excess_ns : 0;
+	for (uint32_t i = 0; i < r->causes.cnt; i++) {
+		c = &r->causes.at[i];
+		c->percent = c->excess_ns > 0 ? 100.0 * (double)c->excess_ns / above : 0;
+	}
 	if (r->causes.cnt)
 		qsort(r->causes.at, r->causes.cnt, sizeof(*r->causes.at), cause_order);
 }

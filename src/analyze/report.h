@@ -49,7 +49,7 @@ struct kp_cause {
 	const char *text;
 	uint64_t ns;
 	int64_t excess_ns;   /* above what the same cause costs normally */
-	double percent;      /* of the whole excess */
+	double percent;      /* of all that is above normal, 0 to 100 */
 	uint64_t end_min_ns; /* when it would have ended without this cause: at best … */
 	uint64_t end_max_ns; /* … and at worst */
 	struct kp_who cause;

@@ -36,10 +36,14 @@ static void put_ms(int64_t ns, bool sign, struct kp_buf *out)
 
 static void put_span(const struct kp_report_span *span, struct kp_buf *out)
 {
+	const char *id = span->trace_id;
+
 	kp_buf_puts(out, "  span ");
 	kp_text_puts(out, span->name);
 	kp_buf_puts(out, "  trace ");
-	kp_text_append(out, span->trace_id, strnlen(span->trace_id, 8));
+	/* Ids of 64 bits have zeros before them, which tell none from another. */
+	id += strspn(id, "0");
+	kp_text_append(out, id, strnlen(id, 8));
 }
 
 static void put_head(const struct kp_report *r, const struct style *st, struct kp_buf *out)
@@ -92,7 +96,7 @@ static void put_cause(const struct kp_report *r, uint32_t i, const struct style 
 		put_ms(llabs(c->excess_ns), false, out);
 		kp_buf_puts(out, c->excess_ns < 0 ? " below normal)" : " above normal)");
 	}
-	kp_buf_printf(out, "  %.0f%%  %c\n", c->percent > 0 ? c->percent : 0, c->confidence);
+	kp_buf_printf(out, "  %.0f%%  %c\n", c->percent, c->confidence);
 	if (i > 2 || c->kind == KP_B_unknown)
 		return;
 	kp_buf_printf(out, "   %swithout it: ends ", st->dim);

@@ -82,7 +82,28 @@ Test(report, baseline_ranks_by_excess)
 	cr_expect_eq(r.baseline_ns, 52000 * US);
 	cr_expect_eq(r.causes.at[0].kind, KP_B_run_queue);
 	cr_expect_eq(r.causes.at[0].excess_ns, 4900 * (int64_t)US);
-	cr_expect_float_eq(r.causes.at[0].percent, 98.0, 0.01);
+	cr_expect_float_eq(r.causes.at[0].percent, 98.0, 0.01); /* 4.9 of 5 */
+	for (int i = 0; i < 5; i++)
+		kp_report_done(&normal[i]);
+	kp_report_done(&r);
+	kp_model_done(&m);
+}
+
+Test(report, shares_of_what_is_as_long_as_normal)
+{
+	struct kp_report normal[5];
+
+	for (int i = 0; i < 5; i++) {
+		story(100);
+		normal[i] = report_of(9000, 61000, 0);
+		kp_model_done(&m);
+	}
+	story(5000);
+	struct kp_report r = report_of(9000, 61001, 0); /* a microsecond above */
+	cr_assert_eq(kp_report_compare(&r, normal, 5), 0);
+	cr_expect_eq(r.causes.at[0].kind, KP_B_run_queue);
+	cr_expect_float_eq(r.causes.at[0].percent, 100.0, 0.01, "%f", r.causes.at[0].percent);
+	cr_expect_float_eq(r.causes.at[1].percent, 0.0, 0.01, "below normal");
 	for (int i = 0; i < 5; i++)
 		kp_report_done(&normal[i]);
 	kp_report_done(&r);
