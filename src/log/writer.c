@@ -41,15 +41,14 @@ struct kp_log_writer {
 	int dir_fd;           /* carries the lock */
 	int boot_fd;
 	uint64_t segment_len;
-	void (*on_segment)(struct kp_log_writer *writer, void *arg);
+	void (*on_segment)(uint64_t segment, void *arg);
 	void *on_segment_arg;
-	bool in_callback;
 	struct kp_encoder *encoder;
 
 	/* the open segment */
 	struct kp_seg_hdr hdr;
-	uint64_t offset;    /* its length */
-	uint64_t full_from; /* rolled over only beyond this: header and snapshot */
+	uint64_t offset;       /* its length */
+	uint64_t snapshot_len; /* of it, header and snapshots: what does not fill it */
 	uint64_t block_cnt;
 	uint32_t prev_crc;
 	uint64_t written; /* all segments */
@@ -192,7 +191,7 @@ static int begin_segment(struct kp_log_writer *w, struct kp_err *err)
 				  name);
 	swap_segment(w, fd);
 	w->hdr = hdr;
-	w->offset = w->full_from = sizeof(hdr) + hdr.text_len;
+	w->offset = w->snapshot_len = sizeof(hdr) + hdr.text_len;
 	w->written += w->offset;
 	w->block_cnt = 0;
 	w->prev_crc = hdr.text_crc;
@@ -201,12 +200,8 @@ static int begin_segment(struct kp_log_writer *w, struct kp_err *err)
 
 static void call_on_segment(struct kp_log_writer *w)
 {
-	if (!w->on_segment)
-		return;
-	w->in_callback = true;
-	w->on_segment(w, w->on_segment_arg);
-	w->in_callback = false;
-	w->full_from = w->offset;
+	if (w->on_segment)
+		w->on_segment(w->hdr.sequence, w->on_segment_arg);
 }
 
 static int append_block(struct kp_log_writer *w, uint32_t stream, const struct kp_encoded *enc,
@@ -241,6 +236,7 @@ static int append_block(struct kp_log_writer *w, uint32_t stream, const struct k
 		return kp_err_sys(err, r, "cannot write to %s", w->dir);
 	}
 	w->offset += sizeof(hdr) + enc->len;
+	w->snapshot_len += stream == KP_STREAM_SNAPSHOT ? sizeof(hdr) + enc->len : 0;
 	w->written += sizeof(hdr) + enc->len;
 	w->block_cnt++;
 	w->prev_crc = hdr.payload_crc;
@@ -248,11 +244,13 @@ static int append_block(struct kp_log_writer *w, uint32_t stream, const struct k
 }
 
 /* Begins a new segment when the open one is full. */
-static int roll_over(struct kp_log_writer *w, struct kp_err *err)
+static int roll_over(struct kp_log_writer *w, uint32_t stream, struct kp_err *err)
 {
+	uint64_t filled = w->offset - w->snapshot_len;
 	int r;
 
-	if (w->in_callback || w->offset < w->segment_len || w->offset <= w->full_from)
+	if (stream == KP_STREAM_SNAPSHOT || !filled ||
+	    filled + sizeof(w->hdr) + w->hdr.text_len < w->segment_len)
 		return 0;
 	r = begin_segment(w, err);
 	if (r >= 0)
@@ -272,7 +270,7 @@ static int encode_and_append(struct kp_log_writer *w, uint32_t stream, const voi
 int kp_log_append(struct kp_log_writer *w, uint32_t stream, const void *events, uint32_t len,
 		  const uint64_t lost[KP_GROUP_CNT], struct kp_err *err)
 {
-	int r = roll_over(w, err);
+	int r = roll_over(w, stream, err);
 
 	return r < 0 ? r : encode_and_append(w, stream, events, len, lost, err);
 }
@@ -281,7 +279,7 @@ int kp_log_append_encoded(struct kp_log_writer *w, uint32_t stream,
 			  const struct kp_encoded *encoded, uint32_t raw_len,
 			  const uint64_t lost[KP_GROUP_CNT], struct kp_err *err)
 {
-	int r = roll_over(w, err);
+	int r = roll_over(w, stream, err);
 
 	return r < 0 ? r : append_block(w, stream, encoded, raw_len, lost, err);
 }

@@ -19,9 +19,9 @@ struct kp_log_options {
 	const char *options_json; /* what the recorder was told, a JSON object; NULL: {} */
 	uint64_t segment_len;     /* bytes after which a segment is sealed; 0: 64 MiB */
 	enum kp_codec codec;
-	/* Called when a new segment was begun, the first included, so that the recorder can write
-	 * the snapshot that lets the segment be read alone. May append. */
-	void (*on_segment)(struct kp_log_writer *writer, void *arg);
+	/* Called when a new segment was begun, the first included, so that the recorder can make
+	 * the snapshot that lets the segment be read alone, and append it when it is ready. */
+	void (*on_segment)(uint64_t segment, void *arg);
 	void *on_segment_arg;
 };
 
@@ -36,9 +36,10 @@ int kp_log_create(const char *dir, const struct kp_log_options *options,
 
 /*
  * Appends events of one stream: `events` is a run of whole, valid events of len bytes, at most
- * KP_BLOCK_RAW_MAX; it becomes one block and one pwrite. lost: cumulative counts per group of this
- * stream. On -ENOSPC and other errors nothing of the block remains in the file, and the writer can
- * be used again.
+ * KP_BLOCK_RAW_MAX; it becomes one block and one pwrite. A block of KP_STREAM_SNAPSHOT never begins
+ * a new segment, nor brings one nearer: there would be no end. lost: cumulative counts per group of
+ * this stream. On -ENOSPC and other errors nothing of the block remains in the file, and the writer
+ * can be used again.
  */
 int kp_log_append(struct kp_log_writer *writer, uint32_t stream, const void *events, uint32_t len,
 		  const uint64_t lost[KP_GROUP_CNT], struct kp_err *err);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Streams, blocks, and the two threads behind them; see pipeline.h.
+ * Streams, blocks, and the threads behind them; see pipeline.h.
  *
  * Locks: `user_lock` over the sink's stream; `lock` over the queue, the free list, the accounts
- * that both sides change, and the last error. A stream's current block belongs to its filling side
- * alone. The writing threads encode side by side and append in the order of the queue.
+ * that both sides change, the snapshot that is wanted, and the last error. A stream's current block
+ * belongs to its filling side alone: the thread that drains the rings, the archive's or the
+ * snapshot's. The writing threads encode side by side and append in the order of the queue.
  *
  * Archived files, which are many bytes that nobody waits for, have blocks of their own and are
  * encoded by the thread that copies them: neither their blocks nor the time it takes to encode them
@@ -28,6 +29,7 @@
 #define LIFE_BLOCKS 16 /* some 50,000 processes */
 #define ARCHIVE_BLOCKS 32
 #define WRITE_THREADS 2
+#define SNAPSHOT_WAIT_NS 2000000000ull /* at the end */
 
 struct stream;
 
@@ -77,8 +79,16 @@ struct kp_pipeline {
 	struct kp_err error_text;
 
 	pthread_cond_t tick; /* stopping, for the syncing thread */
-	pthread_t write_threads[WRITE_THREADS], sync_thread;
+	pthread_t write_threads[WRITE_THREADS], sync_thread, snapshot_thread;
 	unsigned write_thread_cnt;
+	bool has_sync_thread, has_snapshot_thread;
+
+	pthread_cond_t snapshot_wanted, snapshot_made;
+	uint64_t segment; /* the newest */
+	bool is_snapshot_due;
+	bool is_snapshot_running;
+	struct kp_snapshot snapshot;
+	bool is_kept; /* a thread may still come back: never freed */
 };
 
 /* --- blocks --- */
@@ -121,7 +131,7 @@ static struct block *take_block(struct kp_pipeline *p, const struct stream *stre
 	struct block *block;
 
 	pthread_mutex_lock(&p->lock);
-	while (!(block = get_block(p, stream)) && wait)
+	while (!(block = get_block(p, stream)) && wait && !p->stopping)
 		pthread_cond_wait(&p->space, &p->lock);
 	pthread_mutex_unlock(&p->lock);
 	if (block) {
@@ -272,18 +282,24 @@ static void *write_loop(void *arg)
 	return NULL;
 }
 
+/* A moment on CLOCK_MONOTONIC, which the conditions with a time wait by. */
+static struct timespec from_now(uint64_t ns)
+{
+	uint64_t at = kp_clock_ns(CLOCK_MONOTONIC) + ns;
+
+	return (struct timespec){(time_t)(at / 1000000000), (long)(at % 1000000000)};
+}
+
 static void *sync_loop(void *arg)
 {
 	struct kp_pipeline *p = arg;
 	struct timespec until;
 	struct kp_err err = {""};
-	uint64_t at;
 	int r;
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->stopping) {
-		at = kp_clock_ns(CLOCK_MONOTONIC) + p->sync_ns;
-		until = (struct timespec){(time_t)(at / 1000000000), (long)(at % 1000000000)};
+		until = from_now(p->sync_ns);
 		pthread_cond_timedwait(&p->tick, &p->lock, &until);
 		if (p->stopping)
 			break;
@@ -297,46 +313,64 @@ static void *sync_loop(void *arg)
 	return NULL;
 }
 
-/* --- the snapshot at the begin of a segment, within kp_log_append or kp_log_create --- */
+/* --- the snapshot that a segment begins with, or has soon after --- */
 
-struct snapshot {
-	struct kp_log_writer *writer;
-	uint32_t len;
-	unsigned char *data; /* KP_BLOCK_RAW_MAX */
-};
-
-static void snapshot_write(struct snapshot *snapshot)
+/* In kp_log_append or kp_log_create: only asks for it, since it may take any time. */
+static void on_segment(uint64_t segment, void *arg)
 {
-	static const uint64_t lost[KP_GROUP_CNT];
+	struct kp_pipeline *p = arg;
 
-	/* An error here shows again, and is reported, at the append that follows. */
-	if (snapshot->len)
-		kp_log_append(snapshot->writer, KP_STREAM_SNAPSHOT, snapshot->data, snapshot->len,
-			      lost, NULL);
-	snapshot->len = 0;
+	pthread_mutex_lock(&p->lock);
+	p->segment = segment;
+	p->is_snapshot_due = true;
+	pthread_cond_signal(&p->snapshot_wanted);
+	pthread_mutex_unlock(&p->lock);
 }
 
 static void snapshot_put(void *arg, const struct kp_hdr *event)
 {
-	struct snapshot *snapshot = arg;
-
-	if (event->size > KP_BLOCK_RAW_MAX - snapshot->len)
-		snapshot_write(snapshot);
-	memcpy(snapshot->data + snapshot->len, event, event->size);
-	snapshot->len += event->size;
+	put(arg, KP_STREAM_SNAPSHOT, event, true);
 }
 
-static void on_segment(struct kp_log_writer *writer, void *arg)
+static void *snapshot_loop(void *arg)
 {
-	struct snapshot snapshot = {.writer = writer, .data = malloc(KP_BLOCK_RAW_MAX)};
-	struct kp_sink sink = {snapshot_put, &snapshot};
+	struct kp_pipeline *p = arg;
+	const struct kp_sink sink = {snapshot_put, p};
 
-	(void)arg;
-	if (!snapshot.data)
-		return;
-	kp_snapshot_write(&sink);
-	snapshot_write(&snapshot);
-	free(snapshot.data);
+	pthread_mutex_lock(&p->lock);
+	while (!p->stopping) {
+		if (!p->is_snapshot_due) {
+			pthread_cond_wait(&p->snapshot_wanted, &p->lock);
+			continue;
+		}
+		p->is_snapshot_due = false;
+		p->is_snapshot_running = true;
+		p->snapshot = (struct kp_snapshot){.segment = p->segment,
+						   .begun_ns = kp_clock_ns(CLOCK_MONOTONIC)};
+		pthread_mutex_unlock(&p->lock);
+		kp_snapshot_write(&sink, &p->snapshot);
+		seal(p, get_stream(p, KP_STREAM_SNAPSHOT));
+		pthread_mutex_lock(&p->lock);
+		p->is_snapshot_running = false;
+		pthread_cond_broadcast(&p->snapshot_made);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+/* The snapshot, which is given up if it does not come. */
+static void end_snapshot(struct kp_pipeline *p)
+{
+	struct timespec until = from_now(SNAPSHOT_WAIT_NS);
+	int r = 0;
+
+	pthread_mutex_lock(&p->lock);
+	while ((p->is_snapshot_due || p->is_snapshot_running) && r != ETIMEDOUT)
+		r = pthread_cond_timedwait(&p->snapshot_made, &p->lock, &until);
+	p->is_kept = p->is_snapshot_running;
+	pthread_mutex_unlock(&p->lock);
+	if (p->is_kept)
+		kp_snapshot_give_up(&p->sink, &p->snapshot);
 }
 
 /* --- the interface --- */
@@ -447,6 +481,18 @@ unsigned kp_pipeline_load(struct kp_pipeline *pipeline)
 	return load;
 }
 
+bool kp_pipeline_snapshot_hangs(struct kp_pipeline *pipeline, uint64_t after_ns, uint32_t *ret_pid)
+{
+	bool hangs;
+
+	pthread_mutex_lock(&pipeline->lock);
+	hangs = pipeline->is_snapshot_running &&
+		kp_clock_ns(CLOCK_MONOTONIC) - pipeline->snapshot.begun_ns > after_ns;
+	*ret_pid = pipeline->snapshot.at_pid;
+	pthread_mutex_unlock(&pipeline->lock);
+	return hangs;
+}
+
 void kp_pipeline_drain(struct kp_pipeline *pipeline)
 {
 	kp_pipeline_flush(pipeline, 0);
@@ -487,6 +533,8 @@ static void free_pipeline(struct kp_pipeline *p)
 	pthread_cond_destroy(&p->space);
 	pthread_cond_destroy(&p->tick);
 	pthread_cond_destroy(&p->turn);
+	pthread_cond_destroy(&p->snapshot_wanted);
+	pthread_cond_destroy(&p->snapshot_made);
 	kp_encoder_free(p->archive_encoder);
 	pthread_mutex_destroy(&p->lock);
 	pthread_mutex_destroy(&p->user_lock);
@@ -505,6 +553,8 @@ static void init_sync(struct kp_pipeline *p)
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&p->tick, &monotonic);
+	pthread_cond_init(&p->snapshot_wanted, NULL);
+	pthread_cond_init(&p->snapshot_made, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 }
 
@@ -534,10 +584,16 @@ static void stop_threads(struct kp_pipeline *p)
 	pthread_mutex_lock(&p->lock);
 	p->stopping = true;
 	pthread_cond_broadcast(&p->work);
+	pthread_cond_broadcast(&p->space);
 	pthread_cond_signal(&p->tick);
+	pthread_cond_signal(&p->snapshot_wanted);
 	pthread_mutex_unlock(&p->lock);
 	while (p->write_thread_cnt)
 		pthread_join(p->write_threads[--p->write_thread_cnt], NULL);
+	if (p->has_sync_thread)
+		pthread_join(p->sync_thread, NULL);
+	if (p->has_snapshot_thread && !p->is_kept)
+		pthread_join(p->snapshot_thread, NULL);
 }
 
 static int start_threads(struct kp_pipeline *p)
@@ -546,8 +602,14 @@ static int start_threads(struct kp_pipeline *p)
 
 	for (int i = 0; i < WRITE_THREADS && r >= 0; i++)
 		r = start_writing(p);
-	if (r >= 0 && p->sync_ns)
+	if (r >= 0 && p->sync_ns) {
 		r = -pthread_create(&p->sync_thread, NULL, sync_loop, p);
+		p->has_sync_thread = r >= 0;
+	}
+	if (r >= 0) {
+		r = -pthread_create(&p->snapshot_thread, NULL, snapshot_loop, p);
+		p->has_snapshot_thread = r >= 0;
+	}
 	if (r < 0)
 		stop_threads(p);
 	return r;
@@ -570,7 +632,7 @@ int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipel
 	p->block_max =
 		(options->queue_len ? options->queue_len : DEFAULT_QUEUE_LEN) / KP_BLOCK_RAW_MAX;
 	log.on_segment = on_segment;
-	log.on_segment_arg = NULL;
+	log.on_segment_arg = p;
 	r = kp_encoder_new(p->codec, &p->archive_encoder, err);
 	if (r >= 0)
 		r = kp_log_create(options->dir, &log, &p->writer, err);
@@ -594,11 +656,11 @@ int kp_pipeline_stop(struct kp_pipeline *pipeline, struct kp_err *err)
 
 	if (!pipeline)
 		return 0;
+	end_snapshot(pipeline);
 	kp_pipeline_flush(pipeline, 0);
 	stop_threads(pipeline);
-	if (pipeline->sync_ns)
-		pthread_join(pipeline->sync_thread, NULL);
 	r = kp_log_close(pipeline->writer, err);
-	free_pipeline(pipeline);
+	if (!pipeline->is_kept)
+		free_pipeline(pipeline);
 	return r;
 }

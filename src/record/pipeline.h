@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
  * From events to the log: gathers the events of each stream into blocks and hands full ones to
- * threads that encode and write them; another thread brings them to disk. Whoever fills a stream
- * from a ring never waits for the disk: when the queue is full, events are counted as lost.
+ * threads that encode and write them; another thread brings them to disk, one more makes the
+ * snapshots. Whoever fills a stream from a ring never waits for the disk, nor do the writing
+ * threads for any other file system: when the queue is full, events are counted as lost.
  */
 #ifndef KP_RECORD_PIPELINE_H
 #define KP_RECORD_PIPELINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "log/writer.h"
@@ -58,6 +62,9 @@ void kp_pipeline_accounts(struct kp_pipeline *pipeline, uint32_t stream,
 /* Share of the queue's room that waits for the writing thread, in percent. */
 unsigned kp_pipeline_load(struct kp_pipeline *pipeline);
 
+/* Whether the snapshot has been at work for more than after_ns, and the process it is at. */
+bool kp_pipeline_snapshot_hangs(struct kp_pipeline *pipeline, uint64_t after_ns, uint32_t *ret_pid);
+
 /* Waits until all that was put is written. */
 void kp_pipeline_drain(struct kp_pipeline *pipeline);
 
@@ -67,7 +74,8 @@ uint64_t kp_pipeline_written(struct kp_pipeline *pipeline);
 /* The last error of writing or syncing, and clears it; 0 if there was none. */
 int kp_pipeline_error(struct kp_pipeline *pipeline, struct kp_err *ret_err);
 
-/* Writes what is left, closes the log and frees; 0 or the error of closing. NULL is fine. */
+/* Writes what is left, closes the log and frees; 0 or the error of closing. Waits a moment for the
+ * snapshot, then gives it up and says so in the log. NULL is fine. */
 int kp_pipeline_stop(struct kp_pipeline *pipeline, struct kp_err *err);
 
 #endif

@@ -38,6 +38,7 @@
 #define HOLD_PERCENT 20
 #define RELEASE_PERCENT 5
 #define PAYLOAD_STEPS 16
+#define HANG_NS 5000000000ull /* for a snapshot */
 #define LOOP_FDS 8            /* descriptors that the loop needs, and some */
 #define DRAINS_PER_ACCOUNT 20 /* losses are looked for every 100 ms */
 /* What the command left has this long to end by the signal that was passed on. */
@@ -64,6 +65,7 @@ struct recorder {
 	uint64_t asked_ms;
 	bool is_left_alone; /* the command has ended, and left processes */
 	bool has_told_left; /* that they are waited for */
+	bool has_told_hang; /* that the snapshot hangs */
 
 	uv_loop_t loop;
 	bool has_loop;
@@ -286,6 +288,21 @@ static void watch_command(struct recorder *r)
 		tell_left(r);
 }
 
+static void watch_snapshot(struct recorder *r)
+{
+	char text[192];
+	uint32_t pid;
+
+	if (r->has_told_hang || !kp_pipeline_snapshot_hangs(r->pipeline, HANG_NS, &pid))
+		return;
+	r->has_told_hang = true;
+	snprintf(text, sizeof(text),
+		 "/proc does not answer for process %u, whose file system may hang; until it does, "
+		 "the log lacks the names and descriptors of the processes behind it",
+		 pid);
+	warn(r, text);
+}
+
 static void on_second(uv_timer_t *timer)
 {
 	struct recorder *r = timer->data;
@@ -296,6 +313,7 @@ static void on_second(uv_timer_t *timer)
 	if (r->options->groups & 1u << KP_GROUP_irq)
 		kp_tally_irq(r->tally);
 	watch_command(r);
+	watch_snapshot(r);
 	if (!r->options->on_second)
 		return;
 	kp_tally_sum(r->tally, &totals);

@@ -7,10 +7,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "log/reader.h"
 #include "record/pipeline.h"
+
+/* Stands before the C library's: a file of /proc that does not answer. */
+static _Atomic bool hangs;
+static _Atomic unsigned hung_pid;
+
+ssize_t readlink(const char *path, char *target, size_t cap)
+{
+	unsigned pid;
+
+	if (hangs && sscanf(path, "/proc/%u/fd/", &pid) == 1)
+		hung_pid = pid;
+	while (hangs)
+		usleep(1000);
+	return syscall(SYS_readlink, path, target, cap);
+}
 
 static char dir[] = "/tmp/kprobe-pipeline-XXXXXX";
 
@@ -145,4 +161,69 @@ Test(pipeline, a_file_that_cannot_grow_loses_and_counts)
 	cr_assert_gt(accounts.dropped[KP_GROUP_life], 0);
 	cr_assert_eq(accounts.stored[KP_GROUP_life], cnt[0]);
 	cr_assert_eq(accounts.stored[KP_GROUP_life] + accounts.dropped[KP_GROUP_life], 400000);
+}
+
+/* Neither those who put events nor the end wait for a snapshot that does not come; the log says so.
+ */
+Test(pipeline, a_snapshot_that_hangs_is_given_up, .timeout = 60)
+{
+	struct kp_log_filter filter = {.kinds = 1ull << KP_EV_snapshot};
+	struct kp_log_reader *reader;
+	struct kp_pipeline *pipeline;
+	struct kp_ev_task_exit ev;
+	struct kp_err err = {""};
+	const struct kp_hdr *hdr;
+	uint64_t cnt[2];
+	uint32_t pid;
+
+	hangs = true;
+	pipeline = start(0);
+	while (!hung_pid)
+		usleep(1000);
+	cr_assert(kp_pipeline_snapshot_hangs(pipeline, 0, &pid));
+	cr_assert_eq(pid, hung_pid);
+	for (uint32_t i = 0; i < 50000; i++) {
+		ev = event(i & 1, i);
+		kp_pipeline_put(pipeline, i & 1, &ev.hdr);
+	}
+	kp_pipeline_drain(pipeline);
+	cr_assert_eq(kp_pipeline_stop(pipeline, NULL), 0);
+	hangs = false;
+	count_log(cnt);
+	cr_assert_eq(cnt[0] + cnt[1], 50000);
+	cr_assert_eq(kp_log_open(dir, &filter, &reader, &err), 0, "%s", err.text);
+	cr_assert_eq(kp_log_next(reader, &hdr, &err), 1);
+	cr_assert_eq(((const struct kp_ev_snapshot *)hdr)->hung_pid, hung_pid);
+	cr_assert_eq(kp_log_next(reader, &hdr, &err), 0);
+	kp_log_reader_free(reader);
+}
+
+/* Each segment has its snapshot, complete. */
+Test(pipeline, a_snapshot_ends_with_its_counts)
+{
+	struct kp_log_filter filter = {0};
+	struct kp_pipeline *pipeline = start(0);
+	const struct kp_ev_snapshot *end = NULL;
+	uint32_t tasks = 0, fds = 0;
+	struct kp_log_reader *reader;
+	struct kp_err err = {""};
+	const struct kp_hdr *hdr;
+
+	cr_assert_eq(kp_pipeline_stop(pipeline, NULL), 0);
+	cr_assert_eq(kp_log_open(dir, &filter, &reader, &err), 0, "%s", err.text);
+	while (kp_log_next(reader, &hdr, &err) == 1) {
+		cr_assert_null(end);
+		tasks += hdr->kind == KP_EV_task;
+		fds += hdr->kind == KP_EV_fd;
+		if (hdr->kind != KP_EV_snapshot)
+			continue;
+		end = (const void *)hdr;
+		cr_assert_eq(end->hung_pid, 0);
+		cr_assert_eq(end->segment, 1);
+		cr_assert_eq(end->task_cnt, tasks);
+		cr_assert_eq(end->fd_cnt, fds);
+		cr_assert_gt(tasks, 1);
+	}
+	cr_assert_not_null(end);
+	kp_log_reader_free(reader);
 }

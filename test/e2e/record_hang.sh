@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A file system that hangs stops neither the recorder nor its end. A FUSE server is stopped while
+# processes have its files open; segments are small, so that many begin meanwhile.
+. "$(dirname "$0")/lib.sh"
+need_root
+[ -c /dev/fuse ] || skip "no /dev/fuse"
+cd "$work" || exit 1
+mkdir fs
+here=$top/test/e2e
+spawn python3 "$here/fuse_server.py" "$work/fs"
+server=$!
+tidy_up() {
+	kill -CONT "$server" 2>/dev/null
+	kill "$server" 2>/dev/null
+	umount -l "$work/fs" 2>/dev/null
+	cleanup
+}
+trap tidy_up EXIT
+wait_for 20 test -e fs/file || skip "FUSE cannot be mounted"
+spawn sleep 1000 7<fs/file
+user=$!
+
+ended() {
+	! kill -0 "$recorder" 2>/dev/null
+}
+
+# busy_recording OUT LOG: records for some seconds with load, then interrupts.
+busy_recording() {
+	spawn sh -c 'while :; do dd if=/dev/zero of=/dev/null bs=1 count=20000 2>/dev/null; done'
+	load=$!
+	spawn python3 -c 'import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])' "$KPROBE" record -o "$2" --segment-size 64K >"$1" 2>"$1.err" </dev/null
+	recorder=$!
+	wait_for 60 sh -c "[ \$(ls $2/*/*.kpl 2>/dev/null | wc -l) -ge 5 ]" || fail "$1: no segments: $(cat "$1.err")"
+	kill -INT "$recorder"
+	kill "$load"
+}
+
+# accounts OUT LOG: printed, nothing lost, the log whole.
+accounts() {
+	wait_for 60 grep -q '^kprobe: total ' "$1.err" || fail "$1: no end; $(cat "$1.err")"
+	grep -q '^kprobe: total *[0-9]* *0 ' "$1.err" || fail "$1: lost: $(cat "$1.err")"
+	"$KPROBE" dump -i "$2" --stats >"$1.stats" 2>&1 || fail "$1: $(cat "$1.stats")"
+	grep -q '^gaps 0$' "$1.stats" || fail "$1: $(cat "$1.stats")"
+}
+
+kill -STOP "$server"
+busy_recording open log-open
+accounts open log-open
+wait_for 60 ended || fail "open: still there"
+dump log-open >open.events || fail "dump"
+grep '"kind":"fd"' open.events | grep "\"pid\":$user," | grep -q "fs/file" ||
+	fail "the open file of the file system that hangs is missing"
+grep '"kind":"snapshot"' open.events | grep -q '"hung_pid":0' || fail "no snapshot is complete"
+grep '"kind":"snapshot"' open.events | grep -qv '"guessed_cnt":0' || fail "nothing was guessed"
+echo "a hanging file: $(grep -c '"kind":"snapshot"' open.events) snapshots, $(grep '^kprobe: total' open.err)"
+kill -CONT "$server"
