@@ -4,7 +4,7 @@
  *
  *   DIR/BOOT-ID/SEQUENCE.kpl     SEQUENCE: 8 decimal digits, growing
  *
- *   segment  = kp_seg_hdr, header text (seg.text_len bytes), block*
+ *   segment  = kp_seg_hdr, header text (seg.text_len bytes), block*, kp_seg_end in a run's last
  *   block    = kp_block_hdr, payload (block.stored_len bytes)
  *
  * All numbers are little endian. The header text is JSON: node, boot id, kernel, options, and the
@@ -20,6 +20,7 @@
 
 #define KP_LOG_VERSION 1
 #define KP_SEG_MAGIC 0x3147455350524b7fULL /* "\x7fKRPSEG1" */
+#define KP_END_MAGIC 0x31444e4550524b7fULL /* "\x7fKRPEND1" */
 #define KP_BLOCK_MAGIC 0x314b4c42u         /* "BLK1" */
 
 /* Largest raw length of a block, and so of what a reader must be ready to allocate. */
@@ -80,6 +81,29 @@ struct kp_block_hdr {
 	kp_u32 crc; /* CRC-32C of this header with crc = 0 */
 };
 
+/* Why a recording ended. */
+enum kp_end_reason {
+	KP_END_CLOSED = 0,  /* its writer closed it */
+	KP_END_SIGNAL = 1,  /* interrupted */
+	KP_END_TIME = 2,    /* the time asked for was over */
+	KP_END_COMMAND = 3, /* the command and all that it left had ended */
+	KP_END_FAILED = 4,  /* the recorder could not go on */
+};
+
+/* The last bytes of the last segment of a recorder's run. Without it the run has no end: the
+ * recorder was killed, or what it wrote last is gone. */
+struct kp_seg_end {
+	kp_u64 magic;
+	kp_u64 salt;
+	kp_u64 block_cnt;    /* blocks of the segment */
+	kp_u64 doubtful_cnt; /* events of the run that may not be on disk, since a sync failed */
+	kp_u32 reason;       /* enum kp_end_reason */
+	kp_u32 sig;          /* the signal, if it was one */
+	kp_u32 prev_crc;     /* payload_crc of the last block; text_crc if there is none */
+	kp_u32 crc;          /* CRC-32C of this record with crc = 0 */
+};
+
+_Static_assert(sizeof(struct kp_seg_end) == 48, "segment end");
 _Static_assert(sizeof(struct kp_seg_hdr) == 56, "segment header");
 _Static_assert(sizeof(struct kp_block_hdr) == 72 + 8 * KP_GROUP_CNT, "block header");
 

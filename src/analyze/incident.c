@@ -415,12 +415,11 @@ static void take_note(struct analysis *a)
 	const struct kp_log_info *info = kp_log_get_info(a->reader);
 	struct kp_buf note = {0};
 
-	if (info->gap_cnt)
-		kp_buf_printf(&note,
-			      "the log is damaged in %zu places, the first in %s at byte %" PRIu64
-			      " (%s%s)",
-			      info->gap_cnt, info->gaps[0].file, info->gaps[0].offset,
-			      info->gaps[0].torn ? "torn end: " : "", info->gaps[0].why);
+	if (info->gap_cnt) {
+		kp_buf_printf(&note, "the log has %zu gap%s: ", info->gap_cnt,
+			      info->gap_cnt > 1 ? "s, the first" : "");
+		kp_log_print_gap(&info->gaps[0], &note);
+	}
 	if (a->span != KP_NONE)
 		note_span(a, &note);
 	note_traces(a, &note);

@@ -201,7 +201,9 @@ static void print_stats_text(const struct kp_log_info *info, const struct result
 		if (info->lost[group])
 			kp_buf_printf(out, "lost.%s %" PRIu64 "\n", kp_group_name(group),
 				      info->lost[group]);
-	kp_buf_printf(out, "gaps %zu\n", info->gap_cnt);
+	kp_buf_printf(out, "gaps %zu\nend %s\n", info->gap_cnt, info->end_text);
+	if (info->doubtful_cnt)
+		kp_buf_printf(out, "doubtful %" PRIu64 "\n", info->doubtful_cnt);
 }
 
 static void print_stats_json(const struct kp_log_info *info, const struct result *result,
@@ -228,7 +230,12 @@ static void print_stats_json(const struct kp_log_info *info, const struct result
 	for (unsigned group = 0; group < KP_GROUP_CNT; group++)
 		kp_buf_printf(out, "%s\"%s\":%" PRIu64, group ? "," : "", kp_group_name(group),
 			      info->lost[group]);
-	kp_buf_printf(out, "},\"gaps\":%zu}\n", info->gap_cnt);
+	kp_buf_printf(out, "},\"gaps\":%zu,\"ended\":%s,\"end\":", info->gap_cnt,
+		      info->end == KP_LOG_ENDED ? "true"
+		      : info->end == KP_LOG_CUT ? "false"
+						: "null");
+	kp_buf_json(out, info->end_text, strlen(info->end_text));
+	kp_buf_printf(out, ",\"doubtful\":%" PRIu64 "}\n", info->doubtful_cnt);
 }
 
 /* Says what could not be read; KP_EXIT_CORRUPT unless it is only a torn end. */
@@ -238,10 +245,12 @@ static int report_damage(const struct kp_log_info *info)
 
 	for (size_t i = 0; i < info->gap_cnt; i++) {
 		const struct kp_log_gap *gap = &info->gaps[i];
+		struct kp_buf text = {0};
 
-		kp_cli_say("%s: %s: offset %" PRIu64 ", %" PRIu64 " bytes: %s%s",
-			   gap->torn ? "warning" : "damage", gap->file, gap->offset, gap->len,
-			   gap->why, gap->torn ? " (an interrupted write)" : "");
+		kp_log_print_gap(gap, &text);
+		kp_cli_say("%s: %s", gap->torn ? "warning" : "damage",
+			   text.failed ? gap->why : text.data);
+		kp_buf_done(&text);
 		if (!gap->torn)
 			status = KP_EXIT_CORRUPT;
 	}

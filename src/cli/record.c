@@ -179,6 +179,10 @@ static uint64_t print_totals(const struct kp_totals *totals, const char *dir)
 	}
 	kp_cli_say("%-10s%14" PRIu64 "%14" PRIu64 "  %.1f MiB in %s", "total", stored, lost,
 		   (double)totals->log_len / (1 << 20), dir);
+	if (totals->doubtful)
+		kp_cli_say("%" PRIu64 " of the stored events may not be on disk: the file system "
+			   "failed to bring them there",
+			   totals->doubtful);
 	return lost;
 }
 

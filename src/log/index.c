@@ -17,14 +17,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "log/folder.h"
 #include "log/recover.h"
 #include "log/segment.h"
 
-int kp_index_open_segment(struct kp_index_segment *segment)
+int kp_index_open_segment(struct kp_index *index, struct kp_index_segment *segment)
 {
-	if (segment->fd < 0)
-		segment->fd = open(segment->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	return segment->fd < 0 ? -errno : segment->fd;
+	int fd;
+
+	if (segment->fd >= 0)
+		return segment->fd;
+	fd = kp_folder_open_file(index->dir_fd, segment->name, O_RDONLY);
+	if (fd >= 0)
+		segment->fd = fd;
+	return fd;
 }
 
 static void close_segment(struct kp_index_segment *segment)
@@ -87,6 +93,7 @@ static int add_segment(struct kp_index *index, char *path, uint64_t number)
 	index->segments = segments;
 	segments[index->segment_cnt++] = (struct kp_index_segment){
 		.path = path,
+		.name = index->is_single ? path : strrchr(path, '/') + 1,
 		.fd = -1,
 		.number = number,
 		.previous_blocks = -1,
@@ -105,14 +112,18 @@ static int compare_segments(const void *a, const void *b)
 /* The segments of the boot's folder index->dir. */
 static int list_segments(struct kp_index *index)
 {
-	DIR *dir = opendir(index->dir);
+	int fd = kp_folder_open(index->dir_fd, "."), r = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 	uint64_t number;
 	char *path;
-	int r = 0;
 
-	if (!dir)
-		return -errno;
+	if (!dir) {
+		r = fd < 0 ? fd : -errno;
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
 	while (r >= 0 && (entry = readdir(dir))) {
 		if (!kp_seg_parse_name(entry->d_name, &number))
 			continue;
@@ -127,37 +138,63 @@ static int list_segments(struct kp_index *index)
 	return r;
 }
 
+/* One segment, named by the caller: a link to it is the caller's own word. */
+static int take_single(struct kp_index *index, const char *path)
+{
+	char *real = realpath(path, NULL), *copy = strdup(path);
+
+	index->is_single = true;
+	index->dir = copy ? strdup(dirname(copy)) : NULL;
+	free(copy);
+	if (!real || !index->dir) {
+		free(real);
+		return real ? -ENOMEM : -errno;
+	}
+	return add_segment(index, real, 0);
+}
+
+/* The folder fd, which path names: a boot's, or a log's, of which the newest boot is taken. Of
+ * links only those in path itself are followed. */
+static int take_folder(struct kp_index *index, const char *path, int fd)
+{
+	uint64_t last = 0, number;
+	char boot[256];
+	int r = kp_seg_find_last(fd, &last);
+
+	if (r >= 0 && last) {
+		index->dir = strdup(path);
+		index->dir_fd = kp_folder_open(fd, ".");
+	} else if (r >= 0) {
+		r = kp_log_find_newest(fd, boot, &last, &number);
+		if (r < 0)
+			return r;
+		index->dir_fd = kp_folder_open(fd, boot);
+		if (asprintf(&index->dir, "%s/%s", path, boot) < 0)
+			index->dir = NULL;
+	}
+	if (r < 0)
+		return r;
+	if (index->dir_fd < 0)
+		return index->dir_fd;
+	return index->dir ? list_segments(index) : -ENOMEM;
+}
+
 /* Resolves path: a log's directory, a boot's folder, or a segment. */
 static int find_segments(struct kp_index *index, const char *path)
 {
-	char boot[256], *copy;
-	uint64_t last = 0, number;
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
+	int fd, r;
 
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode))
+		return take_single(index, path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	r = fstat(fd, &st) < 0 ? -errno : 0;
-	if (r >= 0 && !S_ISDIR(st.st_mode)) {
-		close(fd);
-		copy = strdup(path);
-		index->dir = copy ? strdup(dirname(copy)) : NULL;
-		free(copy);
-		return index->dir ? add_segment(index, strdup(path), 0) : -ENOMEM;
-	}
-	if (r >= 0)
-		r = kp_seg_find_last(fd, &last);
-	if (r >= 0 && last) {
-		index->dir = strdup(path);
-	} else if (r >= 0) {
-		r = kp_log_find_newest(fd, boot, &last, &number);
-		if (r >= 0 && asprintf(&index->dir, "%s/%s", path, boot) < 0)
-			index->dir = NULL;
-	}
+	r = take_folder(index, path, fd);
 	close(fd);
-	if (r < 0)
-		return r;
-	return index->dir ? list_segments(index) : -ENOMEM;
+	return r;
 }
 
 static char *copy_string(const cJSON *root, const char *name)
@@ -197,19 +234,21 @@ static int read_text(struct kp_index *index, struct kp_index_segment *segment, c
 /* Reads the header of a segment; one that is damaged becomes a gap, one that is gone nothing. */
 static int read_header(struct kp_index *index, struct kp_index_segment *segment)
 {
-	int fd = kp_index_open_segment(segment), r;
+	int fd = kp_index_open_segment(index, segment), r;
 	struct kp_log_gap gap = {0};
 	char *text = NULL;
 	struct stat st;
 
 	if (fd == -ENOENT)
 		return 0; /* retention took it */
+	if (fd == -ENXIO) {
+		gap.why = "it is no regular file, and was not opened";
+		return kp_index_add_gap(index, segment, &gap);
+	}
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
 	segment->file_len = (uint64_t)st.st_size;
 	r = kp_seg_read_hdr(fd, &segment->hdr, &text, &gap.why);
 	if (r >= 0) {
@@ -359,6 +398,17 @@ static int add_block(struct kp_index *index, uint32_t segment, const struct kp_s
 	return 0;
 }
 
+/* When the run behind this segment's began; 0: there is none. */
+static uint64_t next_run_ns(const struct kp_index *index, const struct kp_index_segment *segment)
+{
+	const struct kp_index_segment *end = index->segments + index->segment_cnt;
+
+	for (const struct kp_index_segment *s = segment + 1; s < end; s++)
+		if (s->schema && strcmp(s->run, segment->run))
+			return s->hdr.time_ns;
+	return 0;
+}
+
 static int add_scan_gap(struct kp_index *index, const struct kp_index_segment *segment,
 			const struct kp_seg_item *item, const struct kp_seg_scan *scan)
 {
@@ -375,6 +425,8 @@ static int add_scan_gap(struct kp_index *index, const struct kp_index_segment *s
 	}
 	if (scan->has_pending)
 		gap.to_ns = scan->pending.last_ns;
+	else
+		gap.to_ns = next_run_ns(index, segment);
 	return kp_index_add_gap(index, segment, &gap);
 }
 
@@ -386,8 +438,6 @@ static int check_successor(struct kp_index *index, const struct kp_index_segment
 	const struct kp_index_segment *next = segment + 1;
 	struct kp_log_gap gap = {.offset = scan->end};
 
-	if (segment->is_run_end)
-		return 0;
 	if (segment->last_block != KP_INDEX_NONE)
 		gap.from_ns = index->blocks[segment->last_block].first_ns;
 	if (next->number != segment->number + 1)
@@ -395,6 +445,44 @@ static int check_successor(struct kp_index *index, const struct kp_index_segment
 	else if (next->previous_blocks > (int64_t)scan->next_sequence && scan->pos == scan->end)
 		gap.why = "blocks are missing at its end";
 	return gap.why ? kp_index_add_gap(index, segment, &gap) : 0;
+}
+
+static void set_end(struct kp_index *index, enum kp_log_end end, const char *text)
+{
+	index->info.end = end;
+	index->info.end_text = text;
+}
+
+/* The last segment of a run: has it an end, and is nothing missing before it? */
+static int check_end(struct kp_index *index, const struct kp_index_segment *segment,
+		     const struct kp_seg_scan *scan, bool has_end_gap)
+{
+	struct kp_log_gap gap = {.offset = scan->end, .to_ns = next_run_ns(index, segment)};
+
+	if (segment->last_block != KP_INDEX_NONE)
+		gap.from_ns = index->blocks[segment->last_block].first_ns;
+	if (scan->has_end) {
+		set_end(index, KP_LOG_ENDED, kp_end_reason_name(scan->run_end.reason));
+		index->info.doubtful_cnt += scan->run_end.doubtful_cnt;
+		if (has_end_gap || (scan->next_sequence == scan->run_end.block_cnt &&
+				    scan->prev_crc == scan->run_end.prev_crc))
+			return 0;
+		gap.why = "blocks are missing at its end";
+		return kp_index_add_gap(index, segment, &gap);
+	}
+	if (index->is_single) {
+		set_end(index, KP_LOG_UNKNOWN, "not looked at: one segment alone was opened");
+		return 0;
+	}
+	if (!gap.to_ns && kp_seg_is_locked(segment->fd)) {
+		set_end(index, KP_LOG_OPEN, "none yet: it is still being recorded");
+		return 0;
+	}
+	gap.why = "the recording has no end: its recorder was killed, or what it wrote last is "
+		  "gone";
+	gap.torn = gap.no_end = true;
+	set_end(index, KP_LOG_CUT, "none: the recorder was killed, or what it wrote last is gone");
+	return has_end_gap ? 0 : kp_index_add_gap(index, segment, &gap);
 }
 
 static int scan_segment(struct kp_index *index, uint32_t number)
@@ -407,8 +495,8 @@ static int scan_segment(struct kp_index *index, uint32_t number)
 
 	if (!segment->schema)
 		return 0;
-	fd = kp_index_open_segment(segment);
-	if (fd == -ENOENT)
+	fd = kp_index_open_segment(index, segment);
+	if (fd == -ENOENT || fd == -ENXIO)
 		return 0;
 	if (fd < 0)
 		return fd;
@@ -420,9 +508,11 @@ static int scan_segment(struct kp_index *index, uint32_t number)
 		if (r < 0)
 			break;
 	}
-	close_segment(segment);
-	if (r >= 0 && !has_end_gap)
+	if (r >= 0 && segment->is_run_end)
+		r = check_end(index, segment, &scan, has_end_gap);
+	else if (r >= 0 && !has_end_gap)
 		r = check_successor(index, segment, &scan);
+	close_segment(segment);
 	return r;
 }
 
@@ -444,8 +534,13 @@ static int open_index(const char *path, bool with_blocks, struct kp_index **ret_
 		      struct kp_err *err)
 {
 	struct kp_index *index = calloc(1, sizeof(*index));
-	int r = index ? build(index, path, with_blocks) : -ENOMEM;
+	int r = -ENOMEM;
 
+	if (index) {
+		index->dir_fd = AT_FDCWD;
+		set_end(index, KP_LOG_UNKNOWN, "unknown");
+		r = build(index, path, with_blocks);
+	}
 	if (r == -ENOENT)
 		kp_err_set(err, r, "there is no log at %s; kprobe record -o %s writes one", path,
 			   path);
@@ -504,6 +599,8 @@ void kp_index_free(struct kp_index *index)
 	free(index->streams);
 	free(index->runs);
 	free(index->gaps);
+	if (index->dir_fd >= 0)
+		close(index->dir_fd);
 	free(index->dir);
 	free(index->node);
 	free(index->boot_id);

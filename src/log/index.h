@@ -20,7 +20,8 @@
 
 struct kp_index_segment {
 	char *path;
-	int fd; /* -1 while closed */
+	const char *name; /* in path, from the folder on; all of it if path itself was asked for */
+	int fd;           /* -1 while closed */
 	uint64_t number;
 	uint64_t file_len;
 	struct kp_seg_hdr hdr;
@@ -56,6 +57,8 @@ struct kp_index_stream {
 
 struct kp_index {
 	char *dir;
+	int dir_fd;     /* the boot's folder, or AT_FDCWD */
+	bool is_single; /* one segment was asked for, by its name */
 	char *node;
 	char *boot_id;
 	char *options_json;
@@ -83,7 +86,7 @@ int kp_index_add_gap(struct kp_index *index, const struct kp_index_segment *segm
 /* Lists the payload of a block as a gap, and marks the block. */
 int kp_index_mark_bad(struct kp_index *index, uint32_t block, const char *why);
 
-/* The segment's file, opened when it is closed; -errno. */
-int kp_index_open_segment(struct kp_index_segment *segment);
+/* The segment's file, opened when it is closed; -ENXIO: no regular file, not opened; -errno. */
+int kp_index_open_segment(struct kp_index *index, struct kp_index_segment *segment);
 
 #endif

@@ -8,6 +8,7 @@
 #include "log/reader.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -147,11 +148,11 @@ static int read_block(struct kp_log_reader *rd, const struct kp_index_block *blo
 		.first_ns = block->first_ns,
 		.last_ns = block->last_ns,
 	};
-	int fd = kp_index_open_segment(segment), r;
+	int fd = kp_index_open_segment(rd->index, segment), r;
 
 	*ret_why = "the segment was removed while it was read";
 	if (fd < 0)
-		return fd == -ENOENT ? -EBADMSG : fd;
+		return fd == -ENOENT || fd == -ENXIO ? -EBADMSG : fd;
 	*ret_why = "the block's payload is damaged";
 	r = kp_seg_read_payload(fd, block->offset, &hdr, rd->stored);
 	if (r == -EIO) {
@@ -298,6 +299,16 @@ int kp_log_open(const char *path, const struct kp_log_filter *filter,
 fail:
 	kp_log_reader_free(rd);
 	return r;
+}
+
+void kp_log_print_gap(const struct kp_log_gap *gap, struct kp_buf *out)
+{
+	if (gap->no_end)
+		kp_buf_printf(out, "%s: %s", gap->file, gap->why);
+	else
+		kp_buf_printf(out, "%s: offset %" PRIu64 ", %" PRIu64 " bytes: %s%s", gap->file,
+			      gap->offset, gap->len, gap->why,
+			      gap->torn ? " (an interrupted write)" : "");
 }
 
 const struct kp_log_info *kp_log_get_info(struct kp_log_reader *rd)

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "kprobe/log_format.h"
 
@@ -34,6 +35,7 @@ struct kp_log_gap {
 			     the gap in the segment and the last of the one behind; 0: unknown */
 	uint64_t to_ns;
 	bool torn;       /* at the end of its segment: an interrupted write rather than damage */
+	bool no_end;     /* the recording has no end here; the times are exact, len is 0 */
 	const char *why; /* static text */
 };
 
@@ -42,6 +44,17 @@ struct kp_log_run {
 	char id[32];                /* random, of the recorder's start; "" if no header says */
 	uint64_t start_ns;          /* its first segment that is there, CLOCK_MONOTONIC … */
 	uint64_t start_realtime_ns; /* … and CLOCK_REALTIME at that moment */
+};
+
+/* A gap as text: where, how long, and why. */
+void kp_log_print_gap(const struct kp_log_gap *gap, struct kp_buf *out);
+
+/* How the newest run of the log ended. */
+enum kp_log_end {
+	KP_LOG_UNKNOWN, /* only a segment of it was opened */
+	KP_LOG_OPEN,    /* it has not: its recorder is at work */
+	KP_LOG_CUT,     /* the recorder was killed, or what it wrote last is gone */
+	KP_LOG_ENDED,   /* end_text says why */
 };
 
 struct kp_log_info {
@@ -60,9 +73,13 @@ struct kp_log_info {
 	uint64_t lost[KP_GROUP_CNT]; /* by the block headers: the sum over streams and recorder runs
 				      */
 	uint64_t lost_selected[KP_GROUP_CNT]; /* of these, on the streams of selected tasks */
-	uint64_t unknown_cnt; /* events read so far whose kinds this program does not know */
-	const struct kp_log_run *runs; /* in the order of time; at least one */
+	const struct kp_log_run *runs;        /* in the order of time; at least one */
 	size_t run_cnt;
+	enum kp_log_end end;
+	const char *end_text;  /* one or a few words, static text */
+	uint64_t doubtful_cnt; /* events of which the recorder did not know whether they are on disk
+				*/
+	uint64_t unknown_cnt;  /* events read so far whose kinds this program does not know */
 	const struct kp_log_gap *gaps; /* damage found so far; complete once all was read */
 	size_t gap_cnt;
 };

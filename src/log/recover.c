@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "log/folder.h"
 #include "log/segment.h"
 
 /* So many segments at the end of a boot's folder may have a torn header each. */
@@ -50,9 +51,9 @@ static int read_age(int boot_fd, uint64_t sequence, struct age *ret_age)
 	int fd, r;
 
 	kp_seg_name(sequence, name);
-	fd = openat(boot_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = kp_folder_open_file(boot_fd, name, O_RDONLY);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	r = kp_seg_read_hdr(fd, &hdr, &text, &why);
 	close(fd);
 	if (r >= 0)
@@ -65,11 +66,11 @@ static int read_age(int boot_fd, uint64_t sequence, struct age *ret_age)
  * read rather than by the files, whose times a copy changes; all zero when none can. */
 static int newest_segment(int dir_fd, const char *boot, uint64_t *ret_sequence, struct age *ret_age)
 {
-	int boot_fd = openat(dir_fd, boot, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+	int boot_fd = kp_folder_open(dir_fd, boot), r;
 	uint64_t last;
 
 	if (boot_fd < 0)
-		return -errno;
+		return boot_fd;
 	r = kp_seg_find_last(boot_fd, &last);
 	if (r >= 0 && !last)
 		r = -ENOENT;
@@ -138,13 +139,25 @@ static int find_end(int fd, const struct kp_seg_hdr *hdr, uint64_t file_len, uin
 		if (good == 0)
 			*ret_len = item.offset + item.len;
 	}
+	if (scan.has_end) /* whatever is damaged before it */
+		*ret_len = file_len;
 	free(payload);
 	return r;
 }
 
+/* Whether a file is the folder's own: one that has another name too, or another owner than the
+ * folder or us, may be somebody's whom cutting it would harm. */
+static bool is_own(int boot_fd, const struct stat *st)
+{
+	struct stat folder;
+
+	return st->st_nlink == 1 && fstat(boot_fd, &folder) == 0 &&
+	       (st->st_uid == geteuid() || st->st_uid == folder.st_uid);
+}
+
 static int recover_segment(int boot_fd, const char *name, struct kp_recovery *recovery)
 {
-	int fd = openat(boot_fd, name, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW), r;
+	int fd = kp_folder_open_file(boot_fd, name, O_RDWR), r;
 	uint64_t file_len, good_len = 0;
 	struct kp_seg_hdr hdr;
 	struct stat st;
@@ -152,11 +165,10 @@ static int recover_segment(int boot_fd, const char *name, struct kp_recovery *re
 	char *text = NULL;
 
 	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0) {
-		r = -errno;
+		return fd == -ENXIO ? 0 : fd;
+	r = fstat(fd, &st) < 0 ? -errno : 0;
+	if (r < 0 || !is_own(boot_fd, &st))
 		goto out;
-	}
 	file_len = (uint64_t)st.st_size;
 	r = kp_seg_read_hdr(fd, &hdr, &text, &why);
 	if (r == -EBADMSG) {
@@ -198,8 +210,8 @@ int kp_log_recover(int dir_fd, struct kp_recovery *ret_recovery, struct kp_err *
 	snprintf(recovery.newest, sizeof(recovery.newest), "%s", boot);
 	kp_seg_name(sequence, name);
 	snprintf(recovery.name, sizeof(recovery.name), "%s/%s", boot, name);
-	boot_fd = openat(dir_fd, boot, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = boot_fd < 0 ? -errno : recover_segment(boot_fd, name, &recovery);
+	boot_fd = kp_folder_open(dir_fd, boot);
+	r = boot_fd < 0 ? boot_fd : recover_segment(boot_fd, name, &recovery);
 	if (boot_fd >= 0)
 		close(boot_fd);
 	if (r < 0)

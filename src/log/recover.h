@@ -22,7 +22,8 @@ struct kp_recovery {
  * Looks at the newest segment below the log's directory, the only one that can be torn since each
  * writer did this before it began, and cuts off what stands behind its last whole block; removes it
  * if not even its header was written whole. A segment whose header is damaged rather than cut is
- * left alone. 0 or -errno.
+ * left alone; so is what is no regular file, has a second name, or belongs to somebody else. 0 or
+ * -errno.
  */
 int kp_log_recover(int dir_fd, struct kp_recovery *ret_recovery, struct kp_err *err);
 

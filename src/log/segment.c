@@ -21,7 +21,8 @@
  *                                       held; absent in a run's first
  *                             options   what the recorder was told
  *                             schema    as kp_event_print_schema makes it
- *   56+text_len             blocks, without space between them
+ *   56+text_len             blocks, without space between them, and behind the last block of a
+ *                           recorder's run its end
  *
  * and of a block:
  *
@@ -43,6 +44,17 @@
  *   160           4         zero
  *   164           4         crc: CRC-32C of these 168 bytes with crc = 0
  *   168           stored_len the payload, see codec.c
+ *
+ * and of a run's end, the last bytes of the file:
+ *
+ *   0             8         magic 7f 4b 52 50 45 4e 44 31 ("\x7fKRPEND1")
+ *   8             8         the segment's salt
+ *   16            8         number of blocks in the segment
+ *   24            8         events of the run that may not be on disk, since a sync failed
+ *   32            4         enum kp_end_reason
+ *   36            4         the signal that ended it, or 0
+ *   40            4         payload_crc of the last block; text_crc if there is none
+ *   44            4         crc: CRC-32C of these 48 bytes with crc = 0
  *
  * Invariants: a block is written by one call, after the one before was written whole; what a failed
  * write left is cut off. So a file is a run of whole blocks and at most one torn one behind it.
@@ -154,6 +166,41 @@ void kp_block_hdr_seal(struct kp_block_hdr *hdr)
 	hdr->crc = kp_crc32c(0, hdr, sizeof(*hdr));
 }
 
+void kp_seg_end_seal(struct kp_seg_end *end)
+{
+	end->crc = 0;
+	end->crc = kp_crc32c(0, end, sizeof(*end));
+}
+
+const char *kp_end_reason_name(unsigned reason)
+{
+	static const char *const names[] = {
+		[KP_END_CLOSED] = "closed",
+		[KP_END_SIGNAL] = "interrupted",
+		[KP_END_TIME] = "its time was over",
+		[KP_END_COMMAND] = "its command had ended",
+		[KP_END_FAILED] = "the recorder failed",
+	};
+
+	return reason < sizeof(names) / sizeof(*names) ? names[reason] : "unknown";
+}
+
+void kp_seg_lock(int fd)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	/* Where there are no locks (some network file systems), readers see a log without an end.
+	 */
+	fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+bool kp_seg_is_locked(int fd)
+{
+	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+
+	return !fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK;
+}
+
 static const char *check_seg_hdr(const struct kp_seg_hdr *hdr)
 {
 	struct kp_seg_hdr copy = *hdr;
@@ -215,6 +262,20 @@ bool kp_seg_is_hdr_torn(int fd, uint64_t file_len)
 	       file_len < sizeof(hdr) + hdr.text_len;
 }
 
+/* Reads the run's end, if the file has one. */
+static bool read_end(int fd, uint64_t salt, uint64_t file_len, struct kp_seg_end *ret_end)
+{
+	struct kp_seg_end copy;
+
+	if (file_len < sizeof(*ret_end) ||
+	    kp_seg_read(fd, ret_end, sizeof(*ret_end), file_len - sizeof(*ret_end)) !=
+		    sizeof(*ret_end))
+		return false;
+	copy = *ret_end;
+	kp_seg_end_seal(&copy);
+	return ret_end->magic == KP_END_MAGIC && ret_end->salt == salt && ret_end->crc == copy.crc;
+}
+
 void kp_seg_scan_init(struct kp_seg_scan *scan, int fd, const struct kp_seg_hdr *hdr,
 		      uint64_t file_len)
 {
@@ -225,6 +286,9 @@ void kp_seg_scan_init(struct kp_seg_scan *scan, int fd, const struct kp_seg_hdr 
 		.end = file_len,
 		.prev_crc = hdr->text_crc,
 	};
+	scan->has_end = read_end(fd, hdr->salt, file_len, &scan->run_end) &&
+			file_len - sizeof(scan->run_end) >= scan->pos;
+	scan->end -= scan->has_end ? sizeof(scan->run_end) : 0;
 }
 
 /* NULL if the header, which lies at offset, is that of a whole block which may follow. */

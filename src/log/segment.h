@@ -32,6 +32,17 @@ int64_t kp_seg_read(int fd, void *data, size_t len, uint64_t offset);
 /* Fill in the checksums. */
 void kp_seg_hdr_seal(struct kp_seg_hdr *hdr);
 void kp_block_hdr_seal(struct kp_block_hdr *hdr);
+void kp_seg_end_seal(struct kp_seg_end *end);
+
+/* Name of a kp_end_reason: "interrupted" … */
+const char *kp_end_reason_name(unsigned reason);
+
+/*
+ * A segment is locked while its writer has it open; so a log that has no end yet is told from one
+ * that will never have it.
+ */
+void kp_seg_lock(int fd);
+bool kp_seg_is_locked(int fd);
 
 /*
  * Reads a segment's header and its text (NUL behind it; freed by the caller). 0; -EBADMSG with
@@ -47,7 +58,9 @@ struct kp_seg_scan {
 	int fd;
 	uint64_t salt;
 	uint64_t pos;
-	uint64_t end; /* length of the file */
+	uint64_t end; /* behind the last block: the run's end, or the file's */
+	bool has_end;
+	struct kp_seg_end run_end; /* has_end */
 	uint64_t next_sequence;
 	uint32_t prev_crc;
 	struct kp_block_hdr pending; /* found behind a gap; has_pending */

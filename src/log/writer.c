@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -25,7 +26,9 @@
 #include "base/crc32c.h"
 #include "event/event.h"
 #include "log/codec.h"
+#include "log/folder.h"
 #include "log/recover.h"
+#include "log/reserve.h"
 #include "log/segment.h"
 
 #define DEFAULT_SEGMENT_LEN (64u * 1024u * 1024u)
@@ -52,12 +55,21 @@ struct kp_log_writer {
 	uint64_t block_cnt;
 	uint32_t prev_crc;
 	uint64_t written; /* all segments */
+	bool has_end;
+
+	_Atomic uint64_t event_cnt; /* appended */
+	_Atomic bool is_removed;    /* somebody has removed the open segment */
+	_Atomic bool is_ending;     /* what comes now may use the reserve */
+	int reserve_fd;             /* -1: none, or used */
 
 	pthread_mutex_t mutex;
 	int fd;                 /* the open segment, -1: none; changed under the mutex */
 	int sealed[SEALED_MAX]; /* older segments not synced yet */
 	unsigned sealed_cnt;
-	bool is_dir_dirty; /* a new file's name is not synced yet */
+	bool is_dir_dirty;     /* a new file's name is not synced yet */
+	uint64_t segment_from; /* event_cnt when the open segment was begun */
+	uint64_t settled_cnt; /* of the events, those that a sync has brought to disk, or has not */
+	uint64_t doubtful_cnt; /* of those, the latter */
 };
 
 /* Different at each call, not secret: a recorder that starts early must not wait for entropy. */
@@ -80,20 +92,6 @@ static int read_boot_id(char *id, size_t len)
 	id[n] = '\0';
 	id[strcspn(id, "\n")] = '\0';
 	return *id ? 0 : -EIO;
-}
-
-/* Makes (0700) and opens a folder. */
-static int open_dir(int at_fd, const char *path, int *ret_fd)
-{
-	int fd;
-
-	if (mkdirat(at_fd, path, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	fd = openat(at_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	*ret_fd = fd;
-	return 0;
 }
 
 /* The header's text; segment.c lists its members. */
@@ -156,6 +154,8 @@ static void swap_segment(struct kp_log_writer *w, int fd)
 	}
 	w->fd = fd;
 	w->is_dir_dirty = true;
+	w->segment_from = w->event_cnt;
+	w->is_removed = false;
 	pthread_mutex_unlock(&w->mutex);
 	if (oldest >= 0) { /* nobody syncs, or far too slowly */
 		fdatasync(oldest);
@@ -163,8 +163,29 @@ static void swap_segment(struct kp_log_writer *w, int fd)
 	}
 }
 
+/* Makes the file of a segment, from the reserve if that is wanted. The descriptor or -errno. */
+static int make_segment(struct kp_log_writer *w, const char *name, bool from_reserve)
+{
+	int fd, r;
+
+	if (!from_reserve) {
+		fd = openat(w->boot_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			    0600);
+		return fd < 0 ? -errno : fd;
+	}
+	fd = w->reserve_fd;
+	w->reserve_fd = -1;
+	if (fd < 0)
+		return -ENOSPC;
+	r = kp_reserve_name(fd, w->boot_fd, name);
+	if (r >= 0)
+		return fd;
+	close(fd);
+	return r;
+}
+
 /* Begins the segment behind the newest one in the boot's folder. */
-static int begin_segment(struct kp_log_writer *w, struct kp_err *err)
+static int begin_segment(struct kp_log_writer *w, bool from_reserve, struct kp_err *err)
 {
 	char name[KP_SEG_NAME_MAX];
 	struct kp_buf text = {0};
@@ -178,8 +199,8 @@ static int begin_segment(struct kp_log_writer *w, struct kp_err *err)
 	kp_seg_name(++sequence, name);
 	r = build_text(w, &text);
 	if (r >= 0) {
-		fd = openat(w->boot_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		r = fd < 0 ? -errno : write_hdr(fd, &text, sequence, &hdr);
+		fd = make_segment(w, name, from_reserve);
+		r = fd < 0 ? fd : write_hdr(fd, &text, sequence, &hdr);
 		if (fd >= 0 && r < 0) {
 			unlinkat(w->boot_fd, name, 0);
 			close(fd);
@@ -189,6 +210,7 @@ static int begin_segment(struct kp_log_writer *w, struct kp_err *err)
 	if (r < 0)
 		return kp_err_sys(err, r, "cannot begin the segment %s/%s/%s", w->dir, w->boot_id,
 				  name);
+	kp_seg_lock(fd);
 	swap_segment(w, fd);
 	w->hdr = hdr;
 	w->offset = w->snapshot_len = sizeof(hdr) + hdr.text_len;
@@ -204,8 +226,8 @@ static void call_on_segment(struct kp_log_writer *w)
 		w->on_segment(w->hdr.sequence, w->on_segment_arg);
 }
 
-static int append_block(struct kp_log_writer *w, uint32_t stream, const struct kp_encoded *enc,
-			uint32_t raw_len, const uint64_t *lost, struct kp_err *err)
+static int write_block(struct kp_log_writer *w, uint32_t stream, const struct kp_encoded *enc,
+		       uint32_t raw_len, const uint64_t *lost, struct kp_err *err)
 {
 	struct kp_block_hdr hdr = {
 		.magic = KP_BLOCK_MAGIC,
@@ -240,7 +262,25 @@ static int append_block(struct kp_log_writer *w, uint32_t stream, const struct k
 	w->written += sizeof(hdr) + enc->len;
 	w->block_cnt++;
 	w->prev_crc = hdr.payload_crc;
+	w->event_cnt += enc->event_cnt;
 	return 0;
+}
+
+static bool is_full_disk(int error)
+{
+	return error == -ENOSPC || error == -EDQUOT;
+}
+
+/* Writes a block; the last words of a run into the reserve, if there is no other room. */
+static int append_block(struct kp_log_writer *w, uint32_t stream, const struct kp_encoded *enc,
+			uint32_t raw_len, const uint64_t *lost, struct kp_err *err)
+{
+	int r = write_block(w, stream, enc, raw_len, lost, err);
+
+	if (!is_full_disk(r) || !w->is_ending || w->reserve_fd < 0)
+		return r;
+	r = begin_segment(w, true, err);
+	return r < 0 ? r : write_block(w, stream, enc, raw_len, lost, err);
 }
 
 /* Begins a new segment when the open one is full. */
@@ -249,10 +289,12 @@ static int roll_over(struct kp_log_writer *w, uint32_t stream, struct kp_err *er
 	uint64_t filled = w->offset - w->snapshot_len;
 	int r;
 
-	if (stream == KP_STREAM_SNAPSHOT || !filled ||
-	    filled + sizeof(w->hdr) + w->hdr.text_len < w->segment_len)
+	if (!w->is_removed && (stream == KP_STREAM_SNAPSHOT || !filled ||
+			       filled + sizeof(w->hdr) + w->hdr.text_len < w->segment_len))
 		return 0;
-	r = begin_segment(w, err);
+	r = begin_segment(w, false, err);
+	if (is_full_disk(r) && w->is_ending)
+		r = begin_segment(w, true, err);
 	if (r >= 0)
 		call_on_segment(w);
 	return r;
@@ -338,10 +380,11 @@ static int set_options(struct kp_log_writer *w, const char *dir,
 /* Opens and locks the directory and the boot's folder. */
 static int open_dirs(struct kp_log_writer *w, struct kp_recovery *ret_recovery, struct kp_err *err)
 {
-	int r = open_dir(AT_FDCWD, w->dir, &w->dir_fd);
+	char name[4096];
+	int r = kp_folder_make(AT_FDCWD, w->dir, w->dir, &w->dir_fd, err);
 
 	if (r < 0)
-		return kp_err_sys(err, r, "cannot make the log's directory %s", w->dir);
+		return r;
 	if (flock(w->dir_fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno == EWOULDBLOCK)
 			return kp_err_set(
@@ -357,10 +400,8 @@ static int open_dirs(struct kp_log_writer *w, struct kp_recovery *ret_recovery, 
 	w->boot_number = ret_recovery->newest_number;
 	if (strcmp(ret_recovery->newest, w->boot_id) != 0 || !w->boot_number)
 		w->boot_number++;
-	r = open_dir(w->dir_fd, w->boot_id, &w->boot_fd);
-	if (r < 0)
-		return kp_err_sys(err, r, "cannot make %s/%s", w->dir, w->boot_id);
-	return 0;
+	snprintf(name, sizeof(name), "%s/%s", w->dir, w->boot_id);
+	return kp_folder_make(w->dir_fd, w->boot_id, name, &w->boot_fd, err);
 }
 
 static void writer_free(struct kp_log_writer *w)
@@ -369,6 +410,8 @@ static void writer_free(struct kp_log_writer *w)
 		close(w->sealed[i]);
 	if (w->fd >= 0)
 		close(w->fd);
+	if (w->reserve_fd >= 0)
+		close(w->reserve_fd);
 	if (w->boot_fd >= 0)
 		close(w->boot_fd);
 	if (w->dir_fd >= 0)
@@ -389,7 +432,7 @@ int kp_log_create(const char *dir, const struct kp_log_options *options,
 
 	if (!w)
 		return kp_err_set(err, -ENOMEM, "out of memory");
-	w->fd = w->dir_fd = w->boot_fd = -1;
+	w->fd = w->dir_fd = w->boot_fd = w->reserve_fd = -1;
 	pthread_mutex_init(&w->mutex, NULL);
 	r = set_options(w, dir, options, err);
 	if (r < 0)
@@ -403,11 +446,12 @@ int kp_log_create(const char *dir, const struct kp_log_options *options,
 	}
 	r = open_dirs(w, &recovery, err);
 	if (r >= 0)
-		r = begin_segment(w, err);
+		r = begin_segment(w, false, err);
 	if (r >= 0 && recovery.was_torn)
 		r = append_recovery(w, &recovery, err);
 	if (r < 0)
 		goto fail;
+	w->reserve_fd = kp_reserve_make(w->boot_fd); /* without one it is as it is */
 	call_on_segment(w);
 	*ret_writer = w;
 	return 0;
@@ -416,39 +460,139 @@ fail:
 	return r;
 }
 
-int kp_log_sync(struct kp_log_writer *w, struct kp_err *err)
-{
-	int fds[SEALED_MAX + 1], r = 0;
-	bool is_dir_dirty;
+/* What one sync has to reach: the sealed segments, then the open one. */
+struct sync {
+	int fds[SEALED_MAX + 1];
 	unsigned cnt;
+	bool is_dir_dirty;
+	uint64_t event_cnt; /* appended before it */
+	uint64_t segment_from;
+};
+
+static int begin_sync(struct kp_log_writer *w, struct sync *ret)
+{
+	int fd, r = 0;
 
 	pthread_mutex_lock(&w->mutex);
-	cnt = w->sealed_cnt;
-	memcpy(fds, w->sealed, sizeof(w->sealed));
-	fds[cnt] = fcntl(w->fd, F_DUPFD_CLOEXEC, 0);
-	if (fds[cnt] < 0) {
+	fd = fcntl(w->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0) {
 		r = -errno;
-		pthread_mutex_unlock(&w->mutex);
-		return kp_err_sys(err, r, "cannot sync %s", w->dir);
+	} else {
+		ret->cnt = w->sealed_cnt;
+		memcpy(ret->fds, w->sealed, sizeof(w->sealed));
+		ret->fds[ret->cnt++] = fd;
+		ret->is_dir_dirty = w->is_dir_dirty;
+		ret->event_cnt = w->event_cnt;
+		ret->segment_from = w->segment_from;
+		w->sealed_cnt = 0;
+		w->is_dir_dirty = false;
 	}
-	w->sealed_cnt = 0;
-	is_dir_dirty = w->is_dir_dirty;
-	w->is_dir_dirty = false;
 	pthread_mutex_unlock(&w->mutex);
+	return r;
+}
 
-	for (unsigned i = 0; i <= cnt; i++) {
-		if (fdatasync(fds[i]) < 0)
+/* After a sync that failed nothing is known of what was written since the one before: the kernel
+ * may have dropped it, and would say so only once (fsync(2)). */
+static void settle(struct kp_log_writer *w, uint64_t from, uint64_t to, bool is_doubtful)
+{
+	pthread_mutex_lock(&w->mutex);
+	if (from > w->settled_cnt)
+		from = w->settled_cnt;
+	if (is_doubtful)
+		w->doubtful_cnt += to - from;
+	if (w->doubtful_cnt > to)
+		w->doubtful_cnt = to;
+	w->settled_cnt = to;
+	pthread_mutex_unlock(&w->mutex);
+}
+
+int kp_log_sync(struct kp_log_writer *w, struct kp_err *err)
+{
+	struct stat st = {.st_nlink = 1};
+	struct sync sync = {0};
+	int r = begin_sync(w, &sync);
+
+	if (r < 0)
+		return kp_err_sys(err, r, "cannot sync %s", w->dir);
+	for (unsigned i = 0; i < sync.cnt; i++) {
+		if (fdatasync(sync.fds[i]) < 0)
 			r = -errno;
-		close(fds[i]);
+		fstat(sync.fds[i], &st); /* the last stays */
+		close(sync.fds[i]);
 	}
-	if (is_dir_dirty && (fsync(w->boot_fd) < 0 || fsync(w->dir_fd) < 0))
+	if (sync.is_dir_dirty && (fsync(w->boot_fd) < 0 || fsync(w->dir_fd) < 0))
 		r = -errno;
-	return r < 0 ? kp_err_sys(err, r, "cannot sync %s", w->dir) : 0;
+	settle(w, st.st_nlink ? UINT64_MAX : sync.segment_from, sync.event_cnt,
+	       r < 0 || !st.st_nlink);
+	if (r < 0)
+		return kp_err_sys(err, r, "cannot sync %s", w->dir);
+	if (st.st_nlink)
+		return 0;
+	w->is_removed = true; /* the next append begins another */
+	return kp_err_set(err, -ENOENT,
+			  "somebody has removed the segment of %s that was being written, and what "
+			  "it held",
+			  w->dir);
 }
 
 uint64_t kp_log_written(const struct kp_log_writer *w)
 {
 	return w->written;
+}
+
+uint64_t kp_log_doubtful(struct kp_log_writer *w)
+{
+	uint64_t cnt;
+
+	pthread_mutex_lock(&w->mutex);
+	cnt = w->doubtful_cnt;
+	pthread_mutex_unlock(&w->mutex);
+	return cnt;
+}
+
+void kp_log_begin_end(struct kp_log_writer *w)
+{
+	w->is_ending = true;
+}
+
+static int write_end(struct kp_log_writer *w, enum kp_end_reason reason, int sig)
+{
+	struct kp_seg_end end = {
+		.magic = KP_END_MAGIC,
+		.salt = w->hdr.salt,
+		.block_cnt = w->block_cnt,
+		.doubtful_cnt = kp_log_doubtful(w),
+		.reason = reason,
+		.sig = (kp_u32)sig,
+		.prev_crc = w->prev_crc,
+	};
+	struct iovec iov = {&end, sizeof(end)};
+	int r;
+
+	kp_seg_end_seal(&end);
+	r = kp_seg_write(w->fd, &iov, 1, w->offset);
+	if (r >= 0)
+		w->written += sizeof(end);
+	else if (ftruncate(w->fd, (off_t)w->offset) < 0)
+		return r; /* a torn end is read as none */
+	return r;
+}
+
+int kp_log_end(struct kp_log_writer *w, enum kp_end_reason reason, int sig, struct kp_err *err)
+{
+	int r, synced;
+
+	if (w->has_end)
+		return 0;
+	w->has_end = true;
+	kp_log_begin_end(w);
+	r = write_end(w, reason, sig);
+	if (is_full_disk(r) && begin_segment(w, true, err) >= 0)
+		r = write_end(w, reason, sig);
+	if (r < 0)
+		kp_err_sys(err, r, "cannot write the end of %s", w->dir);
+	synced = kp_log_sync(w, r < 0 ? NULL : err);
+	return r < 0 ? r : synced;
 }
 
 int kp_log_close(struct kp_log_writer *w, struct kp_err *err)
@@ -457,7 +601,7 @@ int kp_log_close(struct kp_log_writer *w, struct kp_err *err)
 
 	if (!w)
 		return 0;
-	r = kp_log_sync(w, err);
+	r = kp_log_end(w, KP_END_CLOSED, 0, err);
 	writer_free(w);
 	return r;
 }

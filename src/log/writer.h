@@ -26,10 +26,10 @@ struct kp_log_options {
 };
 
 /*
- * Opens dir for writing: makes it (0700) and its boot's folder when missing, recovers what an
- * earlier writer left torn (truncated to the last whole block, and a `recovery` event written that
- * says so), and begins a new segment (0600). Errors: -errno; -EBUSY when another recorder writes
- * there.
+ * Opens dir for writing: makes it (0700) and its boot's folder when missing, refuses one that is
+ * not the caller's alone (kp_folder_make), recovers what an earlier writer left torn (truncated to
+ * the last whole block, and a `recovery` event written that says so), and begins a new segment
+ * (0600). Errors: -errno; -EBUSY when another recorder writes there.
  */
 int kp_log_create(const char *dir, const struct kp_log_options *options,
 		  struct kp_log_writer **ret_writer, struct kp_err *err);
@@ -49,13 +49,25 @@ int kp_log_append_encoded(struct kp_log_writer *writer, uint32_t stream,
 			  const struct kp_encoded *encoded, uint32_t raw_len,
 			  const uint64_t lost[KP_GROUP_CNT], struct kp_err *err);
 
-/* fdatasync of what was appended before the call. */
+/* fdatasync of what was appended before the call. -ENOENT: the open segment was removed. */
 int kp_log_sync(struct kp_log_writer *writer, struct kp_err *err);
+
+/* Events so far of which it is not known whether they are on disk, since a sync failed. */
+uint64_t kp_log_doubtful(struct kp_log_writer *writer);
 
 /* Bytes written to the log so far, headers included. */
 uint64_t kp_log_written(const struct kp_log_writer *writer);
 
-/* Syncs and closes; frees writer also on error. NULL is fine. */
+/* From now on come the last words of the run: on a full disk they go into a room kept for them. */
+void kp_log_begin_end(struct kp_log_writer *writer);
+
+/* Writes why the run has ended (sig: by which signal, or 0), and syncs. Nothing may be appended
+ * behind it. */
+int kp_log_end(struct kp_log_writer *writer, enum kp_end_reason reason, int sig,
+	       struct kp_err *err);
+
+/* Ends the run, KP_END_CLOSED, if that was not done; closes; frees writer also on error. NULL is
+ * fine. */
 int kp_log_close(struct kp_log_writer *writer, struct kp_err *err);
 
 #endif

@@ -51,6 +51,7 @@ struct stream {
 	uint64_t put[KP_GROUP_CNT];     /* in sealed blocks */
 	uint64_t dropped[KP_GROUP_CNT]; /* no block could be had */
 	uint64_t failed[KP_GROUP_CNT];  /* in blocks that could not be written */
+	struct kp_unsaid unsaid;
 };
 
 struct kp_pipeline {
@@ -213,6 +214,26 @@ static void set_error(struct kp_pipeline *p, int error, const struct kp_err *tex
 	p->error_text = *text;
 }
 
+/* The `lost` events of a block of the recorder's own that is lost itself: what they said is to be
+ * said again. Under the lock. */
+static void keep_unsaid(struct kp_pipeline *p, const struct block *block)
+{
+	const struct kp_ev_lost *ev;
+	struct stream *stream;
+
+	for (uint32_t at = 0; at < block->len; at += ev->hdr.size) {
+		ev = (const void *)(block->data + at);
+		if (ev->hdr.kind != KP_EV_lost)
+			continue;
+		stream = get_stream(p, ev->lost_stream);
+		if (!stream)
+			continue;
+		stream->unsaid.cnt[ev->lost_group] += ev->count;
+		if (!stream->unsaid.from_ns || ev->from_ns < stream->unsaid.from_ns)
+			stream->unsaid.from_ns = ev->from_ns;
+	}
+}
+
 /* Appends one block when its turn has come; what cannot be written is lost and said to be. */
 static void write_block(struct kp_pipeline *p, struct block *block, uint64_t turn,
 			struct kp_encoder *encoder)
@@ -233,6 +254,8 @@ static void write_block(struct kp_pipeline *p, struct block *block, uint64_t tur
 	if (r < 0) {
 		for (int g = 0; g < KP_GROUP_CNT; g++)
 			block->stream->failed[g] += block->cnt[g];
+		if (block->stream->number == KP_CPU_USER)
+			keep_unsaid(p, block);
 		set_error(p, r, &err);
 	}
 	block->next = p->free_list;
@@ -364,6 +387,8 @@ static void end_snapshot(struct kp_pipeline *p)
 	struct timespec until = from_now(SNAPSHOT_WAIT_NS);
 	int r = 0;
 
+	if (p->is_kept)
+		return;
 	pthread_mutex_lock(&p->lock);
 	while ((p->is_snapshot_due || p->is_snapshot_running) && r != ETIMEDOUT)
 		r = pthread_cond_timedwait(&p->snapshot_made, &p->lock, &until);
@@ -468,6 +493,20 @@ void kp_pipeline_accounts(struct kp_pipeline *pipeline, uint32_t stream,
 		ret_accounts->stored[g] = s->put[g] - s->failed[g];
 		ret_accounts->dropped[g] = s->dropped[g] + s->failed[g];
 	}
+	pthread_mutex_unlock(&pipeline->lock);
+}
+
+void kp_pipeline_take_unsaid(struct kp_pipeline *pipeline, uint32_t stream,
+			     struct kp_unsaid *ret_unsaid)
+{
+	struct stream *s = pipeline->streams[stream & (STREAM_CNT - 1)];
+
+	memset(ret_unsaid, 0, sizeof(*ret_unsaid));
+	if (!s)
+		return;
+	pthread_mutex_lock(&pipeline->lock);
+	*ret_unsaid = s->unsaid;
+	memset(&s->unsaid, 0, sizeof(s->unsaid));
 	pthread_mutex_unlock(&pipeline->lock);
 }
 
@@ -650,7 +689,14 @@ int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipel
 	return r;
 }
 
-int kp_pipeline_stop(struct kp_pipeline *pipeline, struct kp_err *err)
+void kp_pipeline_begin_end(struct kp_pipeline *pipeline)
+{
+	end_snapshot(pipeline);
+	kp_pipeline_drain(pipeline);
+	kp_log_begin_end(pipeline->writer);
+}
+
+int kp_pipeline_stop(struct kp_pipeline *pipeline, struct kp_pipeline_end *end, struct kp_err *err)
 {
 	int r;
 
@@ -659,7 +705,10 @@ int kp_pipeline_stop(struct kp_pipeline *pipeline, struct kp_err *err)
 	end_snapshot(pipeline);
 	kp_pipeline_flush(pipeline, 0);
 	stop_threads(pipeline);
-	r = kp_log_close(pipeline->writer, err);
+	r = kp_log_end(pipeline->writer, end->reason, end->sig, err);
+	end->doubtful_cnt = kp_log_doubtful(pipeline->writer);
+	end->log_len = kp_log_written(pipeline->writer);
+	kp_log_close(pipeline->writer, NULL);
 	if (!pipeline->is_kept)
 		free_pipeline(pipeline);
 	return r;

@@ -59,6 +59,16 @@ const struct kp_sink *kp_pipeline_archive_sink(struct kp_pipeline *pipeline);
 void kp_pipeline_accounts(struct kp_pipeline *pipeline, uint32_t stream,
 			  struct kp_accounts *ret_accounts);
 
+/* Losses that `lost` events told which could not be written: to be told again. */
+struct kp_unsaid {
+	uint64_t cnt[KP_GROUP_CNT];
+	uint64_t from_ns; /* the earliest of their times; 0: there are none */
+};
+
+/* What is unsaid of a stream, and forgets it. */
+void kp_pipeline_take_unsaid(struct kp_pipeline *pipeline, uint32_t stream,
+			     struct kp_unsaid *ret_unsaid);
+
 /* Share of the queue's room that waits for the writing thread, in percent. */
 unsigned kp_pipeline_load(struct kp_pipeline *pipeline);
 
@@ -74,8 +84,22 @@ uint64_t kp_pipeline_written(struct kp_pipeline *pipeline);
 /* The last error of writing or syncing, and clears it; 0 if there was none. */
 int kp_pipeline_error(struct kp_pipeline *pipeline, struct kp_err *ret_err);
 
-/* Writes what is left, closes the log and frees; 0 or the error of closing. Waits a moment for the
- * snapshot, then gives it up and says so in the log. NULL is fine. */
-int kp_pipeline_stop(struct kp_pipeline *pipeline, struct kp_err *err);
+/*
+ * All that happened has been put: writes it. What is put from now on, the last words, is written
+ * also when the disk is full. Waits a moment for the snapshot, then gives it up and says so in the
+ * log.
+ */
+void kp_pipeline_begin_end(struct kp_pipeline *pipeline);
+
+struct kp_pipeline_end {
+	enum kp_end_reason reason; /* for the log */
+	int sig;
+	uint64_t doubtful_cnt; /* set: events that may not be on disk, since a sync failed */
+	uint64_t log_len;      /* set: bytes of the log */
+};
+
+/* Writes what is left, ends and closes the log and frees; 0 or the error of ending. NULL is fine.
+ */
+int kp_pipeline_stop(struct kp_pipeline *pipeline, struct kp_pipeline_end *end, struct kp_err *err);
 
 #endif

@@ -61,7 +61,9 @@ struct recorder {
 	struct kp_err error; /* first error of writing */
 
 	struct kp_process process; /* as it was before */
-	int asked;                 /* signal by which the end was asked for; 0: not yet */
+	enum kp_end_reason reason; /* why it ended, and by which signal */
+	int end_sig;
+	int asked; /* signal by which the end was asked for; 0: not yet */
 	uint64_t asked_ms;
 	bool is_left_alone; /* the command has ended, and left processes */
 	bool has_told_left; /* that they are waited for */
@@ -237,9 +239,23 @@ static void on_payload(uv_poll_t *poll, int status, int events)
 	drain_ring(r, (unsigned)(poll - r->polls), KP_RING_PAYLOAD);
 }
 
+static void end(struct recorder *r, enum kp_end_reason reason, int sig)
+{
+	r->reason = reason;
+	r->end_sig = sig;
+	uv_stop(&r->loop);
+}
+
 static void on_end_timer(uv_timer_t *timer)
 {
-	uv_stop(timer->loop);
+	end(timer->data, KP_END_TIME, 0);
+}
+
+static void on_grace_over(uv_timer_t *timer)
+{
+	struct recorder *r = timer->data;
+
+	end(r, KP_END_SIGNAL, r->asked);
 }
 
 /* --- how it ends --- */
@@ -249,7 +265,7 @@ static void on_end_timer(uv_timer_t *timer)
 static void end_left(struct recorder *r)
 {
 	kp_command_kill(r->command, r->asked);
-	uv_timer_start(&r->grace_timer, on_end_timer, GRACE_MS, 0);
+	uv_timer_start(&r->grace_timer, on_grace_over, GRACE_MS, 0);
 }
 
 static void tell_left(struct recorder *r)
@@ -335,7 +351,7 @@ static void on_signal(uv_signal_t *handle, int sig)
 	bool is_again = r->asked && (!is_shared || uv_now(&r->loop) - r->asked_ms < AGAIN_MS);
 
 	if (!r->command || is_again) {
-		uv_stop(handle->loop);
+		end(r, KP_END_SIGNAL, sig);
 		return;
 	}
 	r->asked = sig;
@@ -349,7 +365,9 @@ static void on_signal(uv_signal_t *handle, int sig)
 
 static void on_command_end(uv_async_t *async)
 {
-	uv_stop(async->loop);
+	struct recorder *r = async->data;
+
+	end(r, KP_END_COMMAND, r->asked);
 }
 
 /* Ends the command and what it left, which cannot live on without the recorder. */
@@ -411,7 +429,9 @@ static int init_loop(struct recorder *r)
 	uv_timer_init(&r->loop, &r->end_timer);
 	uv_timer_init(&r->loop, &r->grace_timer);
 	r->drain_timer.data = r->second_timer.data = r;
+	r->end_timer.data = r->grace_timer.data = r;
 	error = uv_async_init(&r->loop, &r->command_end, on_command_end);
+	r->command_end.data = r;
 	for (size_t i = 0; error >= 0 && (sig = kp_process_end_signal(&r->process, i)); i++) {
 		error = uv_signal_init(&r->loop, &r->signals[i]);
 		r->signals[i].data = r;
@@ -565,6 +585,7 @@ static void finish(struct recorder *r)
 		kp_tally_irq(r->tally);
 	if (wants_clocks(r))
 		kp_clocks_write(&r->clocks);
+	kp_pipeline_begin_end(r->pipeline);
 	kp_tally_losses(r->tally);
 	kp_pipeline_drain(r->pipeline);
 	check_log(r);
@@ -599,6 +620,7 @@ int kp_recorder_run(const struct kp_recorder_options *options,
 		    struct kp_recorder_result *ret_result, struct kp_err *err)
 {
 	struct recorder *r = calloc(1, sizeof(*r));
+	struct kp_pipeline_end end = {0};
 	struct kp_err close_err = {""};
 	int error, closed;
 
@@ -616,7 +638,12 @@ int kp_recorder_run(const struct kp_recorder_options *options,
 		error = run_loop(r, err);
 	close_loop(r);
 	kp_clocks_done(&r->clocks);
-	closed = kp_pipeline_stop(r->pipeline, &close_err);
+	end.reason = error < 0 ? KP_END_FAILED : r->reason;
+	end.sig = r->end_sig;
+	closed = kp_pipeline_stop(r->pipeline, &end, &close_err);
+	r->result.totals.doubtful = end.doubtful_cnt;
+	if (end.log_len && r->result.totals.log_len)
+		r->result.totals.log_len = end.log_len;
 	*ret_result = r->result;
 	if (error >= 0 && r->error.text[0])
 		error = kp_err_set(err, -EIO, "%s", r->error.text);

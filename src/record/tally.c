@@ -17,12 +17,17 @@ struct cpu_state {
 	uint64_t irq_cnt[KP_IRQ_SUM_CNT];
 };
 
+/* What the recorder itself says is lost when it cannot be written. */
+static const uint32_t own_streams[] = {KP_CPU_USER, KP_STREAM_ARCHIVE};
+#define OWN_CNT (sizeof(own_streams) / sizeof(*own_streams))
+
 struct kp_tally {
 	struct kp_probes *probes;
 	struct kp_pipeline *pipeline;
 	struct cpu_state *cpus;
 	unsigned cpu_cnt;
-	uint64_t looked_ns; /* time of the last look for losses */
+	uint64_t own_lost[OWN_CNT][KP_GROUP_CNT]; /* already told */
+	uint64_t looked_ns;                       /* time of the last look for losses */
 };
 
 uint32_t kp_tally_stream(unsigned cpu, enum kp_ring ring)
@@ -53,40 +58,55 @@ int kp_tally_new(struct kp_probes *probes, struct kp_pipeline *pipeline, uint64_
 	return 0;
 }
 
-static void tell_stream(struct kp_tally *t, unsigned cpu, enum kp_ring kind, uint64_t now)
+/* What a stream lost since it was last told; in_ring: what the probes lost of it so far. */
+static void tell(struct kp_tally *t, uint32_t stream, unsigned cpu,
+		 const uint64_t in_ring[KP_GROUP_CNT], uint64_t told[KP_GROUP_CNT], uint64_t now)
 {
-	const volatile struct kp_counts *counts = kp_probes_counts(t->probes, cpu, kind);
-	uint64_t *told = t->cpus[cpu].lost[kind], in_ring[KP_GROUP_CNT], lost;
-	uint32_t stream = kp_tally_stream(cpu, kind);
 	struct kp_accounts accounts;
+	struct kp_unsaid unsaid;
+	uint64_t lost;
 
 	kp_pipeline_accounts(t->pipeline, stream, &accounts);
+	kp_pipeline_take_unsaid(t->pipeline, stream, &unsaid);
 	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
-		struct kp_ev_lost ev = {.from_ns = t->looked_ns,
+		struct kp_ev_lost ev = {.from_ns = unsaid.cnt[g] ? unsaid.from_ns : t->looked_ns,
 					.to_ns = now,
 					.lost_group = g,
 					.lost_cpu = cpu,
 					.lost_stream = stream};
 
-		in_ring[g] = counts->lost[g];
 		lost = in_ring[g] + accounts.dropped[g];
-		ev.count = lost - told[g];
+		ev.count = lost - told[g] + unsaid.cnt[g];
 		told[g] = lost;
 		if (ev.count)
 			kp_sink_put_fixed(kp_pipeline_sink(t->pipeline), KP_EV_lost, &ev,
 					  sizeof(ev));
 	}
+}
+
+static void tell_ring(struct kp_tally *t, unsigned cpu, enum kp_ring kind, uint64_t now)
+{
+	const volatile struct kp_counts *counts = kp_probes_counts(t->probes, cpu, kind);
+	uint32_t stream = kp_tally_stream(cpu, kind);
+	uint64_t in_ring[KP_GROUP_CNT];
+
+	for (unsigned g = 0; g < KP_GROUP_CNT; g++)
+		in_ring[g] = counts->lost[g];
+	tell(t, stream, cpu, in_ring, t->cpus[cpu].lost[kind], now);
 	if (kp_probes_ring(t->probes, cpu, kind))
 		kp_pipeline_set_lost(t->pipeline, stream, in_ring);
 }
 
 void kp_tally_losses(struct kp_tally *t)
 {
+	static const uint64_t none[KP_GROUP_CNT];
 	uint64_t now = kp_clock_ns(CLOCK_MONOTONIC);
 
 	for (unsigned cpu = 0; cpu < t->cpu_cnt; cpu++)
 		for (int kind = 0; kind < KP_RING_CNT; kind++)
-			tell_stream(t, cpu, (enum kp_ring)kind, now);
+			tell_ring(t, cpu, (enum kp_ring)kind, now);
+	for (size_t i = 0; i < OWN_CNT; i++)
+		tell(t, own_streams[i], KP_CPU_USER, none, t->own_lost[i], now);
 	t->looked_ns = now;
 }
 
@@ -111,14 +131,13 @@ static void add_cpu(struct kp_tally *t, unsigned cpu, struct kp_totals *ret)
 
 void kp_tally_sum(struct kp_tally *t, struct kp_totals *ret)
 {
-	static const uint32_t own[] = {KP_CPU_USER, KP_STREAM_ARCHIVE};
 	struct kp_accounts accounts;
 
 	memset(ret, 0, sizeof(*ret));
 	for (unsigned cpu = 0; cpu < t->cpu_cnt; cpu++)
 		add_cpu(t, cpu, ret);
-	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
-		kp_pipeline_accounts(t->pipeline, own[i], &accounts);
+	for (size_t i = 0; i < OWN_CNT; i++) {
+		kp_pipeline_accounts(t->pipeline, own_streams[i], &accounts);
 		for (int g = 0; g < KP_GROUP_CNT; g++) {
 			ret->produced[g] += accounts.stored[g] + accounts.dropped[g];
 			ret->stored[g] += accounts.stored[g];

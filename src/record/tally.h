@@ -19,7 +19,8 @@ struct kp_totals {
 	uint64_t produced[KP_GROUP_CNT];
 	uint64_t stored[KP_GROUP_CNT];
 	uint64_t lost[KP_GROUP_CNT];
-	uint64_t log_len; /* bytes of the log */
+	uint64_t log_len;  /* bytes of the log */
+	uint64_t doubtful; /* events stored that may not be on disk, since a sync failed */
 };
 
 struct kp_tally;
@@ -34,7 +35,8 @@ uint32_t kp_tally_stream(unsigned cpu, enum kp_ring ring);
 int kp_tally_new(struct kp_probes *probes, struct kp_pipeline *pipeline, uint64_t since_ns,
 		 struct kp_tally **ret_tally, struct kp_err *err);
 
-/* Writes a `lost` event for each class of which a stream lost more since the last call. */
+/* Writes a `lost` event for each class of which a stream lost more since the last call, or of which
+ * the last one that said so could not be written. */
 void kp_tally_losses(struct kp_tally *tally);
 
 /* Writes an `irq_sum` event for each vector and CPU that had interrupts since the last call. */

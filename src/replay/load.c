@@ -84,7 +84,7 @@ static bool gap_matters(const struct kp_session *session, const struct kp_log_ga
 	 * block written later may hold earlier events: only a clear margin counts as outside. */
 	const uint64_t margin_ns = 5000000000ULL;
 
-	if (gap->to_ns && gap->to_ns + margin_ns < begin_ns)
+	if (gap->to_ns && gap->to_ns + (gap->no_end ? 0 : margin_ns) <= begin_ns)
 		return false;
 	return !(session->exit && gap->from_ns &&
 		 gap->from_ns > session->exit->hdr.time_ns + margin_ns);
@@ -99,12 +99,16 @@ static void check_log(struct kp_session *session, const struct kp_log_info *info
 		lost += info->lost_selected[groups[i]];
 	if (lost > session->lost)
 		session->lost = lost;
-	for (size_t i = 0; i < info->gap_cnt; i++)
-		if (gap_matters(session, &info->gaps[i]))
-			kp_session_refuse(session, "%s has a gap of %llu bytes at offset %llu (%s)",
-					  info->gaps[i].file, (unsigned long long)info->gaps[i].len,
-					  (unsigned long long)info->gaps[i].offset,
-					  info->gaps[i].why);
+	for (size_t i = 0; i < info->gap_cnt; i++) {
+		struct kp_buf text = {0};
+
+		if (!gap_matters(session, &info->gaps[i]))
+			continue;
+		kp_log_print_gap(&info->gaps[i], &text);
+		kp_session_refuse(session, "the log has a gap: %s",
+				  text.failed ? info->gaps[i].why : text.data);
+		kp_buf_done(&text);
+	}
 }
 
 static int read_all(struct kp_log_reader *reader, struct kp_session *session, struct kp_err *err)

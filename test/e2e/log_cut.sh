@@ -20,23 +20,24 @@ pid=$(sed -n 's/.*"kind":"command".*/&/p' "$work/all" | sed -n 's/.*"pid":\([0-9
 cat >"$work/blocks.py" <<'PY'
 import random, struct, sys
 data = open(sys.argv[1], "rb").read()
-HEADER, BLOCK = 56, 168
+HEADER, BLOCK, END = 56, 168, 48
 text_len = struct.unpack_from("<I", data, 12)[0]
 ends, at, events = [(HEADER + text_len, 0)], HEADER + text_len, 0
-while at < len(data):
+while at < len(data) - END:
     assert data[at:at + 4] == b"BLK1", at
     event_cnt, raw_len, stored_len = struct.unpack_from("<III", data, at + 40)
     at += BLOCK + stored_len
     events += event_cnt
     ends.append((at, events))
-assert at == len(data)
+assert at == len(data) - END and data[at:at + 8] == b"\x7fKRPEND1", at
 cuts = {0, 1, 8, HEADER - 1, HEADER, HEADER + 1, ends[0][0] - 1}
 for end, _ in ends[:: max(1, len(ends) // 8)] + ends[-1:]:
     cuts |= {end - 1, end, end + 1, end + BLOCK - 1, end + BLOCK, end + BLOCK + 1}
 cuts |= {len(data) * i // 24 for i in range(24)}
 for cut in sorted(c for c in cuts if 0 <= c <= len(data)):
     whole = [e for e in ends if e[0] <= cut]
-    print(cut, whole[-1][1] if whole else 0, "whole" if whole and whole[-1][0] == cut else "torn")
+    # Between two blocks it is cut too: the end is missing.
+    print(cut, whole[-1][1] if whole else 0, "whole" if cut == len(data) else "torn")
 PY
 python3 "$work/blocks.py" "$work/good" >"$work/cuts" || fail "the segment is not as kprobe-log(5) says"
 echo "$(wc -l <"$work/cuts") cuts of $(stat -c %s "$work/good") bytes, $(wc -l <"$work/all") events"

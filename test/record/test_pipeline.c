@@ -58,6 +58,13 @@ static struct kp_pipeline *start(uint64_t queue_len)
 	return pipeline;
 }
 
+static int stop(struct kp_pipeline *pipeline)
+{
+	struct kp_pipeline_end end = {.reason = KP_END_TIME};
+
+	return kp_pipeline_stop(pipeline, &end, NULL);
+}
+
 static struct kp_ev_task_exit event(uint32_t cpu, uint32_t i)
 {
 	return (struct kp_ev_task_exit){.hdr = {.time_ns = 1000 + i,
@@ -103,7 +110,7 @@ Test(pipeline, everything_put_is_in_the_log_in_order)
 	kp_pipeline_accounts(pipeline, 1, &accounts);
 	cr_assert_eq(accounts.stored[KP_GROUP_life], 25000);
 	cr_assert_eq(accounts.dropped[KP_GROUP_life], 0);
-	cr_assert_eq(kp_pipeline_stop(pipeline, NULL), 0);
+	cr_assert_eq(stop(pipeline), 0);
 	count_log(cnt);
 	cr_assert_eq(cnt[0], 25000);
 	cr_assert_eq(cnt[1], 25000);
@@ -128,7 +135,7 @@ Test(pipeline, a_full_queue_drops_and_counts)
 	} while (!accounts.dropped[KP_GROUP_life] && total < most);
 	kp_pipeline_drain(pipeline);
 	kp_pipeline_accounts(pipeline, 0, &accounts);
-	cr_assert_eq(kp_pipeline_stop(pipeline, NULL), 0);
+	cr_assert_eq(stop(pipeline), 0);
 	count_log(cnt);
 	cr_assert_gt(accounts.dropped[KP_GROUP_life], 0);
 	cr_assert_eq(accounts.stored[KP_GROUP_life], cnt[0]);
@@ -156,7 +163,7 @@ Test(pipeline, a_file_that_cannot_grow_loses_and_counts)
 	cr_assert_lt(kp_pipeline_error(pipeline, &err), 0);
 	cr_assert(err.text[0]);
 	kp_pipeline_accounts(pipeline, 0, &accounts);
-	kp_pipeline_stop(pipeline, NULL);
+	stop(pipeline);
 	count_log(cnt);
 	cr_assert_gt(accounts.dropped[KP_GROUP_life], 0);
 	cr_assert_eq(accounts.stored[KP_GROUP_life], cnt[0]);
@@ -187,7 +194,7 @@ Test(pipeline, a_snapshot_that_hangs_is_given_up, .timeout = 60)
 		kp_pipeline_put(pipeline, i & 1, &ev.hdr);
 	}
 	kp_pipeline_drain(pipeline);
-	cr_assert_eq(kp_pipeline_stop(pipeline, NULL), 0);
+	cr_assert_eq(stop(pipeline), 0);
 	hangs = false;
 	count_log(cnt);
 	cr_assert_eq(cnt[0] + cnt[1], 50000);
@@ -209,7 +216,7 @@ Test(pipeline, a_snapshot_ends_with_its_counts)
 	struct kp_err err = {""};
 	const struct kp_hdr *hdr;
 
-	cr_assert_eq(kp_pipeline_stop(pipeline, NULL), 0);
+	cr_assert_eq(stop(pipeline), 0);
 	cr_assert_eq(kp_log_open(dir, &filter, &reader, &err), 0, "%s", err.text);
 	while (kp_log_next(reader, &hdr, &err) == 1) {
 		cr_assert_null(end);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ * Opening folders and files of a log; see folder.h.
+ */
+#include "log/folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The user for whom sudo(8) runs us; our own if it does not. Only root is told who it was. */
+static uid_t asking_user(void)
+{
+	const char *text = geteuid() ? NULL : getenv("SUDO_UID");
+	char *end = NULL;
+	unsigned long uid = text ? strtoul(text, &end, 10) : 0;
+
+	return text && *text && !*end ? (uid_t)uid : geteuid();
+}
+
+static int check_owner(const struct stat *st, const char *name, struct kp_err *err)
+{
+	if (st->st_uid != geteuid() && st->st_uid != asking_user())
+		return kp_err_set(err, -EPERM,
+				  "%s belongs to another user (%u), who could take the log away or "
+				  "replace it: choose another folder, or chown it",
+				  name, st->st_uid);
+	if (st->st_mode & (S_IWGRP | S_IWOTH))
+		return kp_err_set(
+			err, -EPERM,
+			"others can write to %s (mode %04o), and so replace the log: chmod "
+			"go-w it, or choose another folder",
+			name, st->st_mode & 07777);
+	return 0;
+}
+
+static int refuse(int at_fd, const char *path, const char *name, int error, struct kp_err *err)
+{
+	struct stat st;
+
+	if (!fstatat(at_fd, path, &st, AT_SYMLINK_NOFOLLOW) && S_ISLNK(st.st_mode))
+		return kp_err_set(err, -EPERM,
+				  "%s is a symbolic link, which may lead anywhere: give the folder "
+				  "itself",
+				  name);
+	return kp_err_sys(err, error, "cannot open the log's folder %s", name);
+}
+
+/* A slash behind a link's name would follow it. */
+static char *without_slashes(const char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	return strndup(path, len);
+}
+
+int kp_folder_make(int at_fd, const char *path, const char *name, int *ret_fd, struct kp_err *err)
+{
+	char *plain = without_slashes(path);
+	struct stat st;
+	int fd = -1, r;
+
+	if (!plain)
+		return kp_err_set(err, -ENOMEM, "out of memory");
+	if (mkdirat(at_fd, plain, 0700) < 0 && errno != EEXIST) {
+		r = kp_err_sys(err, -errno, "cannot make the log's folder %s", name);
+		goto out;
+	}
+	fd = kp_folder_open(at_fd, plain);
+	if (fd < 0)
+		r = refuse(at_fd, plain, name, fd, err);
+	else if (fstat(fd, &st) < 0)
+		r = kp_err_sys(err, -errno, "cannot look at %s", name);
+	else
+		r = check_owner(&st, name, err);
+	if (r >= 0)
+		*ret_fd = fd;
+	else if (fd >= 0)
+		close(fd);
+out:
+	free(plain);
+	return r;
+}
+
+int kp_folder_open(int at_fd, const char *path)
+{
+	int fd = openat(at_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int kp_folder_open_file(int dir_fd, const char *name, int flags)
+{
+	struct stat st;
+	int fd;
+
+	/* First by name: the mere opening of a device can do something. */
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -ENXIO;
+	fd = openat(dir_fd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ELOOP ? -ENXIO : -errno;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return -ENXIO;
+	}
+	return fd;
+}
