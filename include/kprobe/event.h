@@ -140,6 +140,19 @@ struct kp_pt_regs {
 		flags, sp, ss;
 };
 
+/*
+ * The data of signal_deliver. Leaf functions keep their variables below the stack pointer, in the
+ * red zone of the ABI. The stack is missing if it could not be read.
+ */
+#define KP_SIGINFO_LEN 48
+#define KP_STACK_BELOW 128
+#define KP_STACK_LEN 256
+struct kp_delivery {
+	struct kp_pt_regs regs;
+	kp_u8 info[KP_SIGINFO_LEN];
+	kp_u8 stack[KP_STACK_LEN]; /* from regs.sp - KP_STACK_BELOW on */
+};
+
 enum kp_kind {
 #define EVENT(number, name, group, tail, doc) KP_EV_##name = number,
 #define FIELD(event, type, name, ref, format, doc)

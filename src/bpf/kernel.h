@@ -60,7 +60,18 @@ struct thread_info {
 	__u32 cpu;
 };
 
+struct upid {
+	int nr;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
+};
+
 struct task_struct {
+	struct pid *thread_pid;
+	struct mm_struct *mm;
 	struct thread_info thread_info;
 	unsigned int __state;
 	unsigned int flags;

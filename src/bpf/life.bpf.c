@@ -11,6 +11,19 @@ const volatile bool emit_signal = true;
 	(struct kp_ev_##name *)kp_reserve(KP_RING_LIFE, KP_GROUP_life, KP_EV_##name, \
 					  sizeof(struct kp_ev_##name), now)
 
+/* A task's number in the pid namespace of that level. */
+static __always_inline __u32 tid_at(struct task_struct *task, __u32 level)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	int nr = 0;
+
+	bpf_probe_read_kernel(&nr, sizeof(nr),
+			      (char *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      (__u64)level * bpf_core_type_size(struct upid) +
+				      bpf_core_field_offset(struct upid, nr));
+	return nr;
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(kp_fork, struct task_struct *parent, struct task_struct *child)
 {
@@ -29,6 +42,10 @@ int BPF_PROG(kp_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	ev->child_pid = child->tgid;
 	ev->child_tid = child->pid;
+	ev->seen_tid = tid_at(child, BPF_CORE_READ(parent, thread_pid, level));
+	ev->own_tid = tid_at(child, BPF_CORE_READ(child, thread_pid, level));
+	ev->shares_memory = child->mm && child->mm == parent->mm;
+	ev->pad = 0;
 	bpf_probe_read_kernel(ev->comm, sizeof(ev->comm), child->comm);
 	KP_SUBMIT(ev);
 	return 0;
@@ -142,16 +159,12 @@ int BPF_PROG(kp_signal_generate, int sig, struct kernel_siginfo *info, struct ta
 	return 0;
 }
 
-/* signal_deliver of a selected task: the registers at that moment and the kernel's siginfo. */
-#define KP_SIGINFO_LEN 48
+/* signal_deliver of a selected task: the registers at that moment, the kernel's siginfo, the stack.
+ */
 struct deliver_event {
 	struct kp_ev_signal_deliver ev;
-	struct kp_pt_regs regs;
-	char info[KP_SIGINFO_LEN];
+	struct kp_delivery data;
 };
-_Static_assert(sizeof(struct deliver_event) ==
-		       sizeof(struct kp_ev_signal_deliver) + 168 + KP_SIGINFO_LEN,
-	       "data of signal_deliver");
 
 static __always_inline void fill_deliver(struct kp_ev_signal_deliver *ev, int sig,
 					 struct kernel_siginfo *info, struct k_sigaction *ka)
@@ -160,6 +173,21 @@ static __always_inline void fill_deliver(struct kp_ev_signal_deliver *ev, int si
 	ev->sa_flags = ka->sa.sa_flags;
 	ev->sig = sig;
 	ev->code = siginfo_code(info);
+}
+
+static __always_inline void fill_delivery(struct deliver_event *d, struct task_struct *task,
+					  struct kernel_siginfo *info)
+{
+	struct kp_delivery *data = &d->data;
+
+	bpf_probe_read_kernel(&data->regs, sizeof(data->regs), (void *)bpf_task_pt_regs(task));
+	bpf_probe_read_kernel(data->info, sizeof(data->info), info);
+	d->ev.data_len = sizeof(*data);
+	if (!bpf_probe_read_user(data->stack, sizeof(data->stack),
+				 (void *)(data->regs.sp - KP_STACK_BELOW)))
+		return;
+	d->ev.data_len -= sizeof(data->stack);
+	d->ev.hdr.size -= sizeof(data->stack);
 }
 
 SEC("tp_btf/signal_deliver")
@@ -180,9 +208,7 @@ int BPF_PROG(kp_signal_deliver, int sig, struct kernel_siginfo *info, struct k_s
 			return 0;
 		fill_deliver(&d->ev, sig, info, ka);
 		d->ev.seq = t->seq;
-		d->ev.data_len = sizeof(d->regs) + sizeof(d->info);
-		bpf_probe_read_kernel(&d->regs, sizeof(d->regs), (void *)bpf_task_pt_regs(task));
-		bpf_probe_read_kernel(d->info, sizeof(d->info), info);
+		fill_delivery(d, task, info);
 		KP_SUBMIT(d);
 		return 0;
 	}

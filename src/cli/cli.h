@@ -131,6 +131,8 @@ bool kp_cli_color(FILE *out);
 void kp_cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void kp_cli_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void kp_cli_lines(const struct kp_buf *text);
+/* A line that the next one overwrites; for a terminal only. */
+void kp_cli_progress(const char *text);
 void kp_cli_error(const struct kp_err *err);
 
 /*

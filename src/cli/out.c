@@ -45,6 +45,16 @@ void kp_cli_line(const char *format, ...)
 	va_end(args);
 }
 
+void kp_cli_progress(const char *text)
+{
+	struct kp_buf line = {0};
+
+	kp_text_puts(&line, text);
+	if (!line.failed)
+		fprintf(stderr, "\r%s\033[K\r", line.data);
+	kp_buf_done(&line);
+}
+
 void kp_cli_lines(const struct kp_buf *text)
 {
 	struct kp_buf out = {0};

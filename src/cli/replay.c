@@ -82,6 +82,12 @@ static void write_trace(const char *line, void *arg)
 	kp_cli_line("%s", line);
 }
 
+static void write_progress(const char *text, void *arg)
+{
+	(void)arg;
+	kp_cli_progress(text);
+}
+
 static void put_counts(const struct kp_replay_result *result, struct kp_buf *out)
 {
 	kp_buf_printf(out,
@@ -115,14 +121,14 @@ static void print_exact(const struct kp_replay_result *result)
 	put_counts(result, &line);
 	kp_buf_puts(&line, ", all identical; ");
 	put_end(result, &line);
+	if (result->uncovered.len) {
+		kp_buf_puts(&line, "; not covered: ");
+		kp_replay_put_uncovered(result, &line);
+	}
 	kp_cli_say("%s", line.failed ? "out of memory" : line.data);
 	kp_buf_done(&line);
 	if (result->stopped && !result->reason[0])
 		kp_cli_lines(&result->evidence);
-	if (result->bytes_unseen)
-		kp_cli_say("note: %" PRIu64 " bytes of output were moved by the kernel itself "
-			   "(sendfile, splice) and are not in the log",
-			   result->bytes_unseen);
 }
 
 static void print_diverged(const struct kp_replay_result *result)
@@ -196,7 +202,8 @@ static int replay(const struct request *request, const char *log, struct kp_sess
 					.unsafe = request->unsafe,
 					.until_seq = request->until_seq,
 					.output = request->quiet ? NULL : write_output,
-					.trace = request->trace ? write_trace : NULL};
+					.trace = request->trace ? write_trace : NULL,
+					.progress = isatty(STDERR_FILENO) ? write_progress : NULL};
 	struct kp_replay_result result = {0};
 	int rc, status = KP_EXIT_OK;
 

@@ -116,7 +116,8 @@ void kp_lint_life(struct kp_lint *lint, const struct kp_hdr *event)
 		return;
 	switch (event->kind) {
 	case KP_EV_task_fork:
-		process = fork->child_pid != event->pid
+		/* A vfork's child is served with its parent. */
+		process = !fork->shares_memory
 				  ? kp_map_upsert(&lint->processes, fork->child_pid, SEEN)
 				  : NULL;
 		if (process)

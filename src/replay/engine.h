@@ -20,9 +20,14 @@ struct kp_engine {
 	struct kp_err *err;
 	struct kp_tracee tracee;
 	struct kp_fds fds;
-	uint32_t at;      /* index of the next step */
-	uint64_t brk;     /* end of the heap as the process knows it */
-	uint64_t hits;    /* of breakpoints so far */
+	uint32_t at;        /* index of the next step */
+	uint64_t brk;       /* end of the heap as the process knows it */
+	uint64_t hits;      /* of breakpoints so far */
+	uint64_t search_ns; /* time spent on finding where signals came */
+	uint64_t told_ns;   /* when that was told */
+	/* The last signal whose place was found by registers and stack alone, which may have been
+	 * the same before; NULL: none so far. */
+	const struct kp_ev_signal_deliver *guess;
 	bool other_cpu;   /* the log comes from another model of CPU */
 	bool starting;    /* … whose answers the loader and the C library are being given */
 	bool in_child;    /* a child that borrows the memory of the process */
@@ -39,6 +44,12 @@ int kp_engine_refuse(struct kp_engine *engine, const char *format, ...)
  * recording ended there, or with a refusal if the log is cut.
  */
 int kp_engine_log_ends(struct kp_engine *engine);
+/* Adds to what the verdict does not cover. */
+void kp_engine_uncovered(struct kp_engine *engine, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Says how far it is, if somebody listens. */
+void kp_engine_progress(const struct kp_engine *engine, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /* Ends with the verdict as it stands and something to say about it. */
 int kp_engine_note(struct kp_engine *engine, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

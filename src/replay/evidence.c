@@ -144,6 +144,26 @@ void kp_engine_describe(struct kp_engine *engine, const struct kp_step *expected
 	print_stack(engine, out);
 }
 
+/*
+ * A difference behind a signal whose place was a guess proves nothing: the signal may have come at
+ * another round of a loop.
+ */
+static int doubt(struct kp_engine *engine)
+{
+	struct kp_replay_result *result = engine->result;
+	const struct kp_ev_signal_deliver *guess = engine->guess;
+	const char *name = kp_signal_name(guess->sig);
+	char reason[sizeof result->reason];
+
+	snprintf(reason, sizeof reason,
+		 "it cannot be judged whether the process differs (at event %u: %.250s), for %s "
+		 "came between calls %u and %u, at a place that only its registers and stack name; "
+		 "they may have been the same in another round of a loop",
+		 result->seq, result->reason, name ? name : "a real-time signal", guess->seq,
+		 guess->seq + 1);
+	return kp_engine_refuse(engine, "%s", reason);
+}
+
 int kp_engine_diverge(struct kp_engine *engine, const struct kp_step *expected, const char *format,
 		      ...)
 {
@@ -173,7 +193,31 @@ int kp_engine_diverge(struct kp_engine *engine, const struct kp_step *expected, 
 	}
 	kp_buf_done(&text);
 	kp_engine_describe(engine, expected);
-	return KP_END;
+	return engine->guess ? doubt(engine) : KP_END;
+}
+
+void kp_engine_uncovered(struct kp_engine *engine, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	kp_buf_append(&engine->result->uncovered, text, strlen(text) + 1);
+}
+
+void kp_engine_progress(const struct kp_engine *engine, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+
+	if (!engine->options->progress)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	engine->options->progress(text, engine->options->arg);
 }
 
 int kp_engine_note(struct kp_engine *engine, const char *format, ...)

@@ -124,18 +124,35 @@ static int read_all(struct kp_log_reader *reader, struct kp_session *session, st
 	return rc;
 }
 
+/* The process that a call made: its own number need not be the one that the call gave. */
+static struct kp_child made_by(const struct kp_session *session, const struct kp_ev_syscall *call)
+{
+	for (uint32_t i = 0; i < session->made.cnt; i++) {
+		const struct kp_child *child = &session->made.at[i];
+
+		if (child->time_ns >= call->entry_ns && child->time_ns <= call->hdr.time_ns &&
+		    child->seen_pid == (uint32_t)call->ret)
+			return *child;
+	}
+	return (struct kp_child){.pid = (uint32_t)call->ret, .time_ns = call->entry_ns};
+}
+
 /* A place for the stream of each child that borrows the process's memory. */
 static int add_children(struct kp_session *session)
 {
 	for (uint32_t i = 0; i < session->steps.cnt; i++) {
 		struct kp_session *child;
+		struct kp_child made;
 
 		if (!kp_session_is_vfork(session, &session->steps.at[i]))
 			continue;
 		child = malloc(sizeof(*child));
 		if (!child)
 			return -ENOMEM;
-		kp_session_init(child, (uint32_t)session->steps.at[i].call->ret);
+		made = made_by(session, session->steps.at[i].call);
+		kp_session_init(child, made.pid);
+		child->maker = session->steps.at[i].call;
+		child->born_ns = made.time_ns;
 		if (KP_VEC_PUSH(&session->children, child) < 0) {
 			free(child);
 			return -ENOMEM;
@@ -144,7 +161,20 @@ static int add_children(struct kp_session *session)
 	return 0;
 }
 
-/* Gives each child the events of its pid. */
+/* The child of that number that lived then, by the index of the last one; or NULL. */
+static struct kp_session *child_at(const struct kp_session *session, uint64_t last, uint32_t pid,
+				   uint64_t time_ns)
+{
+	for (uint64_t i = last + 1; i-- > 0;) {
+		struct kp_session *child = session->children.at[i];
+
+		if (child->pid == pid && child->born_ns <= time_ns)
+			return child;
+	}
+	return NULL;
+}
+
+/* Gives each child the events of its pid while it lived. */
 static int read_children(struct kp_log_reader *reader, struct kp_session *session,
 			 struct kp_err *err)
 {
@@ -156,9 +186,11 @@ static int read_children(struct kp_log_reader *reader, struct kp_session *sessio
 		rc = kp_map_put(&index, session->children.at[i]->pid, i);
 	while (rc >= 0 && (rc = kp_log_next(reader, &event, err)) == 1) {
 		const uint64_t *at = kp_map_get(&index, event->pid);
+		struct kp_session *child =
+			at ? child_at(session, *at, event->pid, event->time_ns) : NULL;
 
-		if (at)
-			rc = kp_session_add(session->children.at[*at], event, err);
+		if (child)
+			rc = kp_session_add(child, event, err);
 	}
 	kp_map_done(&index);
 	return rc;
@@ -168,7 +200,8 @@ static int read_children(struct kp_log_reader *reader, struct kp_session *sessio
 static int load_children(const char *path, struct kp_session *session, struct kp_err *err)
 {
 	struct kp_log_filter filter = {.kinds = KIND(syscall) | KIND(payload) |
-						KIND(signal_deliver) | KIND(file_map)};
+						KIND(signal_deliver) | KIND(file_map) |
+						KIND(task_exit)};
 	struct kp_log_reader *reader;
 	int rc = add_children(session);
 

@@ -39,6 +39,14 @@ static void own_args(const struct kp_engine *engine, uint64_t own[6])
 	memcpy(own, args, sizeof args);
 }
 
+/* The process's number as it knows itself. */
+static uint32_t own_pid(const struct kp_engine *engine)
+{
+	const struct kp_session *session = engine->session;
+
+	return session->own_pid ? session->own_pid : session->pid;
+}
+
 static int give(struct kp_engine *engine, int64_t value)
 {
 	engine->tracee.regs.rax = value;
@@ -190,7 +198,7 @@ static int serve_own(struct other *other, uint64_t nr)
 
 	switch (nr) {
 	case SYS_set_tid_address:
-		return give(engine, engine->session->pid);
+		return give(engine, own_pid(engine));
 	case SYS_set_robust_list:
 		return give(engine, 0);
 	case SYS_rseq:
@@ -311,6 +319,7 @@ static int outside_signal(struct other *other, const struct kp_step *step)
 	if (rc)
 		return rc;
 	engine->result->signals++;
+	engine->guess = step->deliver; /* where another build takes it, nobody knows */
 	other->signal = step->deliver->sig;
 	return 0;
 }
@@ -354,7 +363,7 @@ static int run_loader(struct kp_engine *engine, uint64_t entry)
 			return kp_engine_refuse(engine, "the loader cannot run '%s'",
 						engine->options->exe);
 		if (nr == SYS_set_tid_address)
-			give(engine, engine->session->pid);
+			give(engine, own_pid(engine));
 		else if (nr == SYS_set_robust_list)
 			give(engine, 0);
 		else if (kp_match_loader_may(engine))

@@ -267,12 +267,9 @@ void kp_engine_emit(struct kp_engine *engine, const struct kp_step *step)
 
 	if (!row || call->ret <= 0)
 		return;
-	/* The kernel copies these by itself. */
+	/* The kernel copies these by itself; tee's are counted where they are taken from a pipe. */
 	if (call->nr == SYS_sendfile || call->nr == SYS_splice || call->nr == SYS_copy_file_range) {
-		uint64_t to = call->nr == SYS_sendfile ? call->arg0 : call->arg2;
-
-		if (kp_fds_stream(&engine->fds, to))
-			engine->result->bytes_unseen += call->ret;
+		engine->result->bytes_unseen += call->ret;
 		return;
 	}
 	if (row->rule.args[0].type != KP_ARG_FD)

@@ -35,6 +35,36 @@ const char *kp_verdict_name(enum kp_verdict verdict)
 void kp_replay_result_done(struct kp_replay_result *result)
 {
 	kp_buf_done(&result->evidence);
+	kp_buf_done(&result->uncovered);
+}
+
+void kp_replay_put_uncovered(const struct kp_replay_result *result, struct kp_buf *out)
+{
+	const char *clause = result->uncovered.data;
+
+	for (size_t at = 0; at < result->uncovered.len; at += strlen(clause + at) + 1)
+		kp_buf_printf(out, "%s%s", at ? ", " : "", clause + at);
+}
+
+/* Nothing that a verdict leaves out goes unsaid. */
+static void tell_uncovered(struct kp_engine *engine)
+{
+	const struct kp_session *session = engine->session;
+	const struct kp_replay_result *result = engine->result;
+
+	if (session->made.cnt)
+		kp_engine_uncovered(engine, "what its %u child process%s did", session->made.cnt,
+				    session->made.cnt == 1 ? "" : "es");
+	if (result->bytes_unseen)
+		kp_engine_uncovered(engine,
+				    "%llu bytes that the kernel moved by itself (sendfile, splice)",
+				    (unsigned long long)result->bytes_unseen);
+	if (result->signals_unseen)
+		kp_engine_uncovered(engine, "%llu signal%s that it ignored or that stopped it",
+				    (unsigned long long)result->signals_unseen,
+				    result->signals_unseen == 1 ? "" : "s");
+	if (session->reused)
+		kp_engine_uncovered(engine, "a later process of the same number");
 }
 
 static uint64_t step_time(const struct kp_step *step, bool begin)
@@ -299,6 +329,7 @@ int kp_replay_run(struct kp_session *session, const struct kp_replay_options *op
 		return rc;
 	if (result->verdict == KP_VERDICT_NONE)
 		return kp_err_set(err, -EIO, "the replay ended without a verdict");
+	tell_uncovered(&engine);
 	/* What the recorder saw coming explains what came behind it. */
 	if (result->verdict == KP_VERDICT_DIVERGED && session->lint && session->lint->seq &&
 	    session->lint->seq < result->seq && !options->exe)

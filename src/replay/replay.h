@@ -30,27 +30,31 @@ struct kp_replay_options {
 	void (*output)(int stream, const void *data, size_t len, void *arg);
 	/* A line for each call served; may be NULL. */
 	void (*trace)(const char *line, void *arg);
+	/* How far it is, about once a second while that takes long; may be NULL. */
+	void (*progress)(const char *text, void *arg);
 	void *arg;
 };
 
 struct kp_replay_result {
 	enum kp_verdict verdict;
-	char reason[512];       /* one sentence; "" if exact */
-	struct kp_buf evidence; /* lines of text about a divergence, or where --until stopped */
-	uint64_t calls;         /* served */
-	uint64_t signals;       /* delivered */
-	uint64_t bytes_in;      /* compared with what the process gave to the kernel */
-	uint64_t bytes_out;     /* given to the process */
-	uint64_t bytes_unseen;  /* moved to output by the kernel itself (sendfile, splice) */
-	uint32_t seq;           /* last call served, or the one at which it diverged */
-	uint64_t time_ns;       /* CLOCK_MONOTONIC of that call when it was recorded */
-	char expected[512];     /* the recorded call, as strace has it; "" if there was none */
-	char got[512];          /* what the process did instead */
-	int64_t differs_at;     /* offset of the first differing byte in its buffer, or -1 */
-	bool stopped;           /* at --until */
-	bool truncated;         /* the recording ended before the process did */
-	int exit_status;        /* wait status with which it ended, or -1 */
-	char missing_walls[96]; /* of the sandbox, in words; "": it had all */
+	char reason[512];        /* one sentence; "" if exact */
+	struct kp_buf evidence;  /* lines of text about a divergence, or where --until stopped */
+	uint64_t calls;          /* served */
+	uint64_t signals;        /* delivered */
+	uint64_t bytes_in;       /* compared with what the process gave to the kernel */
+	uint64_t bytes_out;      /* given to the process */
+	uint64_t bytes_unseen;   /* moved by the kernel itself (sendfile, splice) */
+	uint64_t signals_unseen; /* that left no trace in the process: ignored, stop and continue */
+	struct kp_buf uncovered; /* what the verdict does not cover: clauses, each ended by NUL */
+	uint32_t seq;            /* last call served, or the one at which it diverged */
+	uint64_t time_ns;        /* CLOCK_MONOTONIC of that call when it was recorded */
+	char expected[512];      /* the recorded call, as strace has it; "" if there was none */
+	char got[512];           /* what the process did instead */
+	int64_t differs_at;      /* offset of the first differing byte in its buffer, or -1 */
+	bool stopped;            /* at --until */
+	bool truncated;          /* the recording ended before the process did */
+	int exit_status;         /* wait status with which it ended, or -1 */
+	char missing_walls[96];  /* of the sandbox, in words; "": it had all */
 };
 
 /*
@@ -65,6 +69,9 @@ void kp_replay_result_done(struct kp_replay_result *result);
 /* The result as a JSON object with a newline behind it. */
 void kp_replay_print_json(const struct kp_session *session, const struct kp_replay_result *result,
 			  struct kp_buf *out);
+
+/* What the verdict does not cover, as one text with commas; "" if nothing. */
+void kp_replay_put_uncovered(const struct kp_replay_result *result, struct kp_buf *out);
 
 const char *kp_verdict_name(enum kp_verdict verdict);
 

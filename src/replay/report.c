@@ -41,6 +41,19 @@ static void put_optional(const char *name, int64_t number, struct kp_buf *out)
 		put_number(name, (uint64_t)number, out);
 }
 
+static void put_uncovered(const struct kp_replay_result *result, struct kp_buf *out)
+{
+	const char *clause = result->uncovered.data;
+
+	begin("not_covered", out);
+	kp_buf_putc(out, '[');
+	for (size_t at = 0; at < result->uncovered.len; at += strlen(clause + at) + 1) {
+		kp_buf_puts(out, at ? ", " : "");
+		kp_buf_json(out, clause + at, strlen(clause + at));
+	}
+	kp_buf_putc(out, ']');
+}
+
 static void put_divergence(const struct kp_replay_result *result, struct kp_buf *out)
 {
 	begin("divergence", out);
@@ -65,6 +78,7 @@ void kp_replay_print_json(const struct kp_session *session, const struct kp_repl
 	put_number("bytes_compared", result->bytes_in, out);
 	put_number("bytes_injected", result->bytes_out, out);
 	put_number("bytes_not_seen", result->bytes_unseen, out);
+	put_uncovered(result, out);
 	put_bool("stopped", result->stopped, out);
 	put_bool("recording_ended_first", result->truncated, out);
 	put_optional("wait_status", result->exit_status, out);

@@ -41,6 +41,7 @@ void kp_session_done(struct kp_session *session)
 		free(session->children.at[i]);
 	}
 	KP_VEC_DONE(&session->children);
+	KP_VEC_DONE(&session->made);
 	KP_VEC_DONE(&session->steps);
 	KP_VEC_DONE(&session->payloads);
 	KP_VEC_DONE(&session->images);
@@ -254,10 +255,39 @@ static void end_file(struct kp_session *session, const struct kp_ev_file_end *ev
 		kp_session_refuse(session, "the archived content of '%s' is damaged", file->path);
 }
 
-static void add_fork(struct kp_session *session, const struct kp_ev_task_fork *event)
+static int add_fork(struct kp_session *session, const struct kp_ev_task_fork *event)
 {
-	if (event->child_pid == session->pid && session->images.cnt)
-		session->threads = true;
+	struct kp_child child = {event->child_pid, event->seen_tid, event->hdr.time_ns};
+
+	if (event->hdr.pid != session->pid) {
+		if (event->child_pid == session->pid && !session->images.cnt)
+			session->own_pid = event->own_tid;
+		return 0;
+	}
+	if (event->child_pid == session->pid) {
+		session->threads |= session->images.cnt > 0;
+		return 0;
+	}
+	return KP_VEC_PUSH(&session->made, child);
+}
+
+/*
+ * Whether an event is of another process that had the number later. A process that ran no program
+ * of its own makes room for it.
+ */
+static bool is_anothers(struct kp_session *session, const struct kp_hdr *event)
+{
+	if (!session->exit || event->time_ns <= session->exit->hdr.time_ns ||
+	    event->kind == KP_EV_replay_lint)
+		return false;
+	if (session->images.cnt || session->maker) {
+		session->reused = true;
+		return true;
+	}
+	session->exit = NULL;
+	session->steps.cnt = session->payloads.cnt = session->pending = 0;
+	session->made.cnt = 0;
+	return false;
 }
 
 /*
@@ -276,6 +306,8 @@ static int add_own(struct kp_session *session, const struct kp_hdr *event)
 	const struct kp_ev_file_map *file_map;
 
 	if (event->tid != session->pid && event->kind != KP_EV_task_exit)
+		return 0;
+	if (is_anothers(session, event))
 		return 0;
 	session->last_ns = event->time_ns;
 	switch (event->kind) {
@@ -306,43 +338,66 @@ static int add_own(struct kp_session *session, const struct kp_hdr *event)
 	return 0;
 }
 
+/* What the recorder wrote beside the events. Numbers of files and images begin anew in each run. */
+static int add_recorders(struct kp_session *session, const struct kp_hdr *event, struct kp_err *err)
+{
+	switch (event->kind) {
+	case KP_EV_file_info:
+		return add_file(session, (const struct kp_ev_file_info *)event, err);
+	case KP_EV_file_data:
+		return add_file_data(session, (const struct kp_ev_file_data *)event, err);
+	case KP_EV_file_end:
+		end_file(session, (const struct kp_ev_file_end *)event);
+		return 0;
+	case KP_EV_exec_map:
+		return add_map(session, (const struct kp_ev_exec_map *)event);
+	case KP_EV_memory:
+		return add_memory(session, (const struct kp_ev_memory *)event);
+	case KP_EV_lost:
+		if (loss_matters((const struct kp_ev_lost *)event))
+			session->lost += ((const struct kp_ev_lost *)event)->count;
+		return 0;
+	case KP_EV_record_stats:
+		session->ended = true;
+		return 0;
+	}
+	return 0;
+}
+
+/* A recorder starts a command: what it says from here on is of another run than what was before. */
+static void begin_run(struct kp_session *session)
+{
+	if (session->images.cnt) {
+		session->over = true;
+		return;
+	}
+	for (uint32_t i = 0; i < session->files.cnt; i++)
+		close(session->files.at[i].fd);
+	session->files.cnt = 0;
+	kp_map_done(&session->file_index);
+	session->file_index = (struct kp_map){0};
+	session->lost = 0;
+	session->ended = false;
+}
+
 int kp_session_add(struct kp_session *session, const struct kp_hdr *event, struct kp_err *err)
 {
 	int rc = 0;
 
+	if (event->kind == KP_EV_command)
+		begin_run(session);
+	if (!session->over)
+		rc = add_recorders(session, event, err);
 	switch (event->kind) {
-	case KP_EV_file_info:
-		rc = add_file(session, (const struct kp_ev_file_info *)event, err);
-		break;
-	case KP_EV_file_data:
-		rc = add_file_data(session, (const struct kp_ev_file_data *)event, err);
-		break;
-	case KP_EV_file_end:
-		end_file(session, (const struct kp_ev_file_end *)event);
-		break;
-	case KP_EV_exec_map:
-		rc = add_map(session, (const struct kp_ev_exec_map *)event);
-		break;
-	case KP_EV_memory:
-		rc = add_memory(session, (const struct kp_ev_memory *)event);
-		break;
 	case KP_EV_cpu_model:
 		if (!session->cpu)
 			session->cpu = keep(session, event);
 		break;
-	case KP_EV_record_stats:
-		session->ended = true;
-		break;
-	case KP_EV_lost:
-		if (loss_matters((const struct kp_ev_lost *)event))
-			session->lost += ((const struct kp_ev_lost *)event)->count;
-		break;
 	case KP_EV_task_fork:
-		if (event->pid == session->pid)
-			add_fork(session, (const struct kp_ev_task_fork *)event);
+		rc = add_fork(session, (const struct kp_ev_task_fork *)event);
 		break;
 	default:
-		if (event->pid == session->pid)
+		if (rc == 0 && event->pid == session->pid)
 			rc = add_own(session, event);
 	}
 	return rc == -ENOMEM ? kp_err_set(err, rc, "out of memory while reading the log") : rc;

@@ -68,8 +68,17 @@ struct kp_archived {
 	const char *path;
 };
 
+/* A process that this one made. */
+struct kp_child {
+	uint32_t pid;
+	uint32_t
+		seen_pid; /* what the call that made it gave: its number in the maker's namespace */
+	uint64_t time_ns;
+};
+
 struct kp_session {
 	uint32_t pid;
+	uint32_t own_pid; /* as the process knows itself, in its pid namespace; 0: not in the log */
 	KP_VEC(struct kp_step) steps;
 	KP_VEC(const struct kp_ev_payload *) payloads;
 	KP_VEC(struct kp_image) images;
@@ -81,14 +90,20 @@ struct kp_session {
 	const struct kp_ev_cpu_model *cpu; /* NULL: not in the log */
 	struct kp_fds fds;                 /* where 1 and 2 lead when the first image begins */
 	uint32_t file_map_used;
-	struct kp_map file_index;  /* id → index in files */
-	struct kp_map image_index; /* number → index in images */
-	uint64_t last_ns;          /* time of the last event of the process */
+	struct kp_map file_index;     /* id → index in files */
+	struct kp_map image_index;    /* number → index in images */
+	uint64_t last_ns;             /* time of the last event of the process */
+	KP_VEC(struct kp_child) made; /* in the order of time */
 	/* Children that borrowed its memory (vfork) up to their exec or exit; no images. */
 	KP_VEC(struct kp_session *) children;
+	/* Of such a child: the call that made it, and when it began. */
+	const struct kp_ev_syscall *maker;
+	uint64_t born_ns;
 	uint32_t pending; /* payloads before this index have their call */
 	bool ended;       /* the log has the recording's end */
 	bool threads;     /* it had more than one thread */
+	bool reused;      /* another process had its number later */
+	bool over;        /* the recorder's run that it was part of */
 	uint64_t lost;    /* events of the groups that replay needs */
 	struct kp_arena arena;
 	char refusal[512]; /* why it cannot be replayed; "": it can be tried */

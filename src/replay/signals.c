@@ -5,7 +5,9 @@
  * - a fault happens by itself and is only compared;
  * - a signal taken on the way out of a call finds the process at exactly that stop;
  * - one that interrupted the program elsewhere is reached with a hardware breakpoint at its
- *   instruction, until all registers are as recorded.
+ *   instruction, until all registers and the stack around their pointer are as recorded. A loop
+ *   whose state is elsewhere comes by in that state more than once; so a difference found behind
+ *   such a signal proves nothing (engine.h, guess).
  *
  * The tracee's kernel then builds the real frame. Signals that are ignored leave no trace but the
  * restart of the call that they interrupted.
@@ -14,14 +16,18 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "replay/engine.h"
 
 #define EFLAGS_TF 0x100ULL
 #define EFLAGS_RF 0x10000ULL
-/* Of one replay; a hit costs about 10 µs. */
-#define HIT_MAX 20000000u
+/* What finding the places of signals may take in one replay; kprobe-replay(1) says so. */
+#define SEARCH_MAX_NS 60000000000ULL
+#define NS_PER_S 1000000000ULL
+#define HITS_PER_LOOK 1024 /* at the clock */
 /* uc_sigmask in the kernel's struct ucontext: flags, link, stack (24), sigcontext (256). */
 #define UC_SIGMASK (8 + 8 + 24 + 256)
 #define NR_RESTART_SYSCALL 219
@@ -31,6 +37,25 @@ static const struct kp_pt_regs *recorded_regs(const struct kp_ev_signal_deliver 
 	return deliver->data_len >= sizeof(struct kp_pt_regs)
 		       ? (const struct kp_pt_regs *)KP_TAIL(deliver)
 		       : NULL;
+}
+
+static const char *signal_text(int sig)
+{
+	const char *name = kp_signal_name(sig);
+
+	return name ? name : "a real-time signal";
+}
+
+static bool same_stack(const struct kp_engine *engine, const struct kp_ev_signal_deliver *deliver)
+{
+	const struct kp_delivery *then = (const struct kp_delivery *)KP_TAIL(deliver);
+	unsigned char now[KP_STACK_LEN];
+
+	if (deliver->data_len < sizeof *then)
+		return true;
+	return kp_tracee_read(&engine->tracee, then->regs.sp - KP_STACK_BELOW, now, sizeof now) ==
+		       sizeof now &&
+	       !memcmp(now, then->stack, sizeof now);
 }
 
 /* Whether all registers that a program can see are as recorded, but for those that rep changes. */
@@ -122,7 +147,7 @@ static int set_info(struct kp_engine *engine, const struct kp_ev_signal_deliver 
 	siginfo_t info;
 
 	memset(&info, 0, sizeof info);
-	memcpy(&info, data, len < sizeof info ? len : sizeof info);
+	memcpy(&info, data, len < KP_SIGINFO_LEN ? len : KP_SIGINFO_LEN);
 	info.si_signo = deliver->sig;
 	if (ptrace(PTRACE_SETSIGINFO, engine->tracee.pid, 0, &info) < 0)
 		return kp_err_sys(engine->err, -errno, "cannot set the signal's info");
@@ -165,18 +190,36 @@ static int take(struct kp_engine *engine, const struct kp_step *step, uint64_t m
 	if (deliver->handler <= 1) {
 		if (stop.kind != KP_STOP_KILLED || stop.sig != deliver->sig)
 			return kp_engine_diverge(engine, step, "signal %s did not end the process",
-						 kp_signal_name(deliver->sig));
+						 signal_text(deliver->sig));
 		engine->result->exit_status = stop.sig;
 		return KP_END;
 	}
 	if (stop.kind != KP_STOP_TRAP || engine->tracee.regs.rip != deliver->handler)
 		return kp_engine_diverge(
 			engine, step, "signal %s did not run its handler at 0x%llx",
-			kp_signal_name(deliver->sig), (unsigned long long)deliver->handler);
+			signal_text(deliver->sig), (unsigned long long)deliver->handler);
 	if (mask)
 		kp_tracee_write(&engine->tracee, engine->tracee.regs.rdx + UC_SIGMASK, &mask,
 				sizeof mask);
 	return 0;
+}
+
+/*
+ * A signal that the kernel forced on a process (seccomp's SIGSYS) ends it even if it is blocked,
+ * ignored or handled; ours must do so too.
+ */
+static int force_default(struct kp_engine *engine, const struct kp_ev_signal_deliver *deliver)
+{
+	/* Below the red zone: the process will not miss it. */
+	uint64_t action = (engine->tracee.regs.rsp - 1024) & ~7ULL;
+	const uint64_t args[6] = {deliver->sig, action, 0, sizeof(uint64_t)};
+	const unsigned char none[32] = {0};
+	int64_t value;
+
+	if (kp_tracee_write(&engine->tracee, action, none, sizeof none) < 0)
+		return kp_engine_refuse(engine, "%s came to a process without a stack",
+					signal_text(deliver->sig));
+	return kp_tracee_inject(&engine->tracee, SYS_rt_sigaction, args, &value, engine->err);
 }
 
 /* Makes the signal pending where the process stands and lets it take it. */
@@ -191,6 +234,11 @@ static int raise_here(struct kp_engine *engine, const struct kp_step *step)
 	if (engine->tracee.regs.orig_rax != regs->orig_ax) {
 		engine->tracee.regs.orig_rax = regs->orig_ax;
 		engine->tracee.dirty = true;
+	}
+	if (deliver->sig == SIGSYS && deliver->code > 0 && !deliver->handler) {
+		rc = force_default(engine, deliver);
+		if (rc)
+			return rc;
 	}
 	mask = unblock(engine, deliver->sig);
 	rc = kp_engine_raise(engine, deliver, &stop);
@@ -265,44 +313,76 @@ static int run_rep(struct kp_engine *engine, const struct kp_pt_regs *then)
 	return kp_tracee_breakpoint(&engine->tracee, then->ip, engine->err);
 }
 
-/* Runs to the recorded instruction until all registers are as recorded. */
-static int run_to_regs(struct kp_engine *engine, const struct kp_step *step)
+/* Counts the search for signals' places; it has an end, and is told about each second. */
+static int search_on(struct kp_engine *engine, const struct kp_step *step, uint64_t since_ns)
+{
+	uint64_t now = kp_clock_ns(CLOCK_MONOTONIC), spent = engine->search_ns + now - since_ns;
+
+	if (spent > SEARCH_MAX_NS)
+		return kp_engine_refuse(
+			engine,
+			"%llu signals were found; the place of the next, %s between calls %u and "
+			"%u, is in a loop at 0x%llx and was not found within the %llu s that a "
+			"replay searches",
+			(unsigned long long)engine->result->signals,
+			signal_text(step->deliver->sig), step->deliver->seq, step->deliver->seq + 1,
+			(unsigned long long)recorded_regs(step->deliver)->ip,
+			SEARCH_MAX_NS / NS_PER_S);
+	if (now >= engine->told_ns + NS_PER_S) {
+		engine->told_ns = now;
+		kp_engine_progress(
+			engine,
+			"step %u of %u, looking for where %s came: %llu s of at most "
+			"%llu s",
+			engine->at, engine->session->steps.cnt, signal_text(step->deliver->sig),
+			(unsigned long long)(spent / NS_PER_S), SEARCH_MAX_NS / NS_PER_S);
+	}
+	return 0;
+}
+
+/* One run to the recorded instruction. 0: it stands there. */
+static int run_to_hit(struct kp_engine *engine, const struct kp_step *step)
 {
 	const struct kp_pt_regs *regs = recorded_regs(step->deliver);
 	struct kp_stop stop;
+	int rc = kp_engine_run(engine, PTRACE_SYSEMU, 0, &stop);
+
+	if (rc)
+		return rc;
+	if (stop.kind == KP_STOP_SYSCALL)
+		return kp_engine_diverge(
+			engine, step,
+			"signal %s was to interrupt the process at 0x%llx, which it "
+			"does not reach in that state",
+			signal_text(step->deliver->sig), (unsigned long long)regs->ip);
+	if (stop.kind != KP_STOP_TRAP)
+		return kp_engine_unexpected(engine, &stop);
+	engine->hits++;
+	return run_rep(engine, regs);
+}
+
+/* Runs to the recorded instruction until all registers and the stack are as recorded. */
+static int run_to_regs(struct kp_engine *engine, const struct kp_step *step)
+{
+	const struct kp_pt_regs *regs = recorded_regs(step->deliver);
+	uint64_t since_ns = kp_clock_ns(CLOCK_MONOTONIC);
 	int rc = kp_tracee_breakpoint(&engine->tracee, regs->ip, engine->err);
 
 	while (rc == 0) {
-		if (engine->hits++ == HIT_MAX) {
-			rc = kp_engine_refuse(
-				engine,
-				"signal %s interrupted a loop at 0x%llx whose iteration "
-				"would take too long to find",
-				kp_signal_name(step->deliver->sig), (unsigned long long)regs->ip);
-			break;
-		}
-		rc = kp_engine_run(engine, PTRACE_SYSEMU, 0, &stop);
-		if (rc)
-			break;
-		if (stop.kind == KP_STOP_SYSCALL) {
-			rc = kp_engine_diverge(engine, step,
-					       "signal %s was to interrupt the process at 0x%llx, "
-					       "which it does not reach in that state",
-					       kp_signal_name(step->deliver->sig),
-					       (unsigned long long)regs->ip);
-			break;
-		}
-		if (stop.kind != KP_STOP_TRAP) {
-			rc = kp_engine_unexpected(engine, &stop);
-			break;
-		}
-		rc = run_rep(engine, regs);
-		if (rc || same_regs(&engine->tracee.regs, regs, false))
+		if (engine->hits % HITS_PER_LOOK == 0)
+			rc = search_on(engine, step, since_ns);
+		if (rc == 0)
+			rc = run_to_hit(engine, step);
+		if (rc || (same_regs(&engine->tracee.regs, regs, false) &&
+			   same_stack(engine, step->deliver)))
 			break;
 	}
+	engine->search_ns += kp_clock_ns(CLOCK_MONOTONIC) - since_ns;
 	if (engine->tracee.alive && kp_tracee_breakpoint(&engine->tracee, 0, engine->err) < 0 &&
 	    rc == 0)
 		rc = -EIO;
+	if (rc == 0)
+		engine->guess = step->deliver;
 	return rc;
 }
 
@@ -316,8 +396,10 @@ int kp_engine_signal(struct kp_engine *engine, const struct kp_step *step)
 	if (!regs || deliver->sig < 1 || deliver->sig > 64)
 		return kp_engine_refuse(engine, "the registers of signal %d are not in the log",
 					deliver->sig);
-	if (kp_signal_leaves_no_trace(deliver))
+	if (kp_signal_leaves_no_trace(deliver)) {
+		engine->result->signals_unseen++;
 		return 0;
+	}
 	if (kp_signal_is_fault(deliver))
 		return at_fault(engine, step);
 	if (deliver->sig != SIGKILL && !at_call_exit(&engine->tracee.regs, regs) &&

@@ -14,12 +14,13 @@
 /* Offset in struct clone_args (linux/sched.h). */
 #define CLONE_ARGS_STACK 40
 
-static struct kp_session *find_child(const struct kp_session *session, uint32_t pid)
+static struct kp_session *find_child(const struct kp_session *session,
+				     const struct kp_ev_syscall *maker)
 {
 	for (uint32_t i = 0; i < session->children.cnt; i++) {
 		struct kp_session *child = session->children.at[i];
 
-		if (child->pid == pid && child->steps.cnt && !child->refusal[0])
+		if (child->maker == maker && child->steps.cnt && !child->refusal[0])
 			return child;
 	}
 	return NULL;
@@ -65,7 +66,7 @@ static int advance_child(struct kp_engine *child)
 
 int kp_engine_run_child(struct kp_engine *engine, const struct kp_step *step)
 {
-	struct kp_session *session = find_child(engine->session, (uint32_t)step->call->ret);
+	struct kp_session *session = find_child(engine->session, step->call);
 	struct kp_replay_options options = *engine->options;
 	struct user_regs_struct parent = engine->tracee.regs;
 	struct kp_engine child = *engine;
@@ -88,6 +89,8 @@ int kp_engine_run_child(struct kp_engine *engine, const struct kp_step *step)
 	engine->tracee = child.tracee;
 	engine->brk = child.brk;
 	engine->hits = child.hits;
+	engine->search_ns = child.search_ns;
+	engine->guess = child.guess;
 	if (rc != KP_END || engine->result->verdict != KP_VERDICT_NONE || !child.tracee.alive)
 		return rc;
 	engine->result->seq = step->call->seq;
