@@ -119,6 +119,9 @@ enum {
 
 /* Added to the number of a call of the i386 table, so that nobody takes it for another call. */
 #define KP_NR_I386 0x20000000u
+/* Added to the index of a call through the vsyscall page, which the kernel emulates: 0
+ * gettimeofday, 1 time, 2 getcpu. It is no system call and has no result in the record. */
+#define KP_NR_VSYSCALL 0x21000000u
 
 /* kp_ev_payload.idx: that of an iovec, plus this for each message of a vector before it */
 #define KP_IDX_VECTOR 1024u

@@ -268,6 +268,30 @@ static __always_inline void record_selected(struct kp_cpu *c, struct kp_task *t,
 	KP_SUBMIT(ev);
 }
 
+/* A page at a fixed address that gives the time without a system call, since 2011 by a fault. */
+SEC("tp_btf/emulate_vsyscall")
+int BPF_PROG(kp_vsyscall, int nr)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct kp_ev_syscall *ev;
+	struct kp_task *t = NULL;
+
+	if (selecting)
+		t = bpf_task_storage_get(&tasks, task, NULL, 0);
+	if (!t || !t->selected)
+		return 0;
+	ev = kp_reserve(KP_RING_PAYLOAD, KP_GROUP_syscall, KP_EV_syscall, sizeof(*ev),
+			bpf_ktime_get_ns());
+	if (!ev)
+		return 0;
+	__builtin_memset((void *)ev + sizeof(ev->hdr), 0, sizeof(*ev) - sizeof(ev->hdr));
+	ev->entry_ns = ev->hdr.time_ns;
+	ev->nr = KP_NR_VSYSCALL + nr;
+	ev->seq = ++t->seq;
+	KP_SUBMIT(ev);
+	return 0;
+}
+
 SEC("tp_btf/sys_enter")
 int BPF_PROG(kp_sys_enter, struct pt_regs *regs, long nr)
 {

@@ -51,7 +51,9 @@ const char *kp_syscall_name(unsigned nr)
 
 	if (row)
 		return row->name;
-	if (nr >= KP_NR_I386 && nr < KP_NR_I386 + KP_SYSCALL_MAX)
+	if (nr >= KP_NR_VSYSCALL && nr < KP_NR_VSYSCALL + 3)
+		snprintf(unknown, sizeof unknown, "vsyscall_%u", nr - KP_NR_VSYSCALL);
+	else if (nr >= KP_NR_I386 && nr < KP_NR_I386 + KP_SYSCALL_MAX)
 		snprintf(unknown, sizeof unknown, "i386_%u", nr - KP_NR_I386);
 	else
 		snprintf(unknown, sizeof unknown, "syscall_%d", (int)nr);

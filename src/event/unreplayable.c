@@ -27,6 +27,22 @@ bool kp_call_succeeded(const struct kp_ev_syscall *call)
 	return call->ret >= 0 || call->ret < -4095;
 }
 
+bool kp_call_was_refused(const struct kp_ev_syscall *call)
+{
+	return call->flags & KP_SYSF_NOENTRY;
+}
+
+bool kp_call_is_exec(const struct kp_ev_syscall *call)
+{
+	return (call->nr == SYS_execve || call->nr == SYS_execveat) && call->ret == 0 &&
+	       !kp_call_was_refused(call);
+}
+
+bool kp_call_is_vsyscall(const struct kp_ev_syscall *call)
+{
+	return call->nr >= KP_NR_VSYSCALL && call->nr < KP_NR_VSYSCALL + 3;
+}
+
 bool kp_payload_is_output(const struct kp_ev_payload *payload)
 {
 	const struct kp_syscall *row = kp_syscall_get(payload->nr);
@@ -158,7 +174,12 @@ bool kp_call_unreplayable(const struct kp_ev_syscall *call, const struct kp_call
 			 kp_syscall_name(call->nr));
 		return true;
 	}
-	if (!kp_call_succeeded(call))
+	if (kp_call_is_vsyscall(call)) {
+		snprintf(reason, KP_REASON_LEN,
+			 "asked the vsyscall page for the time or its CPU (an old C library does)");
+		return true;
+	}
+	if (!kp_call_succeeded(call) || kp_call_was_refused(call))
 		return false;
 	if (!row || row->action == KP_ACT_REFUSE) {
 		snprintf(reason, KP_REASON_LEN, "called %s%s", kp_syscall_name(call->nr),

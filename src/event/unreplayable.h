@@ -26,6 +26,15 @@ bool kp_payload_is_output(const struct kp_ev_payload *payload);
 /* Whether a call did what it was asked for; as the kernel has it, an error is -4095 to -1. */
 bool kp_call_succeeded(const struct kp_ev_syscall *call);
 
+/* Whether the kernel never saw the call, for seccomp answered it: nothing but a result. */
+bool kp_call_was_refused(const struct kp_ev_syscall *call);
+
+/* Whether a call is an exec that succeeded. */
+bool kp_call_is_exec(const struct kp_ev_syscall *call);
+
+/* Whether it was none: the process called the vsyscall page. */
+bool kp_call_is_vsyscall(const struct kp_ev_syscall *call);
+
 /* The flags of a clone or clone3. */
 uint64_t kp_call_clone_flags(const struct kp_ev_syscall *call, const struct kp_call_bytes *bytes);
 

@@ -81,7 +81,7 @@ static int hide_vdso(const struct image *image, uint64_t sp, uint64_t *ret_auxv)
 	return -EFAULT;
 }
 
-static void put_pages(const struct image *image, uint64_t from, uint64_t to)
+static int put_pages(const struct image *image, uint64_t from, uint64_t to)
 {
 	struct kp_ev_memory ev = {.hdr = {.pid = (uint32_t)image->pid, .tid = (uint32_t)image->pid},
 				  .image = image->number};
@@ -91,31 +91,32 @@ static void put_pages(const struct image *image, uint64_t from, uint64_t to)
 	while (from < to) {
 		n = pread(image->mem, data, to - from < RUN_MAX ? to - from : RUN_MAX, (off_t)from);
 		if (n <= 0)
-			return;
+			return n < 0 ? -errno : -EIO;
 		ev.hdr.time_ns = 0;
 		ev.addr = from;
 		kp_sink_put(image->sink, KP_EV_memory, &ev, sizeof(ev), data, (size_t)n);
 		from += (uint64_t)n;
 	}
+	return 0;
 }
 
 /* Puts the runs of present pages of one mapping. */
-static void put_contents(const struct image *image, uint64_t start, uint64_t end)
+static int put_contents(const struct image *image, uint64_t start, uint64_t end)
 {
 	uint64_t entry, run = 0;
+	int r = 0;
 
-	for (uint64_t page = start; page < end; page += PAGE) {
+	for (uint64_t page = start; page < end && r >= 0; page += PAGE) {
 		if (pread(image->pagemap, &entry, 8, (off_t)(page / PAGE * 8)) != 8)
 			entry = PAGEMAP_PRESENT; /* not told: take it */
 		if (entry & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)) {
 			run = run ? run : page;
 		} else if (run) {
-			put_pages(image, run, page);
+			r = put_pages(image, run, page);
 			run = 0;
 		}
 	}
-	if (run)
-		put_pages(image, run, end);
+	return run ? put_pages(image, run, end) : r;
 }
 
 /* One line of /proc/PID/maps; ret_id: device and inode, 64 bytes. False if it is not understood. */
@@ -164,12 +165,13 @@ static int put_maps(const struct image *image, struct kp_err *err)
 	const char *name;
 	size_t cap = 0;
 	FILE *maps;
+	int r = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", image->pid);
 	maps = fopen(path, "re");
 	if (!maps)
 		return kp_err_sys(err, -errno, "cannot open %s", path);
-	while (getline(&line, &cap, maps) > 0) {
+	while (r >= 0 && getline(&line, &cap, maps) > 0) {
 		ev = (struct kp_ev_exec_map){.image = image->number};
 		if (!parse_map(line, &ev, id, &name))
 			continue;
@@ -178,10 +180,13 @@ static int put_maps(const struct image *image, struct kp_err *err)
 			ev.file_id = pin_map(image, &ev, id, &last);
 		kp_sink_put(image->sink, KP_EV_exec_map, &ev, sizeof(ev), name, strlen(name));
 		if ((ev.prot & PROT_WRITE) && !ev.shared)
-			put_contents(image, ev.start, ev.end);
+			r = put_contents(image, ev.start, ev.end);
 	}
 	free(line);
 	fclose(maps);
+	if (r < 0)
+		return kp_err_sys(err, r, "cannot read the memory of process %d at 0x%" PRIx64,
+				  image->pid, (uint64_t)ev.start);
 	return 0;
 }
 

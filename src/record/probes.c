@@ -53,6 +53,7 @@ static const struct probe {
 	{"kp_exec", "sched_process_exec", G(life), ANY},
 	{"kp_exit", "sched_process_exit", G(life), ANY},
 	{"kp_rename", "task_rename", G(life), ANY},
+	{"kp_vsyscall", "emulate_vsyscall", SELECT, ANY},
 	{"kp_sys_enter", "sys_enter", G(syscall) | SELECT, ANY},
 	{"kp_sys_exit_typed", "sys_exit", G(syscall) | SELECT, WITH("bpf_rdonly_cast")},
 	{"kp_sys_exit", "sys_exit", G(syscall) | SELECT, WITHOUT("bpf_rdonly_cast")},

@@ -7,6 +7,8 @@
 #ifndef KP_REPLAY_ENGINE_H
 #define KP_REPLAY_ENGINE_H
 
+#include <sched.h>
+
 #include "event/syscall.h"
 #include "replay/replay.h"
 #include "replay/tracee.h"
@@ -28,10 +30,13 @@ struct kp_engine {
 	/* The last signal whose place was found by registers and stack alone, which may have been
 	 * the same before; NULL: none so far. */
 	const struct kp_ev_signal_deliver *guess;
-	bool other_cpu;   /* the log comes from another model of CPU */
-	bool starting;    /* … whose answers the loader and the C library are being given */
-	bool in_child;    /* a child that borrows the memory of the process */
-	const int *stubs; /* one stub per image */
+	cpu_set_t cpus;       /* that the replayer may use */
+	unsigned cpu;         /* on which it is, with the process */
+	unsigned missing_cpu; /* 1 + that of a recorded one which it may not use; 0: none */
+	bool other_cpu;       /* the log comes from another model of CPU */
+	bool starting;        /* … whose answers the loader and the C library are being given */
+	bool in_child;        /* a child that borrows the memory of the process */
+	const int *stubs;     /* one stub per image */
 };
 
 /* --- verdicts (evidence.c) --- */

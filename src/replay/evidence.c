@@ -294,6 +294,7 @@ int kp_engine_unexpected(struct kp_engine *engine, const struct kp_stop *stop)
 					 name ? name : "a signal");
 	case KP_STOP_SYSCALL:
 	case KP_STOP_EXEC:
+	case KP_STOP_NOTICE:
 		break;
 	}
 	return kp_engine_diverge(engine, next,

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "event/unreplayable.h"
+
 #define CLOSE_RANGE_CLOEXEC_BIT 4u
 
 void kp_fds_init(struct kp_fds *fds)
@@ -65,9 +67,10 @@ static void fcntl_apply(struct kp_fds *fds, const struct kp_ev_syscall *call)
 void kp_fds_apply(struct kp_fds *fds, const struct kp_ev_syscall *call)
 {
 	/* Linux closes the descriptor even when close reports an error. */
-	if (call->nr == SYS_close && (uint32_t)call->arg0 < KP_FDS_MAX)
+	if (call->nr == SYS_close && (uint32_t)call->arg0 < KP_FDS_MAX &&
+	    !kp_call_was_refused(call))
 		fds->stream[(uint32_t)call->arg0] = 0;
-	if (call->ret < 0)
+	if (call->ret < 0 || kp_call_was_refused(call))
 		return;
 	switch (call->nr) {
 	case SYS_dup:

@@ -63,6 +63,13 @@ static void tell_uncovered(struct kp_engine *engine)
 		kp_engine_uncovered(engine, "%llu signal%s that it ignored or that stopped it",
 				    (unsigned long long)result->signals_unseen,
 				    result->signals_unseen == 1 ? "" : "s");
+	if (result->refused)
+		kp_engine_uncovered(engine, "the bytes of %llu calls that seccomp answered",
+				    (unsigned long long)result->refused);
+	if (engine->missing_cpu)
+		kp_engine_uncovered(engine,
+				    "CPU number %u, on which it ran and which cannot be had here",
+				    engine->missing_cpu - 1);
 	if (session->reused)
 		kp_engine_uncovered(engine, "a later process of the same number");
 }
@@ -173,6 +180,36 @@ static int stop_until(struct kp_engine *engine, const struct kp_step *step)
 	return KP_END;
 }
 
+/*
+ * Replayer and process on one CPU: a stop costs a fifth of what it costs across two. It is the one
+ * on which the process was, for programs can ask for its number without a call.
+ */
+static void share_cpu(struct kp_engine *engine, unsigned cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	if (cpu >= CPU_SETSIZE || !CPU_ISSET(cpu, &engine->cpus)) {
+		engine->missing_cpu = cpu + 1;
+		return;
+	}
+	CPU_SET(cpu, &one);
+	sched_setaffinity(0, sizeof one, &one);
+	if (engine->tracee.alive)
+		sched_setaffinity(engine->tracee.pid, sizeof one, &one);
+	engine->cpu = cpu;
+}
+
+/* The process goes on where it went on when it was recorded. */
+static void follow_cpu(struct kp_engine *engine)
+{
+	const struct kp_step *step = engine->at ? &engine->session->steps.at[engine->at - 1] : NULL;
+
+	if (step && step->call && step->call->hdr.cpu != engine->cpu &&
+	    step->call->hdr.cpu + 1u != engine->missing_cpu)
+		share_cpu(engine, step->call->hdr.cpu);
+}
+
 /* One step: a signal, or on to the next call and serve it. */
 static int advance(struct kp_engine *engine)
 {
@@ -185,6 +222,7 @@ static int advance(struct kp_engine *engine)
 	if (step && step->deliver)
 		return at_until(engine, step) ? stop_until(engine, step)
 					      : kp_engine_signal(engine, step);
+	follow_cpu(engine);
 	rc = kp_engine_run(engine, PTRACE_SYSEMU, 0, &stop);
 	if (rc)
 		return rc;
@@ -288,18 +326,11 @@ static int run_with_stubs(struct kp_engine *engine)
 	return rc;
 }
 
-/* Replayer and process on one CPU: a stop costs a fifth of what it costs across two. */
-static bool share_cpu(cpu_set_t *ret_before)
+static unsigned first_cpu(const struct kp_session *session)
 {
-	cpu_set_t one;
-	int cpu = sched_getcpu();
+	const struct kp_step *step = session->steps.cnt ? &session->steps.at[0] : NULL;
 
-	CPU_ZERO(&one);
-	if (cpu < 0 || cpu >= CPU_SETSIZE ||
-	    sched_getaffinity(0, sizeof *ret_before, ret_before) < 0)
-		return false;
-	CPU_SET(cpu, &one);
-	return sched_setaffinity(0, sizeof one, &one) == 0;
+	return step && step->call ? step->call->hdr.cpu : (unsigned)sched_getcpu();
 }
 
 int kp_replay_run(struct kp_session *session, const struct kp_replay_options *options,
@@ -310,8 +341,6 @@ int kp_replay_run(struct kp_session *session, const struct kp_replay_options *op
 				   .result = result,
 				   .err = err,
 				   .fds = session->fds};
-	cpu_set_t before;
-	bool pinned;
 	int rc;
 
 	memset(result, 0, sizeof(*result));
@@ -321,10 +350,11 @@ int kp_replay_run(struct kp_session *session, const struct kp_replay_options *op
 		kp_engine_refuse(&engine, "%s", session->refusal);
 		return 0;
 	}
-	pinned = share_cpu(&before);
+	if (sched_getaffinity(0, sizeof engine.cpus, &engine.cpus) < 0)
+		CPU_ZERO(&engine.cpus);
+	share_cpu(&engine, first_cpu(session));
 	rc = options->exe ? kp_engine_run_other(&engine) : run_with_stubs(&engine);
-	if (pinned)
-		sched_setaffinity(0, sizeof before, &before);
+	sched_setaffinity(0, sizeof engine.cpus, &engine.cpus);
 	if (rc < 0)
 		return rc;
 	if (result->verdict == KP_VERDICT_NONE)

@@ -45,6 +45,7 @@ struct kp_replay_result {
 	uint64_t bytes_out;      /* given to the process */
 	uint64_t bytes_unseen;   /* moved by the kernel itself (sendfile, splice) */
 	uint64_t signals_unseen; /* that left no trace in the process: ignored, stop and continue */
+	uint64_t refused;        /* calls that seccomp answered */
 	struct kp_buf uncovered; /* what the verdict does not cover: clauses, each ended by NUL */
 	uint32_t seq;            /* last call served, or the one at which it diverged */
 	uint64_t time_ns;        /* CLOCK_MONOTONIC of that call when it was recorded */

@@ -31,10 +31,11 @@ static int differing_arg(const struct kp_engine *engine, const struct kp_ev_sysc
 	return -1;
 }
 
-static void set_result(struct kp_engine *engine, int64_t value)
+static int set_result(struct kp_engine *engine, int64_t value)
 {
 	engine->tracee.regs.rax = value;
 	engine->tracee.dirty = true;
+	return 0;
 }
 
 int kp_engine_emulate(struct kp_engine *engine, const struct kp_step *step)
@@ -43,8 +44,7 @@ int kp_engine_emulate(struct kp_engine *engine, const struct kp_step *step)
 
 	if (rc)
 		return rc;
-	set_result(engine, step->call->ret);
-	return 0;
+	return set_result(engine, step->call->ret);
 }
 
 /*
@@ -145,6 +145,8 @@ static int check_call(struct kp_engine *engine, const struct kp_step *step)
 	if (arg >= 0)
 		return kp_engine_diverge(engine, step, "%s: argument %d (%s) differs", row->name,
 					 arg, row->arg_names[arg]);
+	if (kp_call_was_refused(call))
+		return 0;
 	rc = kp_engine_check_replayable(engine, step);
 	return rc ? rc : kp_engine_check_bytes(engine, step);
 }
@@ -161,12 +163,15 @@ int kp_engine_serve(struct kp_engine *engine)
 	engine->result->seq = call->seq;
 	engine->result->time_ns = call->hdr.time_ns;
 	engine->at++;
-	rc = act(engine, step);
+	rc = kp_call_was_refused(call) ? set_result(engine, call->ret) : act(engine, step);
 	if (rc)
 		return rc;
 	engine->result->calls++;
 	trace(engine, call);
-	kp_engine_emit(engine, step);
+	if (!kp_call_was_refused(call))
+		kp_engine_emit(engine, step);
+	else if (kp_call_succeeded(call)) /* an error has no bytes */
+		engine->result->refused++;
 	kp_fds_apply(&engine->fds, call);
 	if (call->ret <= -512 && call->ret >= -516 && call->nr != SYS_rt_sigreturn)
 		kp_engine_settle_restart(engine, step);

@@ -300,6 +300,17 @@ static bool loss_matters(const struct kp_ev_lost *lost)
 	       lost->lost_group == KP_GROUP_meta;
 }
 
+static int add_lint(struct kp_session *session, const struct kp_ev_replay_lint *event)
+{
+	/* An image that could not be had is nothing to begin from. */
+	if (event->nr == SYS_execve && !event->seq)
+		kp_session_refuse(session, "%.*s", (int)event->data_len,
+				  (const char *)KP_TAIL(event));
+	if (!session->lint)
+		session->lint = keep(session, &event->hdr);
+	return session->lint ? 0 : -ENOMEM;
+}
+
 /* Events of the process itself; those of other threads of it would be unreplayable anyhow. */
 static int add_own(struct kp_session *session, const struct kp_hdr *event)
 {
@@ -328,9 +339,7 @@ static int add_own(struct kp_session *session, const struct kp_hdr *event)
 		session->exit = keep(session, event);
 		return session->exit ? 0 : -ENOMEM;
 	case KP_EV_replay_lint:
-		if (!session->lint)
-			session->lint = keep(session, event);
-		return 0;
+		return add_lint(session, (const struct kp_ev_replay_lint *)event);
 	case KP_EV_command:
 		session->command = keep(session, event);
 		return 0;
@@ -405,8 +414,7 @@ int kp_session_add(struct kp_session *session, const struct kp_hdr *event, struc
 
 bool kp_step_is_exec(const struct kp_step *step)
 {
-	return step->call && step->call->ret == 0 &&
-	       (step->call->nr == SYS_execve || step->call->nr == SYS_execveat);
+	return step->call && kp_call_is_exec(step->call);
 }
 
 /*
@@ -435,6 +443,23 @@ static void drop_before_image(struct kp_session *session)
 		memmove(session->steps.at, session->steps.at + first,
 			(session->steps.cnt - first) * sizeof(*session->steps.at));
 	session->steps.cnt -= first;
+}
+
+/* What is no call stops nobody: it is found before the run. */
+static void check_vsyscalls(struct kp_session *session)
+{
+	char reason[KP_REASON_LEN];
+
+	for (uint32_t i = 0; i < session->steps.cnt; i++) {
+		const struct kp_ev_syscall *call = session->steps.at[i].call;
+
+		if (call && kp_call_is_vsyscall(call) &&
+		    kp_call_unreplayable(call, &(struct kp_call_bytes){0}, reason))
+			kp_session_refuse(session,
+					  "behind call %u the process %s, which replay cannot "
+					  "serve",
+					  call->seq - 1, reason);
+	}
 }
 
 static void check_seq(struct kp_session *session)
@@ -583,6 +608,7 @@ void kp_session_finish(struct kp_session *session)
 		kp_session_refuse(session, "process %u is multi-threaded", session->pid);
 	drop_before_image(session);
 	check_seq(session);
+	check_vsyscalls(session);
 	pair_up(session);
 	check_files(session);
 }

@@ -109,6 +109,9 @@ static void decode_stop(const struct kp_tracee *tracee, int status, struct kp_st
 		return;
 	}
 	switch (status >> 16) {
+	case PTRACE_EVENT_STOP: /* a tracer is told of SIGCONT before the process takes it */
+		stop->kind = KP_STOP_NOTICE;
+		return;
 	case PTRACE_EVENT_EXEC:
 		stop->kind = KP_STOP_EXEC;
 		return;
@@ -160,11 +163,14 @@ int kp_tracee_run(struct kp_tracee *tracee, int request, int sig, uint64_t budge
 	if (rc < 0)
 		return rc;
 	kp_watchdog_arm(tracee->watchdog, budget_ns);
-	/* ESRCH: killed meanwhile; waiting says by what. */
-	if (request && ptrace(request, tracee->pid, 0, sig) < 0 && errno != ESRCH)
-		rc = kp_err_sys(err, -errno, "cannot resume the replayed process");
-	else
-		rc = wait_stop(tracee, ret_stop, err);
+	do {
+		/* ESRCH: killed meanwhile; waiting says by what. */
+		if (request && ptrace(request, tracee->pid, 0, sig) < 0 && errno != ESRCH)
+			rc = kp_err_sys(err, -errno, "cannot resume the replayed process");
+		else
+			rc = wait_stop(tracee, ret_stop, err);
+		sig = 0;
+	} while (request && rc == 0 && ret_stop->kind == KP_STOP_NOTICE);
 	kp_watchdog_disarm(tracee->watchdog);
 	return rc;
 }

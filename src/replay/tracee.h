@@ -27,6 +27,7 @@ enum kp_stop_kind {
 	KP_STOP_EXITED, /* status: the exit value */
 	KP_STOP_KILLED, /* sig */
 	KP_STOP_STUCK,  /* the watchdog killed it */
+	KP_STOP_NOTICE, /* kp_tracee_run goes on by itself */
 	KP_STOP_BARRED, /* at something that the sandbox does not let it do; `what` says which */
 };
 
