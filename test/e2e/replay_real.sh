@@ -12,14 +12,20 @@ inputs() {
 	cd "$work/in" || exit 1
 }
 
-# judge NAME STATUS: after the recording in $work/log with output $work/out.
+# judge NAME STATUS [REASON]: after the recording in $work/log with output $work/out. With a reason
+# the replay may also be refused for it, if the recorder said so.
 judge() {
-	local name=$1 recorded=$2 status
+	local name=$1 recorded=$2 reason=${3:-} status
 	cd "$work" || exit 1
 	rm -rf "$work/in"
 	replay "$work/log" "$work/replayed"
 	status=$?
-	if [ "$recorded" -eq 0 ] && [ $status -eq 0 ] && [ -s "$work/out" ] &&
+	if [ "$recorded" -eq 0 ] && [ $status -eq 125 ] && [ -n "$reason" ] &&
+		grep -q "warning: .*$reason" "$work/out.err" &&
+		grep -q "REFUSED: .*$reason" "$work/replayed.err"; then
+		echo "REFUSED $name: $(tail -n 1 "$work/replayed.err")"
+	elif [ "$recorded" -eq 0 ] && [ $status -eq 0 ] &&
+		{ [ -s "$work/out" ] || [ "$name" = gcc ]; } &&
 		cmp "$work/out" "$work/replayed"; then
 		echo "EXACT $name ($(stat -c %s "$work/out") bytes): $(tail -n 1 "$work/replayed.err")"
 	else
@@ -68,6 +74,101 @@ try bash bash -c 'shopt -s extglob; declare -A seen
 	while read -r n word key; do seen[$key]=$((${seen[$key]:-0} + n)); done <input.txt
 	echo "$$ $RANDOM $SECONDS $EPOCHREALTIME ${#seen[@]} ${seen[key001]}" *
 	printf "%(%F %T)T\n" -1; type cd; pwd; trap "echo bye" EXIT'
+
+# have COMMAND…: whether all are there; else a row says so.
+have() {
+	local command
+	for command in "$@"; do
+		command -v "$command" >/dev/null && continue
+		echo "SKIP  $command is not installed"
+		return 1
+	done
+}
+
+# A repository with a pack of 30 MB.
+make_repository() {
+	git init -q repo && cd repo || exit 1
+	git config user.email nobody@example.org
+	git config user.name nobody
+	head -c 30000000 /dev/urandom >blob
+	for i in 1 2 3; do
+		seq $i 5000 >text
+		git add . && git commit -qm "change $i"
+	done
+	git gc -q
+}
+
+if have git; then
+	(cd "$work" && make_repository) || fail "a repository"
+	inputs
+	cp -r "$work/repo" .
+	record "$work/log" "$work/out" git -C repo log -p --stat
+	judge git-log $?
+	inputs
+	cp -r "$work/repo" .
+	echo more >repo/more
+	git -C repo add more
+	record "$work/log" "$work/out" git -C repo commit -m recorded
+	judge git-commit $?
+	rm -rf "$work/repo"
+fi
+if have gcc make; then
+	inputs
+	printf '#include <stdio.h>\nint main(void) { return puts("hi") < 0; }\n' >a.c
+	record "$work/log" "$work/out" gcc -O2 -o a.out a.c
+	judge gcc $?
+	inputs
+	printf '#include <stdio.h>\nint main(void) { return puts("hi") < 0; }\n' >a.c
+	printf 'a.out: a.c\n\tgcc -O2 -o a.out a.c\n\t./a.out >/dev/null\n' >Makefile
+	record "$work/log" "$work/out" make
+	judge make $?
+	inputs
+	printf '#include <stdlib.h>\nint main(void) { free(malloc(7)); return system("echo asan"); }\n' >a.c
+	gcc -fsanitize=address -g -o "$work/asan" a.c || fail "build"
+	record "$work/log" "$work/out" "$work/asan"
+	judge asan $? 'a child that shares its memory'
+fi
+inputs
+head -c 9000000 /dev/urandom >large
+record "$work/log" "$work/out" /usr/bin/python3 -c 'import hashlib
+print(hashlib.sha256(open("large", "rb").read()).hexdigest())'
+judge python-9-MB $?
+if have openssl; then
+	inputs
+	head -c 30000000 /dev/urandom >large
+	record "$work/log" "$work/out" openssl dgst -sha256 large
+	judge openssl-dgst $?
+fi
+have ip && try ip ip -s addr && try ip-route ip route show table all
+have ss && try ss ss -tlnp
+have ps && try ps ps aux
+have vim && try vim vim -es -u NONE -c 'g/5/d' -c 'w! out.txt' -c 'echo line("$")' -c '%print' \
+	-c 'q!' input.txt
+if have tmux; then
+	inputs
+	record "$work/log" "$work/out" tmux -L "kptest$$" -f /dev/null start-server ';' list-commands
+	judge tmux $?
+fi
+postgres=$(ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null | tail -n 1)
+if [ -n "$postgres" ] && id nobody >/dev/null 2>&1; then
+	inputs
+	chmod 755 "$work" .
+	mkdir data && chown nobody data && chmod 700 data
+	(cd / && setpriv --reuid nobody --clear-groups "${postgres%/*}/initdb" -N -A trust -D "$work/in/data") \
+		>"$work/initdb" 2>&1 || fail "initdb: $(tail -n 3 "$work/initdb")"
+	printf 'create table t (i int)\ninsert into t values (1), (2)\nselect sum(i) from t\n' >sql
+	timeout -k 5 120 "$KPROBE" record -o "$work/log" -- setpriv --reuid nobody --clear-groups \
+		"$postgres" --single -D data template1 <sql >"$work/out" 2>"$work/out.err"
+	judge postgres-single $? shmat
+else
+	echo "SKIP  postgres is not installed"
+fi
+# Threads: refused by name, and told while recording.
+if have gdb; then
+	inputs
+	record "$work/log" "$work/out" gdb --version
+	judge gdb $? multi-threaded
+fi
 
 inputs
 spawn "$KPROBE" record -o "$work/log" -- "$work/echo" >"$work/out" 2>"$work/out.err" </dev/null
