@@ -146,22 +146,29 @@ void kp_engine_describe(struct kp_engine *engine, const struct kp_step *expected
 
 /*
  * A difference behind a signal whose place was a guess proves nothing: the signal may have come at
- * another round of a loop.
+ * another round of a loop. Nor does one behind a child of which nobody knows what it left.
  */
 static int doubt(struct kp_engine *engine)
 {
 	struct kp_replay_result *result = engine->result;
 	const struct kp_ev_signal_deliver *guess = engine->guess;
-	const char *name = kp_signal_name(guess->sig);
-	char reason[sizeof result->reason];
+	const char *name = guess ? kp_signal_name(guess->sig) : NULL;
+	char what[256];
 
-	snprintf(reason, sizeof reason,
-		 "it cannot be judged whether the process differs (at event %u: %.250s), for %s "
-		 "came between calls %u and %u, at a place that only its registers and stack name; "
-		 "they may have been the same in another round of a loop",
-		 result->seq, result->reason, name ? name : "a real-time signal", guess->seq,
-		 guess->seq + 1);
-	return kp_engine_refuse(engine, "%s", reason);
+	snprintf(what, sizeof what, "%.250s", result->reason);
+	if (!guess)
+		return kp_engine_refuse(
+			engine,
+			"it cannot be judged whether the process differs (at event %u: %s), for "
+			"the "
+			"child that call %u made had its memory, and what it did is not in the log",
+			result->seq, what, engine->unseen_child->seq);
+	return kp_engine_refuse(
+		engine,
+		"it cannot be judged whether the process differs (at event %u: %s), for %s came "
+		"between calls %u and %u, at a place that only its registers and stack name; they "
+		"may have been the same in another round of a loop",
+		result->seq, what, name ? name : "a real-time signal", guess->seq, guess->seq + 1);
 }
 
 int kp_engine_diverge(struct kp_engine *engine, const struct kp_step *expected, const char *format,
@@ -193,7 +200,7 @@ int kp_engine_diverge(struct kp_engine *engine, const struct kp_step *expected, 
 	}
 	kp_buf_done(&text);
 	kp_engine_describe(engine, expected);
-	return engine->guess ? doubt(engine) : KP_END;
+	return engine->guess || engine->unseen_child ? doubt(engine) : KP_END;
 }
 
 void kp_engine_uncovered(struct kp_engine *engine, const char *format, ...)

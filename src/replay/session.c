@@ -575,6 +575,7 @@ void kp_session_finish_child(struct kp_session *session)
 	const struct kp_ev_syscall *first = session->steps.cnt ? session->steps.at[0].call : NULL;
 	uint32_t end = 0;
 
+	session->seen = first != NULL;
 	check_seq(session);
 	/* Its first record is its return from the call that made it. */
 	if (first && first->seq != 1)

@@ -98,6 +98,7 @@ struct kp_session {
 	KP_VEC(struct kp_session *) children;
 	/* Of such a child: the call that made it, and when it began. */
 	const struct kp_ev_syscall *maker;
+	bool seen; /* its calls are in the log */
 	uint64_t born_ns;
 	uint32_t pending; /* payloads before this index have their call */
 	bool ended;       /* the log has the recording's end */

@@ -3,7 +3,8 @@
  * A child of vfork (or of clone with its flags, as posix_spawn makes it) runs in its parent's
  * memory while the parent waits, and what it leaves there the parent sees: the error of an exec
  * that failed. So its calls, recorded under its own pid, are replayed in the one process that there
- * is, between the parent's call and its return. When its stream is not in the log, it is left out.
+ * is, between the parent's call and its return. When its stream is not in the log, it is left out,
+ * and no difference behind it is proven.
  */
 #include <string.h>
 #include <sys/ptrace.h>
@@ -20,7 +21,7 @@ static struct kp_session *find_child(const struct kp_session *session,
 	for (uint32_t i = 0; i < session->children.cnt; i++) {
 		struct kp_session *child = session->children.at[i];
 
-		if (child->maker == maker && child->steps.cnt && !child->refusal[0])
+		if (child->maker == maker && child->seen && !child->refusal[0])
 			return child;
 	}
 	return NULL;
@@ -73,8 +74,10 @@ int kp_engine_run_child(struct kp_engine *engine, const struct kp_step *step)
 	uint64_t stack = child_stack(engine, step->call);
 	int rc = 0;
 
-	if (!session)
+	if (!session) {
+		engine->unseen_child = step->call;
 		return 0;
+	}
 	options.output = NULL; /* not the process's own */
 	child.session = session;
 	child.options = &options;
