@@ -64,8 +64,9 @@ static void tell_uncovered(struct kp_engine *engine)
 				    (unsigned long long)result->signals_unseen,
 				    result->signals_unseen == 1 ? "" : "s");
 	if (result->refused)
-		kp_engine_uncovered(engine, "the bytes of %llu calls that seccomp answered",
-				    (unsigned long long)result->refused);
+		kp_engine_uncovered(engine, "the bytes of %llu call%s that seccomp answered",
+				    (unsigned long long)result->refused,
+				    result->refused == 1 ? "" : "s");
 	if (engine->missing_cpu)
 		kp_engine_uncovered(engine,
 				    "CPU number %u, on which it ran and which cannot be had here",

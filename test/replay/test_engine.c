@@ -215,6 +215,81 @@ Test(engine, refuses_calls_that_cannot_be_served)
 	expect_refused(&s, "called userfaultfd, which replay cannot serve");
 }
 
+Test(engine, a_number_that_comes_again_is_another_process)
+{
+	struct kp_replay_result result;
+	struct synth s;
+
+	begin(&s);
+	put_write(&s, "hi\n");
+	put_read(&s);
+	synth_exit(&s, 7 << 8);
+	s.seq = 0;
+	put_write(&s, "no\n");
+	synth_exit(&s, 1 << 8);
+	result = synth_run(&s, NULL);
+	cr_assert_eq(result.verdict, KP_VERDICT_EXACT, "%s", result.reason);
+	cr_expect_eq(result.exit_status, 7 << 8);
+	cr_expect_str_eq(result.uncovered.data, "a later process of the same number");
+	synth_done(&s, &result);
+}
+
+/* A fork that ran no program, and behind it one of the same number that did. */
+Test(engine, a_fork_makes_room_for_a_program)
+{
+	struct kp_session session;
+	struct kp_ev_syscall call = {.hdr = {.size = sizeof call,
+					     .kind = KP_EV_syscall,
+					     .pid = 5,
+					     .tid = 5,
+					     .time_ns = 10},
+				     .seq = 1};
+	struct kp_ev_task_exit end = {.hdr = {.size = sizeof end,
+					      .kind = KP_EV_task_exit,
+					      .pid = 5,
+					      .tid = 5,
+					      .time_ns = 20},
+				      .group_dead = 1};
+
+	kp_session_init(&session, 5);
+	cr_expect_eq(kp_session_add(&session, &call.hdr, NULL), 0);
+	cr_expect_eq(kp_session_add(&session, &end.hdr, NULL), 0);
+	call.hdr.time_ns = 30;
+	cr_expect_eq(kp_session_add(&session, &call.hdr, NULL), 0);
+	cr_expect_eq(session.steps.cnt, 1);
+	cr_expect_null(session.exit);
+	cr_expect(!session.reused);
+	kp_session_done(&session);
+}
+
+/* Before the call is made nothing of it can be compared; with seccomp it is never made. */
+Test(engine, a_call_that_seccomp_answered_is_a_result_only)
+{
+	struct kp_ev_syscall call = {.ret = 3,
+				     .arg0 = 1,
+				     .arg1 = SYNTH_DATA,
+				     .arg2 = 3,
+				     .nr = SYS_write,
+				     .flags = KP_SYSF_PAYLOAD | KP_SYSF_NOENTRY};
+	struct kp_buf out = {0};
+	struct kp_replay_options options = {.output = collect, .arg = &out};
+	struct kp_replay_result result;
+	struct synth s;
+
+	begin(&s);
+	call.seq = ++s.seq;
+	SYNTH_PUT(&s, syscall, &call, NULL, 0);
+	put_read(&s);
+	synth_exit(&s, 7 << 8);
+	result = synth_run(&s, &options);
+	cr_assert_eq(result.verdict, KP_VERDICT_EXACT, "%s", result.reason);
+	cr_expect_eq(result.bytes_in, 0);
+	cr_expect_eq(out.len, 0);
+	cr_expect_str_eq(result.uncovered.data, "the bytes of 1 call that seccomp answered");
+	kp_buf_done(&out);
+	synth_done(&s, &result);
+}
+
 Test(engine, a_recording_that_ends_first_is_exact_so_far)
 {
 	struct kp_replay_result result;
