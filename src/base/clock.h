@@ -14,5 +14,6 @@ uint64_t kp_clock_ns(clockid_t clock);
 
 /* Appends a wall time as RFC 3339, in UTC and microseconds. */
 void kp_clock_put_wall(uint64_t realtime_ns, struct kp_buf *out);
+void kp_clock_put_wall_ns(uint64_t realtime_ns, struct kp_buf *out); /* to the nanosecond */
 
 #endif

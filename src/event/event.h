@@ -86,15 +86,30 @@ uint32_t kp_event_data_len(const struct kp_hdr *event);
  */
 int kp_event_validate(const void *event, size_t avail, struct kp_err *err);
 
-/* One line of text without newline; time is printed relative to base_ns if that is not 0. */
-void kp_event_print_text(const struct kp_hdr *event, uint64_t base_ns, struct kp_buf *out);
+struct kp_call_texts; /* event/syscall.h */
+
+/* How events print, and what is known besides. Zero-initialised: all as the event has it. */
+struct kp_print {
+	uint64_t base_ns; /* text: times are seconds since then, … */
+	/* … or what this makes of them, if it is not NULL; JSON then has its text as "time". */
+	void (*time)(uint64_t time_ns, void *arg, struct kp_buf *out);
+	void *arg;
+	const char *comm; /* name of the header's task, KP_COMM_LEN bytes; NULL: not known */
+	const struct kp_call_texts *texts; /* of a system call; NULL: none is known */
+};
+
+/* One line of text without newline. */
+void kp_event_print_text(const struct kp_hdr *event, const struct kp_print *how,
+			 struct kp_buf *out);
 
 /*
  * One JSON object: every header field and field by name as numbers (kind and addresses as text, and
- * behind a system call's nr its name as "call"). data is a string, an array of strings for ARGV, or
- * base64 for bytes.
+ * behind a system call's nr its name as "call"), without the arguments that the call does not have;
+ * "task" is the name of the header's task, "argN_text" the text to which an argument points. data
+ * is a string, an array of strings for ARGV, or base64 for bytes.
  */
-void kp_event_print_json(const struct kp_hdr *event, struct kp_buf *out);
+void kp_event_print_json(const struct kp_hdr *event, const struct kp_print *how,
+			 struct kp_buf *out);
 
 /* CREATE TABLE statements, one table ev_<name> per kind. */
 void kp_event_print_ddl(struct kp_buf *out);

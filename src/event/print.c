@@ -43,10 +43,15 @@ static void print_name(const char *name, int64_t value, struct kp_buf *out)
 		kp_buf_printf(out, "%" PRId64, value);
 }
 
-static void print_time(uint64_t time_ns, uint64_t base_ns, struct kp_buf *out)
+static void print_time(uint64_t time_ns, const struct kp_print *how, struct kp_buf *out)
 {
+	uint64_t base_ns = how->base_ns;
 	uint64_t ns = time_ns < base_ns ? base_ns - time_ns : time_ns - base_ns;
 
+	if (how->time) {
+		how->time(time_ns, how->arg, out);
+		return;
+	}
 	kp_buf_printf(out, "%s%" PRIu64 ".%09" PRIu64, time_ns < base_ns ? "-" : "",
 		      ns / 1000000000, ns % 1000000000);
 }
@@ -116,8 +121,8 @@ static void print_argv(const char *data, size_t len, struct kp_buf *out)
 	kp_buf_putc(out, ']');
 }
 
-static void print_value(const struct kp_hdr *event, const struct kp_field *field, uint64_t base_ns,
-			struct kp_buf *out)
+static void print_value(const struct kp_hdr *event, const struct kp_field *field,
+			const struct kp_print *how, struct kp_buf *out)
 {
 	uint64_t v = kp_event_value(event, field);
 	const char *comm = (const char *)event + field->offset;
@@ -136,7 +141,7 @@ static void print_value(const struct kp_hdr *event, const struct kp_field *field
 		kp_buf_printf(out, "0x%" PRIx64, v);
 		break;
 	case KP_F_TIME:
-		print_time(v, base_ns, out);
+		print_time(v, how, out);
 		break;
 	case KP_F_IPV4:
 		print_ipv4(v, out);
@@ -209,12 +214,18 @@ static void print_data(const struct kp_hdr *event, const struct kp_event_desc *d
 		kp_buf_puts(out, "...");
 }
 
-void kp_event_print_text(const struct kp_hdr *event, uint64_t base_ns, struct kp_buf *out)
+static void print_call(const struct kp_hdr *event, const struct kp_print *how, struct kp_buf *out)
+{
+	kp_buf_putc(out, ' ');
+	kp_syscall_print((const struct kp_ev_syscall *)event, how->texts, out);
+}
+
+void kp_event_print_text(const struct kp_hdr *event, const struct kp_print *how, struct kp_buf *out)
 {
 	const struct kp_event_desc *desc = kp_event_get(event->kind);
 	const struct kp_field *f;
 
-	print_time(event->time_ns, base_ns, out);
+	print_time(event->time_ns, how, out);
 	if (event->cpu == KP_CPU_USER)
 		kp_buf_puts(out, " user");
 	else
@@ -224,15 +235,17 @@ void kp_event_print_text(const struct kp_hdr *event, uint64_t base_ns, struct kp
 		return;
 	}
 	kp_buf_printf(out, " %s %u/%u", desc->name, event->pid, event->tid);
-	if (event->kind == KP_EV_syscall) {
+	if (how->comm) {
 		kp_buf_putc(out, ' ');
-		kp_syscall_print((const struct kp_ev_syscall *)event, out);
+		kp_text_quote(out, how->comm, strnlen(how->comm, KP_COMM_LEN));
 	}
+	if (event->kind == KP_EV_syscall)
+		print_call(event, how, out);
 	for (f = desc->fields; f < desc->fields + desc->field_cnt; f++) {
 		if (is_omitted(event, f) || (event->kind == KP_EV_syscall && is_in_call(f)))
 			continue;
 		kp_buf_printf(out, " %s=", f->name);
-		print_value(event, f, base_ns, out);
+		print_value(event, f, how, out);
 	}
 	if (desc->tail != KP_TAIL_NONE)
 		print_data(event, desc, out);
@@ -313,7 +326,28 @@ static void print_json_value(const struct kp_hdr *event, const struct kp_field *
 		kp_buf_printf(out, ",\"call\":\"%s\"", kp_syscall_name((unsigned)v));
 }
 
-void kp_event_print_json(const struct kp_hdr *event, struct kp_buf *out)
+/* Number of the argument that the field is, or -1. */
+static int arg_of(const struct kp_hdr *event, const struct kp_field *f)
+{
+	return event->kind == KP_EV_syscall && !strncmp(f->name, "arg", 3) ? f->name[3] - '0' : -1;
+}
+
+static void print_json_field(const struct kp_hdr *event, const struct kp_field *f,
+			     const struct kp_print *how, struct kp_buf *out)
+{
+	const struct kp_ev_syscall *call = (const struct kp_ev_syscall *)event;
+	int arg = arg_of(event, f);
+
+	if (arg >= 0 && (unsigned)arg >= kp_syscall_arg_cnt(call->nr))
+		return;
+	print_json_value(event, f, out);
+	if (arg >= 0 && how->texts && how->texts->at[arg].data) {
+		kp_buf_printf(out, ",\"arg%d_text\":", arg);
+		kp_buf_json(out, how->texts->at[arg].data, how->texts->at[arg].len);
+	}
+}
+
+void kp_event_print_json(const struct kp_hdr *event, const struct kp_print *how, struct kp_buf *out)
 {
 	const struct kp_event_desc *desc = kp_event_get(event->kind);
 
@@ -324,8 +358,17 @@ void kp_event_print_json(const struct kp_hdr *event, struct kp_buf *out)
 	else
 		kp_buf_printf(out, "%u", event->kind);
 	kp_buf_printf(out, ",\"cpu\":%u,\"pid\":%u,\"tid\":%u", event->cpu, event->pid, event->tid);
+	if (how->comm) {
+		kp_buf_puts(out, ",\"task\":");
+		kp_buf_json(out, how->comm, strnlen(how->comm, KP_COMM_LEN));
+	}
+	if (how->time) {
+		kp_buf_puts(out, ",\"time\":\"");
+		how->time(event->time_ns, how->arg, out);
+		kp_buf_putc(out, '"');
+	}
 	for (unsigned i = 0; desc && i < desc->field_cnt; i++)
-		print_json_value(event, &desc->fields[i], out);
+		print_json_field(event, &desc->fields[i], how, out);
 	if (desc && desc->tail != KP_TAIL_NONE)
 		print_json_data(event, desc, out);
 	kp_buf_putc(out, '}');

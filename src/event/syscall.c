@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* An argument is a tuple; a row takes six of them, the missing ones filled up with NO. */
 #define ARG(type, name, rule, dir, len_arg, unit) (type, #name, rule, dir, len_arg, unit)
 #define NO (KP_ARG_NONE, NULL, KP_LEN_NONE, 0, 0, 0)
@@ -129,14 +131,51 @@ static void print_arg(const struct kp_arg *arg, uint64_t value, struct kp_buf *o
 	kp_buf_printf(out, "0x%" PRIx64, value);
 }
 
-void kp_syscall_print_args(unsigned nr, const uint64_t args[KP_ARG_MAX], struct kp_buf *out)
+unsigned kp_syscall_arg_cnt(unsigned nr)
 {
 	const struct kp_syscall *row = kp_syscall_get(nr);
+	unsigned n = 0;
+
+	if (!row)
+		return KP_ARG_MAX;
+	while (n < KP_ARG_MAX && row->arg_names[n])
+		n++;
+	return n;
+}
+
+void kp_call_texts_add(struct kp_call_texts *texts, const struct kp_ev_payload *payload)
+{
+	const struct kp_syscall *row = kp_syscall_get(payload->nr);
+	const char *data = (const char *)KP_TAIL(payload);
+	uint32_t len = payload->data_len;
+	struct kp_call_text *text;
+
+	if (!row || payload->arg >= KP_ARG_MAX || payload->dir != KP_DIR_IN || payload->offset ||
+	    row->rule.args[payload->arg].rule != KP_LEN_STR)
+		return;
+	text = &texts->at[payload->arg];
+	text->data = data;
+	text->len = (uint32_t)strnlen(data, len < KP_CALL_TEXT_MAX ? len : KP_CALL_TEXT_MAX);
+	text->cut = text->len == len || text->len == KP_CALL_TEXT_MAX;
+}
+
+void kp_syscall_print_args(unsigned nr, const uint64_t args[KP_ARG_MAX],
+			   const struct kp_call_texts *texts, struct kp_buf *out)
+{
+	const struct kp_syscall *row = kp_syscall_get(nr);
+	const struct kp_call_text *text;
 
 	kp_buf_printf(out, "%s(", kp_syscall_name(nr));
 	for (int i = 0; row && i < KP_ARG_MAX && row->arg_names[i]; i++) {
+		text = texts && texts->at[i].data ? &texts->at[i] : NULL;
 		kp_buf_printf(out, "%s%s ", i ? ", " : "", row->arg_names[i]);
-		print_arg(&row->rule.args[i], args[i], out);
+		if (!text) {
+			print_arg(&row->rule.args[i], args[i], out);
+			continue;
+		}
+		kp_text_quote(out, text->data, text->len);
+		if (text->cut)
+			kp_buf_puts(out, "...");
 	}
 	kp_buf_putc(out, ')');
 }
@@ -162,11 +201,12 @@ static void print_result(const struct kp_ev_syscall *event, struct kp_buf *out)
 		kp_buf_printf(out, " = %" PRId64, (int64_t)event->ret);
 }
 
-void kp_syscall_print(const struct kp_ev_syscall *event, struct kp_buf *out)
+void kp_syscall_print(const struct kp_ev_syscall *event, const struct kp_call_texts *texts,
+		      struct kp_buf *out)
 {
 	uint64_t args[KP_ARG_MAX] = {event->arg0, event->arg1, event->arg2,
 				     event->arg3, event->arg4, event->arg5};
 
-	kp_syscall_print_args(event->nr, args, out);
+	kp_syscall_print_args(event->nr, args, texts, out);
 	print_result(event, out);
 }

@@ -4,6 +4,7 @@
 #ifndef KP_EVENT_SYSCALL_H
 #define KP_EVENT_SYSCALL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -19,11 +20,36 @@ int kp_syscall_find(const char *name);
  * "i386_NNN" for one of the other table. */
 const char *kp_syscall_name(unsigned nr);
 
-/* "read(fd 3, buf 0x7f…, count 4096)"; without arguments for an unknown call. */
-void kp_syscall_print_args(unsigned nr, const uint64_t args[KP_ARG_MAX], struct kp_buf *out);
+/* How many arguments a call has; all, of one that the table does not have. */
+unsigned kp_syscall_arg_cnt(unsigned nr);
 
-/* "read(fd 3, buf 0x7f…, count 4096) = 832" or "= -2 ENOENT", from a record. */
-void kp_syscall_print(const struct kp_ev_syscall *event, struct kp_buf *out);
+/* Text to which an argument of a call points: a path, a name. */
+struct kp_call_text {
+	const char *data; /* without its NUL; NULL: not known */
+	uint32_t len;
+	bool cut; /* its end was not captured */
+};
+
+struct kp_call_texts {
+	struct kp_call_text at[KP_ARG_MAX];
+};
+
+/* A text is at most so long. */
+#define KP_CALL_TEXT_MAX 4096u
+
+/* Sets the text that the payload holds, if it does; it points into the payload. */
+void kp_call_texts_add(struct kp_call_texts *texts, const struct kp_ev_payload *payload);
+
+/*
+ * "openat(dirfd AT_FDCWD, path "/etc/passwd", flags O_RDONLY, mode 0)"; an address where its text
+ * is not known (texts may be NULL); without arguments for an unknown call.
+ */
+void kp_syscall_print_args(unsigned nr, const uint64_t args[KP_ARG_MAX],
+			   const struct kp_call_texts *texts, struct kp_buf *out);
+
+/* The same with " = 832" or " = -2 ENOENT" behind it, from a record. */
+void kp_syscall_print(const struct kp_ev_syscall *event, const struct kp_call_texts *texts,
+		      struct kp_buf *out);
 
 /* Symbolic name ("ENOENT", "SIGALRM"), or NULL. */
 const char *kp_errno_name(int number);

@@ -61,6 +61,11 @@ void kp_engine_progress(const struct kp_engine *engine, const char *format, ...)
 int kp_engine_note(struct kp_engine *engine, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* "read(…)" of the call at which the process stands. */
+/* A step as strace has it, the texts of its arguments included. */
+void kp_engine_print_step(const struct kp_engine *engine, const struct kp_step *step,
+			  struct kp_buf *out);
+/* Gives the step's line to whoever asked for the calls as they are served. */
+void kp_engine_trace(struct kp_engine *engine, const struct kp_step *step);
 void kp_engine_print_got(const struct kp_engine *engine, struct kp_buf *out);
 void kp_engine_describe(struct kp_engine *engine, const struct kp_step *expected);
 /* A stop that should not have come here. */

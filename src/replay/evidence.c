@@ -103,10 +103,15 @@ static void print_regs(const struct user_regs_struct *r, struct kp_buf *out)
 		      r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, r->eflags);
 }
 
-static void print_step(const struct kp_step *step, struct kp_buf *out)
+void kp_engine_print_step(const struct kp_engine *engine, const struct kp_step *step,
+			  struct kp_buf *out)
 {
+	struct kp_call_texts texts = {0};
+
+	for (uint32_t i = 0; i < step->payload_cnt; i++)
+		kp_call_texts_add(&texts, engine->session->payloads.at[step->payload + i]);
 	if (step->call)
-		kp_syscall_print(step->call, out);
+		kp_syscall_print(step->call, &texts, out);
 	else
 		kp_buf_printf(out, "signal %s",
 			      kp_signal_name(step->deliver->sig)
@@ -119,7 +124,7 @@ void kp_engine_print_got(const struct kp_engine *engine, struct kp_buf *out)
 	const struct user_regs_struct *r = &engine->tracee.regs;
 	const uint64_t args[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
 
-	kp_syscall_print_args((unsigned)r->orig_rax, args, out);
+	kp_syscall_print_args((unsigned)r->orig_rax, args, NULL, out);
 }
 
 void kp_engine_describe(struct kp_engine *engine, const struct kp_step *expected)
@@ -135,7 +140,7 @@ void kp_engine_describe(struct kp_engine *engine, const struct kp_step *expected
 		const struct kp_step *step = &session->steps.at[i];
 
 		kp_buf_printf(out, "    %6u ", step->call ? step->call->seq : step->deliver->seq);
-		print_step(step, out);
+		kp_engine_print_step(engine, step, out);
 		kp_buf_putc(out, '\n');
 	}
 	if (!engine->tracee.alive)
@@ -188,7 +193,7 @@ int kp_engine_diverge(struct kp_engine *engine, const struct kp_step *expected, 
 
 		result->seq = expected->call ? expected->call->seq : expected->deliver->seq;
 		result->time_ns = hdr->time_ns;
-		print_step(expected, &text);
+		kp_engine_print_step(engine, expected, &text);
 		snprintf(result->expected, sizeof result->expected, "%s",
 			 text.len ? text.data : "");
 		kp_buf_reset(&text);

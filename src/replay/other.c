@@ -177,14 +177,7 @@ static int serve_match(struct other *other, uint32_t index, const uint64_t own[6
 	if (rc)
 		return rc;
 	engine->result->calls++;
-	if (engine->options->trace) {
-		struct kp_buf line = {0};
-
-		kp_buf_printf(&line, "%6u ", step->call->seq);
-		kp_syscall_print(step->call, &line);
-		engine->options->trace(line.data, engine->options->arg);
-		kp_buf_done(&line);
-	}
+	kp_engine_trace(engine, step);
 	kp_engine_emit(engine, step);
 	kp_fds_apply(&engine->fds, step->call);
 	return 0;

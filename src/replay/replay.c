@@ -173,9 +173,8 @@ static int stop_until(struct kp_engine *engine, const struct kp_step *step)
 	struct kp_buf text = {0};
 
 	engine->result->stopped = true;
-	if (step->call)
-		kp_syscall_print(step->call, &text);
-	kp_buf_printf(&engine->result->evidence, "  next: %s\n", text.len ? text.data : "a signal");
+	kp_engine_print_step(engine, step, &text);
+	kp_buf_printf(&engine->result->evidence, "  next: %s\n", text.len ? text.data : "");
 	kp_buf_done(&text);
 	kp_engine_describe(engine, step);
 	return KP_END;

@@ -103,14 +103,14 @@ static int act(struct kp_engine *engine, const struct kp_step *step)
 	return kp_engine_emulate(engine, step);
 }
 
-static void trace(struct kp_engine *engine, const struct kp_ev_syscall *call)
+void kp_engine_trace(struct kp_engine *engine, const struct kp_step *step)
 {
 	struct kp_buf line = {0};
 
 	if (!engine->options->trace)
 		return;
-	kp_buf_printf(&line, "%6u ", call->seq);
-	kp_syscall_print(call, &line);
+	kp_buf_printf(&line, "%6u ", step->call->seq);
+	kp_engine_print_step(engine, step, &line);
 	if (!line.failed)
 		engine->options->trace(line.data, engine->options->arg);
 	kp_buf_done(&line);
@@ -167,7 +167,7 @@ int kp_engine_serve(struct kp_engine *engine)
 	if (rc)
 		return rc;
 	engine->result->calls++;
-	trace(engine, call);
+	kp_engine_trace(engine, step);
 	if (!kp_call_was_refused(call))
 		kp_engine_emit(engine, step);
 	else if (kp_call_succeeded(call)) /* an error has no bytes */

@@ -10,8 +10,10 @@
 
 static const char *text_of(const void *event, uint64_t base_ns, struct kp_buf *out)
 {
+	const struct kp_print how = {.base_ns = base_ns};
+
 	kp_buf_reset(out);
-	kp_event_print_text(event, base_ns, out);
+	kp_event_print_text(event, &how, out);
 	return out->data;
 }
 
@@ -78,7 +80,7 @@ Test(print, tails)
 	cr_expect_str_eq(strstr(text_of(&u, 0, &out), " data="),
 			 " data=[\"ls\" \"-l\\n\\xff\" \"\\u009b\" \"\"]");
 	kp_buf_reset(&out);
-	kp_event_print_json(&u.ev.hdr, &out);
+	kp_event_print_json(&u.ev.hdr, &(struct kp_print){0}, &out);
 	cr_expect_str_eq(strstr(out.data, ",\"data\":"),
 			 ",\"data\":[\"ls\",\"-l\\u000a\\ufffd\",\"\\u009b\",\"\"]}");
 	kp_buf_done(&out);
@@ -102,7 +104,7 @@ Test(print, base64)
 		u.ev.data_len = len;
 		memcpy(u.bytes + sizeof(u.ev), "foobar", len);
 		kp_buf_reset(&out);
-		kp_event_print_json(&u.ev.hdr, &out);
+		kp_event_print_json(&u.ev.hdr, &(struct kp_print){0}, &out);
 		snprintf(end, sizeof(end), ",\"data\":\"%s\"}", want[len]);
 		cr_expect_str_eq(strstr(out.data, ",\"data\""), end);
 	}

@@ -94,7 +94,7 @@ static void expect_print(struct kp_ev_syscall event, const char *text)
 {
 	struct kp_buf out = {0};
 
-	kp_syscall_print(&event, &out);
+	kp_syscall_print(&event, NULL, &out);
 	cr_expect_str_eq(out.data, text);
 	kp_buf_done(&out);
 }

@@ -99,8 +99,8 @@ static void read_all(const char *path)
 			if (kp_event_validate(event, event->size, NULL) < 0)
 				abort();
 			kp_buf_reset(&text);
-			kp_event_print_text(event, 1, &text);
-			kp_event_print_json(event, &text);
+			kp_event_print_text(event, &(struct kp_print){.base_ns = 1}, &text);
+			kp_event_print_json(event, &(struct kp_print){0}, &text);
 		}
 		kp_log_rewind(reader, NULL);
 	}

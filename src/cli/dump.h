@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * What the parts of `kprobe dump` share.
+ */
+#ifndef KP_CLI_DUMP_H
+#define KP_CLI_DUMP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/vec.h"
+#include "event/event.h"
+#include "kprobe/syscall.h"
+#include "log/reader.h"
+
+/* Which events are asked for; zero-initialised: all. */
+struct dump_filter {
+	uint64_t kinds;                      /* 1 << kind; 0 and no call: all */
+	uint64_t calls[KP_SYSCALL_MAX / 64]; /* system calls asked for by name … */
+	bool has_calls;                      /* … there are some */
+	KP_VEC(uint32_t) pids;
+	KP_VEC(uint32_t) tids;
+	KP_VEC(const char *) comms; /* globs */
+};
+
+/* Adds the comma-separated kinds, groups and calls. */
+int dump_filter_add_kinds(struct dump_filter *filter, const char *list, struct kp_err *err);
+
+/* The kinds to read for it; 0: all. */
+uint64_t dump_filter_kinds(const struct dump_filter *filter);
+
+/* Whether the event is one of them; comm is the name of its task, or NULL. */
+bool dump_filter_fits(const struct dump_filter *filter, const struct kp_hdr *event,
+		      const char *comm);
+
+void dump_filter_done(struct dump_filter *filter);
+
+/* What came of it. */
+struct dump_result {
+	uint64_t event_cnt;
+	uint64_t kind_cnt[KP_EV_END];
+	bool is_pipe_closed;
+};
+
+void dump_stats_text(const struct kp_log_info *info, const struct dump_result *result,
+		     struct kp_buf *out);
+void dump_stats_json(const struct kp_log_info *info, const struct dump_result *result,
+		     struct kp_buf *out);
+
+/* Says what could not be read; KP_EXIT_CORRUPT unless it is only a torn end. */
+int dump_report_damage(const struct kp_log_info *info);
+
+#endif

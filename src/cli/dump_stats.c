@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ * The account of a log instead of its events, and what could not be read.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/dump.h"
+
+void dump_stats_text(const struct kp_log_info *info, const struct dump_result *result,
+		     struct kp_buf *out)
+{
+	kp_buf_puts(out, "node ");
+	kp_text_puts(out, info->node);
+	kp_buf_puts(out, "\nboot ");
+	kp_text_puts(out, info->boot_id);
+	kp_buf_printf(out,
+		      "\nsegments %zu\nblocks %zu\nbytes %" PRIu64 "\nevents %" PRIu64
+		      "\nseconds %.3f\n",
+		      info->segment_cnt, info->block_cnt, info->len, info->event_cnt,
+		      (double)(info->last_ns - info->first_ns) / 1e9);
+	for (unsigned kind = 0; kind < KP_EV_END; kind++)
+		if (result->kind_cnt[kind])
+			kp_buf_printf(out, "events.%s %" PRIu64 "\n", kp_event_get(kind)->name,
+				      result->kind_cnt[kind]);
+	for (unsigned group = 0; group < KP_GROUP_CNT; group++)
+		if (info->lost[group])
+			kp_buf_printf(out, "lost.%s %" PRIu64 "\n", kp_group_name(group),
+				      info->lost[group]);
+	kp_buf_printf(out, "gaps %zu\nend ", info->gap_cnt);
+	kp_text_puts(out, info->end_text);
+	kp_buf_putc(out, '\n');
+	if (info->doubtful_cnt)
+		kp_buf_printf(out, "doubtful %" PRIu64 "\n", info->doubtful_cnt);
+}
+
+void dump_stats_json(const struct kp_log_info *info, const struct dump_result *result,
+		     struct kp_buf *out)
+{
+	const char *sep = "";
+
+	kp_buf_puts(out, "{\"node\":");
+	kp_buf_json(out, info->node, strlen(info->node));
+	kp_buf_puts(out, ",\"boot\":");
+	kp_buf_json(out, info->boot_id, strlen(info->boot_id));
+	kp_buf_printf(out,
+		      ",\"segments\":%zu,\"blocks\":%zu,\"bytes\":%" PRIu64 ",\"events\":%" PRIu64
+		      ",\"first_ns\":%" PRIu64 ",\"last_ns\":%" PRIu64 ",\"kinds\":{",
+		      info->segment_cnt, info->block_cnt, info->len, info->event_cnt,
+		      info->first_ns, info->last_ns);
+	for (unsigned kind = 0; kind < KP_EV_END; kind++)
+		if (result->kind_cnt[kind]) {
+			kp_buf_printf(out, "%s\"%s\":%" PRIu64, sep, kp_event_get(kind)->name,
+				      result->kind_cnt[kind]);
+			sep = ",";
+		}
+	kp_buf_puts(out, "},\"lost\":{");
+	for (unsigned group = 0; group < KP_GROUP_CNT; group++)
+		kp_buf_printf(out, "%s\"%s\":%" PRIu64, group ? "," : "", kp_group_name(group),
+			      info->lost[group]);
+	kp_buf_printf(out, "},\"gaps\":%zu,\"ended\":%s,\"end\":", info->gap_cnt,
+		      info->end == KP_LOG_ENDED ? "true"
+		      : info->end == KP_LOG_CUT ? "false"
+						: "null");
+	kp_buf_json(out, info->end_text, strlen(info->end_text));
+	kp_buf_printf(out, ",\"doubtful\":%" PRIu64 "}\n", info->doubtful_cnt);
+}
+
+int dump_report_damage(const struct kp_log_info *info)
+{
+	int status = KP_EXIT_OK;
+
+	for (size_t i = 0; i < info->gap_cnt; i++) {
+		const struct kp_log_gap *gap = &info->gaps[i];
+		struct kp_buf text = {0};
+
+		kp_log_print_gap(gap, &text);
+		kp_cli_say("%s: %s", gap->torn ? "warning" : "damage",
+			   text.failed ? gap->why : text.data);
+		kp_buf_done(&text);
+		if (!gap->torn)
+			status = KP_EXIT_CORRUPT;
+	}
+	if (info->unknown_cnt)
+		kp_cli_say("warning: %" PRIu64 " events of kinds that this version does not know "
+			   "were left out",
+			   info->unknown_cnt);
+	return status;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a stream of events tells besides each event: the name of a task at its time, and the texts
+ * (paths, names) to which the arguments of a call pointed, where they were captured. Events are
+ * added in the order of their time; memory is bounded whatever they say.
+ */
+#ifndef KP_EVENT_NAMES_H
+#define KP_EVENT_NAMES_H
+
+#include <stdbool.h>
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "event/event.h"
+#include "event/syscall.h"
+
+/* Kinds that tell a task's name, as bits 1 << kind. */
+#define KP_NAMES_KINDS                                                            \
+	(1ull << KP_EV_task | 1ull << KP_EV_task_fork | 1ull << KP_EV_task_exec | \
+	 1ull << KP_EV_task_rename)
+
+struct kp_pending_call;
+
+/* Zero-initialised: nothing is known. */
+struct kp_names {
+	struct kp_map index; /* tid → index in comms */
+	KP_VEC(kp_comm) comms;
+	struct kp_map call_index; /* tid → index in calls */
+	KP_VEC(struct kp_pending_call *) calls;
+};
+
+/* Takes what the event tells; 0 or -ENOMEM. */
+int kp_names_add(struct kp_names *names, const struct kp_hdr *event);
+
+/* The same, but a task that has a name keeps it. */
+int kp_names_seed(struct kp_names *names, const struct kp_hdr *event);
+
+/* The task's name, not always ended by NUL within its KP_COMM_LEN bytes; NULL: not known. */
+const char *kp_names_get(const struct kp_names *names, uint32_t tid);
+
+/* The texts of this call, whose payloads were added before it; valid until the next add. */
+const struct kp_call_texts *kp_names_texts(const struct kp_names *names,
+					   const struct kp_ev_syscall *call);
+
+void kp_names_done(struct kp_names *names);
+
+#endif
