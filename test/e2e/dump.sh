@@ -31,11 +31,11 @@ grep -v '"ls"' calls && fail "other tasks"
 [ "$(count -k syscall:openat -c ls)" = "$(count -k openat -c ls)" ] || fail "syscall:"
 dump -k execve | grep -q ' = 0 ' || fail "no execve"
 
-# Names from the first event on.
-nameless=$(dump | awk '$4 != "0/0" && $5 !~ /^"/' | wc -l)
-all=$(count)
+# Names: also of tasks that neither fork nor exec while we look.
+nameless=$(dump --from +0.2 | awk '$4 != "0/0" && $5 !~ /^"/' | wc -l)
+all=$(count --from +0.2)
 echo "$all events, $nameless of them without a name"
-[ $((nameless * 100)) -lt "$all" ] || fail "names: $(dump | awk '$4 != "0/0" && $5 !~ /^"/' | head)"
+[ $((nameless * 50)) -lt "$all" ] || fail "names: $(dump --from +0.2 | awk '$5 !~ /^"/' | head)"
 rest=$(dump --from +0.2 -k openat | grep -c '"ls" openat')
 [ "$rest" = "$(wc -l <calls)" ] || fail "names with --from: $rest"
 

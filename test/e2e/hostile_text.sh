@@ -89,7 +89,9 @@ analyze 3 text "nothing$evil"
 analyze 3 text "$evil" --traces spans.json --trace "$long"
 analyze 2 text "$evil" --attribute "$long"
 printf '{"resourceSpans":[{"%s' "$long" >bad.json
-analyze 4 text "a$evil" --traces bad.json --trace "$long"
+analyze 1 text "a$evil" --traces bad.json --trace "$long"
+printf '{"resourceSpans":[{"\342\200\256 \302\233' >"bad$evil.json"
+analyze 1 text "a$evil" --traces "bad$evil.json" --trace "$long"
 
 says 0 text replay --trace --report report.json "$log"
 clean json report.json
