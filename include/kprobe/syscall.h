@@ -27,6 +27,8 @@ enum kp_arg_type {
 	KP_ARG_INT,  /* signed decimal */
 	KP_ARG_UINT, /* unsigned decimal */
 	KP_ARG_HEX,
+	KP_ARG_OCT,   /* permission bits */
+	KP_ARG_FLAGS, /* unit: enum kp_flag_set */
 	KP_ARG_FD,
 	KP_ARG_SIG,
 	KP_ARG_PTR, /* an address whose target is not captured */

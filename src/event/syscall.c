@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "event/command.h"
+#include "event/flags.h"
 
 /* An argument is a tuple; a row takes six of them, the missing ones filled up with NO. */
 #define ARG(type, name, rule, dir, len_arg, unit) (type, #name, rule, dir, len_arg, unit)
@@ -110,6 +112,12 @@ static void print_arg(const struct kp_arg *arg, uint64_t value, struct kp_buf *o
 	case KP_ARG_UINT:
 		kp_buf_printf(out, "%" PRIu64, value);
 		return;
+	case KP_ARG_OCT:
+		kp_buf_printf(out, "%#" PRIo32, (uint32_t)value);
+		return;
+	case KP_ARG_FLAGS:
+		kp_flags_print(arg->unit, value, out);
+		return;
 	case KP_ARG_SIG:
 		name = kp_signal_name((int)value);
 		if (name)
@@ -129,6 +137,39 @@ static void print_arg(const struct kp_arg *arg, uint64_t value, struct kp_buf *o
 		break;
 	}
 	kp_buf_printf(out, "0x%" PRIx64, value);
+}
+
+/*
+ * An argument that chooses among the commands of a call by name, bits that do not matter for the
+ * choice behind it; false: it does not, or the command has no row in commands.def.
+ */
+static bool print_command(unsigned nr, const struct kp_syscall *row, unsigned i, uint64_t value,
+			  struct kp_buf *out)
+{
+	const struct kp_command *command;
+	uint32_t ignore = 0, rest;
+	bool chooses = false;
+
+	for (int j = 0; j < KP_ARG_MAX; j++)
+		if (row->rule.args[j].rule == KP_LEN_COMMAND && row->rule.args[j].len_arg == i) {
+			ignore = row->rule.args[j].unit;
+			chooses = true;
+		}
+	rest = (uint32_t)value & ignore;
+	for (size_t at = 0; chooses && at < kp_command_cnt(); at++) {
+		command = kp_command_at(at);
+		if (command->nr != nr || command->number != ((uint32_t)value & ~ignore))
+			continue;
+		kp_buf_puts(out, command->name);
+		if (rest)
+			kp_buf_putc(out, '|');
+		if (rest && row->rule.args[i].type == KP_ARG_FLAGS)
+			kp_flags_print_bits(row->rule.args[i].unit, rest, out);
+		else if (rest)
+			kp_buf_printf(out, "0x%" PRIx32, rest);
+		return true;
+	}
+	return false;
 }
 
 unsigned kp_syscall_arg_cnt(unsigned nr)
@@ -170,7 +211,8 @@ void kp_syscall_print_args(unsigned nr, const uint64_t args[KP_ARG_MAX],
 		text = texts && texts->at[i].data ? &texts->at[i] : NULL;
 		kp_buf_printf(out, "%s%s ", i ? ", " : "", row->arg_names[i]);
 		if (!text) {
-			print_arg(&row->rule.args[i], args[i], out);
+			if (!print_command(nr, row, (unsigned)i, args[i], out))
+				print_arg(&row->rule.args[i], args[i], out);
 			continue;
 		}
 		kp_text_quote(out, text->data, text->len);

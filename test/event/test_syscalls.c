@@ -108,7 +108,7 @@ Test(syscalls, print_like_strace)
 	expect_print(
 		(struct kp_ev_syscall){
 			.nr = SYS_openat, .arg0 = 0xffffff9c, .arg1 = 0x1000, .ret = -ENOENT},
-		"openat(dirfd AT_FDCWD, path 0x1000, flags 0x0, mode 0x0) = -2 ENOENT");
+		"openat(dirfd AT_FDCWD, path 0x1000, flags O_RDONLY, mode 0) = -2 ENOENT");
 	expect_print((struct kp_ev_syscall){.nr = SYS_kill, .arg0 = 0xffffffff, .arg1 = 14},
 		     "kill(pid -1, sig SIGALRM) = 0");
 	expect_print((struct kp_ev_syscall){.nr = SYS_brk, .ret = 0x555555559000},
@@ -117,6 +117,64 @@ Test(syscalls, print_like_strace)
 		     "pause() = -514 ERESTARTNOHAND");
 	expect_print((struct kp_ev_syscall){.nr = 400, .ret = -ENOSYS},
 		     "syscall_400() = -38 ENOSYS");
+}
+
+static void expect_args(unsigned nr, const uint64_t args[KP_ARG_MAX], const char *text)
+{
+	struct kp_buf out = {0};
+
+	kp_syscall_print_args(nr, args, NULL, &out);
+	cr_expect_str_eq(out.data, text, "%s", out.data);
+	kp_buf_done(&out);
+}
+
+Test(syscalls, flags_print_by_name)
+{
+	static const struct {
+		unsigned nr;
+		uint64_t args[KP_ARG_MAX];
+		const char *text;
+	} rows[] = {
+		{SYS_open,
+		 {0x1000, 01101, 0644},
+		 "open(path 0x1000, flags O_WRONLY|O_CREAT|O_TRUNC, mode 0644)"},
+		{SYS_open, {0, 020200002, 0}, "open(path NULL, flags O_RDWR|O_TMPFILE, mode 0)"},
+		{SYS_open, {0, 3, 0}, "open(path NULL, flags 0x3, mode 0)"},
+		{SYS_mmap,
+		 {0, 4096, 3, 0x22, 0xffffffff, 0},
+		 "mmap(addr NULL, length 4096, prot PROT_READ|PROT_WRITE, flags "
+		 "MAP_PRIVATE|MAP_ANONYMOUS, fd -1, offset 0x0)"},
+		{SYS_mprotect, {0, 1, 0}, "mprotect(addr NULL, len 1, prot PROT_NONE)"},
+		{SYS_madvise, {0, 1, 4}, "madvise(addr NULL, length 1, advice MADV_DONTNEED)"},
+		{SYS_madvise, {0, 1, 77}, "madvise(addr NULL, length 1, advice 0x4d)"},
+		{SYS_unlinkat,
+		 {0xffffff9c, 0, 0x200},
+		 "unlinkat(dirfd AT_FDCWD, path NULL, flags AT_REMOVEDIR)"},
+		{SYS_access, {0, 0}, "access(path NULL, mode F_OK)"},
+		{SYS_socket,
+		 {2, 02004001, 6},
+		 "socket(domain AF_INET, type SOCK_STREAM|SOCK_NONBLOCK|SOCK_CLOEXEC, protocol 6)"},
+		{SYS_lseek, {3, 0xfffffffffffffff6, 2}, "lseek(fd 3, offset -10, whence SEEK_END)"},
+		{SYS_ioctl, {1, 0x5413, 0}, "ioctl(fd 1, request TIOCGWINSZ, argp NULL)"},
+		{SYS_ioctl, {1, 0x80086601, 0}, "ioctl(fd 1, request FS_IOC_GETFLAGS, argp NULL)"},
+		{SYS_ioctl, {1, 0x12345, 0}, "ioctl(fd 1, request 0x12345, argp NULL)"},
+		{SYS_fcntl, {3, 3, 0}, "fcntl(fd 3, cmd F_GETFL, arg NULL)"},
+		{SYS_fcntl, {3, 6, 0}, "fcntl(fd 3, cmd F_SETLK, arg NULL)"},
+		{SYS_futex,
+		 {0, 128, 2},
+		 "futex(uaddr NULL, op FUTEX_WAIT|FUTEX_PRIVATE_FLAG, val 2, timeout NULL, uaddr2 "
+		 "NULL, val3 0)"},
+		{SYS_futex,
+		 {0, 133, 2},
+		 "futex(uaddr NULL, op FUTEX_WAKE_OP|FUTEX_PRIVATE_FLAG, val 2, timeout NULL, "
+		 "uaddr2 NULL, val3 0)"},
+		{SYS_getrusage, {0xffffffffffffffff}, "getrusage(who RUSAGE_CHILDREN, usage NULL)"},
+		{SYS_unshare, {0x60000000}, "unshare(flags CLONE_NEWPID|CLONE_NEWNET)"},
+		{SYS_dup3, {1, 2, 1ull << 40}, "dup3(oldfd 1, newfd 2, flags 0x10000000000)"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		expect_args(rows[i].nr, rows[i].args, rows[i].text);
 }
 
 Test(syscalls, names_of_errors_and_signals)
