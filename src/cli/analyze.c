@@ -10,6 +10,8 @@
 
 struct args {
 	struct kp_incident incident;
+	const char *from;
+	const char *to;
 	const char *format;
 	const char *output;
 	bool list;
@@ -54,9 +56,10 @@ static const struct kp_option options[] = {
 	 "its thread (default the first); with --traces the thread that worked on "
 	 "the span",
 	 KP_U32(struct args, incident.tid)},
-	{0, "from", "TIME", "begin: RFC 3339 or seconds since the epoch",
-	 KP_TIME(struct args, incident.from_realtime_ns)},
-	{0, "to", "TIME", "end, likewise", KP_TIME(struct args, incident.to_realtime_ns)},
+	{0, "from", "TIME",
+	 "begin: RFC 3339, seconds since the epoch, or +SECONDS from the log's start",
+	 KP_MOMENT(struct args, from)},
+	{0, "to", "TIME", "end, likewise", KP_MOMENT(struct args, to)},
 	{0, "deadline", "TIME", "a moment that it should have met",
 	 KP_TIME(struct args, incident.deadline_realtime_ns)},
 	{'f', "format", "FORMAT", "how to print: text, json, or jsonl (one line)",
@@ -82,11 +85,33 @@ static int check(const struct args *args, int operands, struct kp_err *err)
 		return kp_err_set(err, -EINVAL, "--trace and --attribute need --traces FILE");
 	if (what->span && !what->trace)
 		return kp_err_set(err, -EINVAL, "--span needs --trace");
-	if ((what->from_realtime_ns || what->to_realtime_ns) && !what->pid)
+	if ((args->from || args->to) && !what->pid)
 		return kp_err_set(err, -EINVAL, "--from and --to need --pid");
 	if (what->tid && !what->pid && !what->traces)
 		return kp_err_set(err, -EINVAL, "--tid needs --pid, or --traces FILE");
 	return 0;
+}
+
+/* The times on the wall clock. */
+static int set_times(struct args *args, struct kp_err *err)
+{
+	struct kp_incident *what = &args->incident;
+	int r = 0;
+
+	if (args->from)
+		r = kp_cli_moment_wall(args->from, what->input, &what->from_realtime_ns, err);
+	if (r >= 0 && args->to)
+		r = kp_cli_moment_wall(args->to, what->input, &what->to_realtime_ns, err);
+	return r;
+}
+
+/* A process without a begin or an end is all that the log has of it, which is seldom meant. */
+static void say_window(const struct args *args, const struct kp_report *report)
+{
+	if (args->incident.pid && !(args->from && args->to))
+		kp_cli_say("note: without --from and --to this is the process's whole time in the "
+			   "log, %.3f s",
+			   (double)(report->t1_ns - report->t0_ns) / 1e9);
 }
 
 static int make_report(const struct args *args, struct kp_buf *out, struct kp_err *err)
@@ -95,6 +120,8 @@ static int make_report(const struct args *args, struct kp_buf *out, struct kp_er
 	struct kp_report report;
 	int code = kp_incident_analyze(&args->incident, &report, err);
 
+	if (code >= 0)
+		say_window(args, &report);
 	if (code >= 0 && report.note)
 		kp_cli_say("note: %s", report.note);
 	if (code >= 0 && strcmp(args->format, "text") == 0)
@@ -125,16 +152,21 @@ static int run(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	code = args.list ? kp_incident_list(&args.incident, strcmp(args.format, "text") != 0, &out,
 					    &err)
-			 : make_report(&args, &out, &err);
+			 : set_times(&args, &err);
+	if (code == 0 && !args.list)
+		code = make_report(&args, &out, &err);
 	if (code > 0) { /* printed, but not saved */
 		kp_cli_error(&err);
 		status = KP_EXIT_FAILED;
 	}
-	if (code >= 0)
+	if (code >= 0) {
 		code = kp_cli_write(args.output, &out, &err);
+		if (code < 0 && code != -EPIPE)
+			kp_cli_error(&err);
+		kp_buf_done(&out);
+		return code < 0 && code != -EPIPE ? KP_EXIT_FAILED : status;
+	}
 	kp_buf_done(&out);
-	if (code == -EPIPE || code == 0)
-		return status;
 	kp_cli_error(&err);
 	return code == -EINVAL ? KP_EXIT_USAGE : kp_cli_status(code);
 }

@@ -20,6 +20,7 @@ int kp_cli_status(int code)
 {
 	switch (code) {
 	case -ENOENT:
+	case -ESRCH:
 		return KP_EXIT_NOT_FOUND;
 	case -EBADMSG:
 		return KP_EXIT_CORRUPT;

@@ -13,6 +13,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "log/clock.h"
+#include "log/reader.h"
 
 /* Exit statuses; a contract (kprobe(1)). */
 enum kp_exit {
@@ -62,6 +64,7 @@ struct kp_option {
 #define KP_SIZE(request, member) .set = kp_set_size, .at = KP_AT(request, member, uint64_t)
 #define KP_DURATION(request, member) .set = kp_set_duration, .at = KP_AT(request, member, uint64_t)
 #define KP_TIME(request, member) .set = kp_set_time, .at = KP_AT(request, member, uint64_t)
+#define KP_MOMENT(request, member) .set = kp_set_moment, .at = KP_AT(request, member, const char *)
 /* By a function of the command's own, which gets the whole request. */
 #define KP_OWN(function) .set = (function), .at = 0
 
@@ -148,6 +151,17 @@ void kp_cli_help(const struct kp_command *command, struct kp_buf *out);
 
 /* Exit status for a negative errno of the lower layers. */
 int kp_cli_status(int code);
+
+/*
+ * A moment of a log: RFC 3339, seconds since the epoch, or +SECONDS from the log's start. The
+ * setter keeps the text and checks its form; the others turn it into CLOCK_MONOTONIC, or
+ * CLOCK_REALTIME, by the log. What is to be said of a moment at which the clock was set is said.
+ */
+int kp_set_moment(const char *value, void *target, struct kp_err *err);
+int kp_cli_moment(const char *text, const struct kp_log_info *info, const struct kp_clock *clock,
+		  uint64_t *ret_ns, struct kp_err *err);
+int kp_cli_moment_wall(const char *text, const char *log, uint64_t *ret_realtime_ns,
+		       struct kp_err *err);
 
 /* Parsers of values; 0 or -EINVAL with err. */
 int kp_parse_size(const char *text, uint64_t *ret_bytes, struct kp_err *err);  /* 64M, 1G, 4096 */

@@ -92,38 +92,6 @@ static int add_comm(const char *glob, void *target, struct kp_err *err)
 	return 0;
 }
 
-/* A time of day on the log's clock; says so if there was not one such moment. */
-static uint64_t find_moment(const char *text, uint64_t realtime_ns, const struct kp_clock *clock)
-{
-	struct kp_clock_moment moment = kp_clock_find(clock, realtime_ns);
-	struct kp_buf note = {0};
-
-	kp_clock_explain(clock, &moment, &note);
-	if (note.len)
-		kp_cli_say("note: %s: %s", text, note.data);
-	kp_buf_done(&note);
-	return moment.time_ns;
-}
-
-/* +SECONDS or a moment; only its form is checked when info is NULL. */
-static int parse_moment(const char *text, const struct kp_log_info *info,
-			const struct kp_clock *clock, uint64_t *ret_ns, struct kp_err *err)
-{
-	uint64_t ns;
-	int r = kp_parse_time(*text == '+' ? text + 1 : text, &ns, err);
-
-	if (r < 0 || !info)
-		return r;
-	*ret_ns = *text == '+' ? info->start_time_ns + ns : find_moment(text, ns, clock);
-	return 0;
-}
-
-static int set_moment(const char *text, void *target, struct kp_err *err)
-{
-	*(const char **)target = text;
-	return parse_moment(text, NULL, NULL, NULL, err);
-}
-
 static const struct kp_option options[] = {
 	{'i', "input", "LOG", "the log, as the operand (default " DEFAULT_LOG ")",
 	 .env = "KPROBE_INPUT", KP_TEXT(struct request, input)},
@@ -141,9 +109,8 @@ static const struct kp_option options[] = {
 	{0, "from", "TIME",
 	 "only events from this time on: RFC 3339, seconds since the epoch, or +SECONDS from the "
 	 "log's start",
-	 .set = set_moment, .at = KP_AT(struct request, from, const char *)},
-	{0, "to", "TIME", "only events up to this time", .set = set_moment,
-	 .at = KP_AT(struct request, to, const char *)},
+	 KP_MOMENT(struct request, from)},
+	{0, "to", "TIME", "only events up to this time", KP_MOMENT(struct request, to)},
 	{0, "time", "CLOCK",
 	 "how times print: seconds since the log's start (relative), the time of day in UTC "
 	 "(wall), or seconds since the boot (monotonic)",
@@ -164,9 +131,9 @@ static int set_times(const struct request *request, const struct kp_log_info *in
 	int r = 0;
 
 	if (request->from)
-		r = parse_moment(request->from, info, clock, &filter->from_ns, err);
+		r = kp_cli_moment(request->from, info, clock, &filter->from_ns, err);
 	if (r >= 0 && request->to)
-		r = parse_moment(request->to, info, clock, &filter->to_ns, err);
+		r = kp_cli_moment(request->to, info, clock, &filter->to_ns, err);
 	/* Before the boot: nothing can be there. 0 would mean no end. */
 	if (request->to && !filter->to_ns)
 		filter->to_ns = 1;

@@ -563,14 +563,14 @@ static int start(struct recorder *r, struct kp_err *err)
 	r->cpu_cnt = kp_probes_cpu_cnt(r->probes);
 	since_ns = kp_clock_ns(CLOCK_MONOTONIC);
 	error = kp_probes_attach(r->probes, err);
+	if (error >= 0 && o->pid_cnt)
+		error = kp_select_trees(r->probes, o->pids, o->pid_cnt, err);
 	if (error >= 0)
 		error = kp_pipeline_start(&pipeline, &r->pipeline, err);
 	if (error >= 0)
 		error = kp_tally_new(r->probes, r->pipeline, since_ns, &r->tally, err);
 	if (error >= 0)
 		error = start_lint(r, err);
-	if (error >= 0 && o->pid_cnt)
-		error = kp_select_trees(r->probes, o->pids, o->pid_cnt, err);
 	return error;
 }
 
@@ -602,6 +602,9 @@ static int run_loop(struct recorder *r, struct kp_err *err)
 		error = watch_clocks(r);
 	if (error < 0)
 		kp_err_sys(err, error, "cannot watch the rings and clocks");
+	else
+		notice(r, "recording into %s%s", r->options->dir,
+		       r->options->argv ? "" : "; Ctrl-C ends it");
 	if (error >= 0 && r->options->argv)
 		error = start_command(r, err);
 	if (error >= 0) {
