@@ -142,10 +142,8 @@ static int run(int argc, char **argv)
 
 	if (operands < 0)
 		return -operands - 1;
-	if (check(&args, operands, &err) < 0) {
-		kp_cli_error(&err);
-		return KP_EXIT_USAGE;
-	}
+	if (check(&args, operands, &err) < 0)
+		return kp_cli_usage(&kp_command_analyze, &err);
 	args.incident.id = operands ? argv[1] : NULL;
 	if (!args.incident.input && !args.list)
 		args.incident.input = "/var/lib/kprobe";

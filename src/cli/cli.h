@@ -137,6 +137,8 @@ void kp_cli_lines(const struct kp_buf *text);
 /* A line that the next one overwrites; for a terminal only. */
 void kp_cli_progress(const char *text);
 void kp_cli_error(const struct kp_err *err);
+/* An error in how the command was asked, with where to look; returns KP_EXIT_USAGE. */
+int kp_cli_usage(const struct kp_command *command, const struct kp_err *err);
 
 /*
  * Lines to a file that is made or emptied for them; NULL or "-": stdout. 0 or a negative errno with
@@ -167,6 +169,9 @@ int kp_cli_moment_wall(const char *text, const char *log, uint64_t *ret_realtime
 int kp_parse_size(const char *text, uint64_t *ret_bytes, struct kp_err *err);  /* 64M, 1G, 4096 */
 int kp_parse_duration(const char *text, uint64_t *ret_ns, struct kp_err *err); /* 5s, 100ms, 2h */
 int kp_parse_u64(const char *text, uint64_t *ret_value, struct kp_err *err);
+/* Calls add (0 or -errno) for each number of a list with commas; no number is an error. */
+int kp_parse_u32_list(const char *list, int (*add)(uint32_t number, void *arg), void *arg,
+		      struct kp_err *err);
 int kp_parse_u32(const char *text, uint32_t *ret_value, struct kp_err *err);
 /* RFC 3339 or seconds since the epoch with fraction → nanoseconds of CLOCK_REALTIME. */
 int kp_parse_time(const char *text, uint64_t *ret_realtime_ns, struct kp_err *err);

@@ -61,26 +61,28 @@ static int add_kinds(const char *list, void *target, struct kp_err *err)
 	return dump_filter_add_kinds(&request->filter, list, err);
 }
 
-static int add_pid(const char *text, void *target, struct kp_err *err)
+static int add_pid(uint32_t pid, void *arg)
 {
-	struct request *request = target;
-	uint32_t pid;
-	int r = kp_parse_u32(text, &pid, err);
+	struct request *request = arg;
 
-	if (r >= 0 && KP_VEC_PUSH(&request->filter.pids, pid) < 0)
-		r = kp_err_set(err, -ENOMEM, "out of memory");
-	return r;
+	return KP_VEC_PUSH(&request->filter.pids, pid);
 }
 
-static int add_tid(const char *text, void *target, struct kp_err *err)
+static int add_pids(const char *list, void *target, struct kp_err *err)
 {
-	struct request *request = target;
-	uint32_t tid;
-	int r = kp_parse_u32(text, &tid, err);
+	return kp_parse_u32_list(list, add_pid, target, err);
+}
 
-	if (r >= 0 && KP_VEC_PUSH(&request->filter.tids, tid) < 0)
-		r = kp_err_set(err, -ENOMEM, "out of memory");
-	return r;
+static int add_tid(uint32_t tid, void *arg)
+{
+	struct request *request = arg;
+
+	return KP_VEC_PUSH(&request->filter.tids, tid);
+}
+
+static int add_tids(const char *list, void *target, struct kp_err *err)
+{
+	return kp_parse_u32_list(list, add_tid, target, err);
 }
 
 static int add_comm(const char *glob, void *target, struct kp_err *err)
@@ -102,8 +104,8 @@ static const struct kp_option options[] = {
 	 "only events of these kinds, groups and system calls, comma-separated (tcp,openat); "
 	 "syscall:sync is the call where sync is the group",
 	 .repeat = true, KP_OWN(add_kinds)},
-	{'p', "pid", "PID", "only events of this process", .repeat = true, KP_OWN(add_pid)},
-	{'t', "tid", "TID", "only events of this task", .repeat = true, KP_OWN(add_tid)},
+	{'p', "pid", "PID,...", "only events of these processes", .repeat = true, KP_OWN(add_pids)},
+	{'t', "tid", "TID,...", "only events of these tasks", .repeat = true, KP_OWN(add_tids)},
 	{'c', "comm", "GLOB", "only events of tasks with such a name ('nginx*')", .repeat = true,
 	 KP_OWN(add_comm)},
 	{0, "from", "TIME",
@@ -311,9 +313,8 @@ static int run(int argc, char **argv)
 	if (operands < 0)
 		return -operands - 1;
 	if (operands > 1) {
-		kp_err_set(&err, -EINVAL, "more than one log is given: %s", argv[2]);
-		kp_cli_error(&err);
-		return KP_EXIT_USAGE;
+		kp_err_set(&err, -EINVAL, "one log at a time; '%s' is one too many", argv[2]);
+		return kp_cli_usage(&kp_command_dump, &err);
 	}
 	if (operands)
 		request.input = argv[1];

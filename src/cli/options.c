@@ -285,7 +285,5 @@ int kp_cli_parse(const struct kp_command *command, int argc, char **argv, void *
 		r = kp_cli_settings(command, p.seen, request, &err);
 	if (r >= 0)
 		return p.operands;
-	kp_cli_error(&err);
-	kp_cli_line("Try 'kprobe %s --help'.", command->name);
-	return -1 - KP_EXIT_USAGE;
+	return -1 - kp_cli_usage(command, &err);
 }

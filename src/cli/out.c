@@ -71,6 +71,13 @@ void kp_cli_error(const struct kp_err *err)
 	kp_cli_say("%s", err->text);
 }
 
+int kp_cli_usage(const struct kp_command *command, const struct kp_err *err)
+{
+	kp_cli_error(err);
+	kp_cli_line("Try 'kprobe %s --help'.", command->name);
+	return KP_EXIT_USAGE;
+}
+
 int kp_cli_write(const char *path, const struct kp_buf *text, struct kp_err *err)
 {
 	bool is_stdout = !path || !strcmp(path, "-");

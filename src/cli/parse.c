@@ -83,6 +83,24 @@ int kp_parse_u32(const char *text, uint32_t *ret_value, struct kp_err *err)
 	return r;
 }
 
+int kp_parse_u32_list(const char *list, int (*add)(uint32_t number, void *arg), void *arg,
+		      struct kp_err *err)
+{
+	char *copy = strdup(list), *rest = NULL, *word;
+	int r = copy ? 0 : kp_err_set(err, -ENOMEM, "out of memory");
+	uint32_t number;
+
+	if (copy && !copy[strspn(copy, ",")])
+		r = kp_err_set(err, -EINVAL, "no number is given");
+	for (word = copy; r >= 0 && (word = strtok_r(word, ",", &rest)); word = NULL) {
+		r = kp_parse_u32(word, &number, err);
+		if (r >= 0 && (r = add(number, arg)) < 0)
+			kp_err_sys(err, r, "'%s' is one too many", word);
+	}
+	free(copy);
+	return r;
+}
+
 int kp_parse_time(const char *text, uint64_t *ret_realtime_ns, struct kp_err *err)
 {
 	if (kp_wall_read(text, ret_realtime_ns))

@@ -32,23 +32,33 @@ struct request {
 	struct kp_totals last; /* at the last line of --stats */
 };
 
+static int add_pid(uint32_t pid, void *arg)
+{
+	struct request *request = arg;
+
+	if (request->recorder.pid_cnt == PID_MAX)
+		return -E2BIG;
+	request->pids[request->recorder.pid_cnt++] = (pid_t)pid;
+	return 0;
+}
+
 static int add_pids(const char *list, void *target, struct kp_err *err)
 {
-	struct request *request = target;
-	char *copy = strdup(list), *rest = NULL, *word;
-	int r = copy ? 0 : kp_err_set(err, -ENOMEM, "out of memory");
-	uint32_t pid;
+	return kp_parse_u32_list(list, add_pid, target, err);
+}
 
-	for (word = copy; r >= 0 && (word = strtok_r(word, ",", &rest)); word = NULL) {
-		if (request->recorder.pid_cnt == PID_MAX)
-			r = kp_err_set(err, -EINVAL, "more than %d are given", PID_MAX);
-		else
-			r = kp_parse_u32(word, &pid, err);
-		if (r >= 0)
-			request->pids[request->recorder.pid_cnt++] = (pid_t)pid;
-	}
-	free(copy);
-	return r;
+static int unknown_group(const char *name, struct kp_err *err)
+{
+	struct kp_nearest nearest;
+
+	kp_nearest_init(&nearest, name, strlen(name));
+	for (unsigned g = 0; g < KP_GROUP_CNT; g++)
+		kp_nearest_try(&nearest, kp_group_name(g));
+	if (nearest.best)
+		return kp_err_set(err, -EINVAL, "'%s' is not a group of events; did you mean '%s'?",
+				  name, nearest.best);
+	return kp_err_set(err, -EINVAL,
+			  "'%s' is not a group of events; 'kprobe record --help' lists them", name);
 }
 
 static int parse_groups(const char *list, uint32_t *ret_groups, struct kp_err *err)
@@ -61,14 +71,13 @@ static int parse_groups(const char *list, uint32_t *ret_groups, struct kp_err *e
 	for (word = copy; group >= 0 && (word = strtok_r(word, ",", &rest)); word = NULL) {
 		group = kp_group_find(word);
 		if (group < 0)
-			group = kp_err_set(err, -EINVAL,
-					   "'%s' is not a group of events; 'kprobe record --help' "
-					   "lists them",
-					   word);
+			group = unknown_group(word, err);
 		else
 			bits |= 1u << group;
 	}
 	free(copy);
+	if (group >= 0 && !bits)
+		group = kp_err_set(err, -EINVAL, "no group is given");
 	if (group < 0)
 		return group;
 	*ret_groups = (is_negative ? ALL_GROUPS & ~bits : bits) | FIXED_GROUPS;
@@ -257,16 +266,20 @@ static int run(int argc, char **argv)
 			     .on_warning = print_warning,
 			     .on_notice = print_notice},
 	};
+	struct kp_err err = {""};
 	int operands = kp_cli_parse(&kp_command_record, argc, argv, &request);
 
 	if (operands < 0)
 		return -1 - operands;
+	if (request.is_check && operands) {
+		kp_err_set(&err, -EINVAL, "--check records nothing: it takes no command");
+		return kp_cli_usage(&kp_command_record, &err);
+	}
 	if (request.is_check)
 		return check();
 	request.recorder.arg = &request;
-	if (operands) {
+	if (operands)
 		request.recorder.argv = argv + 1;
-	}
 	return record(&request);
 }
 

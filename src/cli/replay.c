@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -22,7 +23,7 @@ struct request {
 	const char *exe;
 	const char *report;
 	uint64_t until_seq;
-	uint64_t until_realtime_ns;
+	const char *until; /* a moment */
 	bool trace;
 	bool quiet;
 	bool unsafe;
@@ -40,7 +41,7 @@ static int set_until_point(const char *text, void *target, struct kp_err *err)
 		request->until_seq = number;
 		return 0;
 	}
-	return kp_parse_time(text, &request->until_realtime_ns, err);
+	return kp_set_moment(text, &request->until, err);
 }
 
 static const struct kp_option options[] = {
@@ -51,7 +52,9 @@ static const struct kp_option options[] = {
 	 KP_TEXT(struct request, exe)},
 	{0, "trace", NULL, "print each system call as it is served",
 	 KP_FLAG(struct request, trace)},
-	{0, "until", "POINT", "stop at an event number or a time", KP_OWN(set_until_point)},
+	{0, "until", "POINT",
+	 "stop at an event number, a time of day, or +SECONDS from the log's start",
+	 KP_OWN(set_until_point)},
 	{'q', "quiet", NULL, "don't re-emit what the process wrote to its terminal",
 	 KP_FLAG(struct request, quiet)},
 	{0, "report", "FILE", "what was served and what diverged, as JSON",
@@ -63,12 +66,16 @@ static const struct kp_option options[] = {
 
 static void write_output(int stream, const void *data, size_t len, void *arg)
 {
-	(void)arg;
+	int *first_error = arg;
+
 	while (len) {
 		ssize_t n = write(stream, data, len);
 
-		if (n < 0 && errno != EINTR)
-			return; /* a closed pipe: the comparison goes on */
+		if (n < 0 && errno != EINTR) { /* the comparison goes on */
+			if (!*first_error && errno != EPIPE)
+				*first_error = errno;
+			return;
+		}
 		if (n > 0) {
 			data = (const char *)data + n;
 			len -= n;
@@ -183,12 +190,15 @@ static int set_until(const char *log, const struct request *request, struct kp_r
 		     struct kp_err *err)
 {
 	struct kp_clock clock = {0};
+	uint64_t realtime_ns = 0;
 	int rc;
 
-	if (!request->until_realtime_ns)
+	if (!request->until)
 		return 0;
-	rc = kp_clock_read(log, &clock, err);
-	run->until_ns = kp_clock_to_mono(&clock, request->until_realtime_ns);
+	rc = kp_cli_moment_wall(request->until, log, &realtime_ns, err);
+	if (rc >= 0)
+		rc = kp_clock_read(log, &clock, err);
+	run->until_ns = kp_clock_to_mono(&clock, realtime_ns);
 	if (!run->until_ns) /* before the boot; 0 would mean no end */
 		run->until_ns = 1;
 	kp_clock_done(&clock);
@@ -205,8 +215,9 @@ static int replay(const struct request *request, const char *log, struct kp_sess
 					.trace = request->trace ? write_trace : NULL,
 					.progress = isatty(STDERR_FILENO) ? write_progress : NULL};
 	struct kp_replay_result result = {0};
-	int rc, status = KP_EXIT_OK;
+	int rc, status = KP_EXIT_OK, output_error = 0;
 
+	run.arg = &output_error;
 	rc = kp_session_load(log, request->pid, session, err);
 	if (rc < 0)
 		return kp_cli_status(rc);
@@ -220,6 +231,11 @@ static int replay(const struct request *request, const char *log, struct kp_sess
 		status = print_result(&result);
 		if (request->report && write_report(request->report, session, &result, err) < 0)
 			status = KP_EXIT_FAILED;
+		if (output_error && status == KP_EXIT_OK)
+			status = KP_EXIT_FAILED;
+		if (output_error)
+			kp_cli_say("what the process wrote could not be shown again: %s",
+				   strerror(output_error));
 	}
 	kp_replay_result_done(&result);
 	return status;
@@ -237,15 +253,14 @@ static int run_replay(int argc, char **argv)
 		return -1 - operands;
 	if (operands > 1) {
 		kp_err_set(&err, -EINVAL, "one log at a time; '%s' is one too many", argv[2]);
-		kp_cli_error(&err);
-		return KP_EXIT_USAGE;
+		return kp_cli_usage(&kp_command_replay, &err);
 	}
-	if (request.exe && (request.until_seq || request.until_realtime_ns)) {
+	if (request.exe && (request.until_seq || request.until)) {
 		kp_err_set(&err, -EINVAL,
 			   "--until counts the recorded build's events; it cannot be with --exe");
-		kp_cli_error(&err);
-		return KP_EXIT_USAGE;
+		return kp_cli_usage(&kp_command_replay, &err);
 	}
+	signal(SIGPIPE, SIG_IGN); /* the process itself begins with its own actions */
 	kp_session_init(&session, request.pid);
 	status = replay(&request, operands ? argv[1] : DEFAULT_LOG, &session, &err);
 	if (err.text[0] && status != KP_EXIT_CANNOT_JUDGE && status != KP_EXIT_DIVERGED)

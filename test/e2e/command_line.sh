@@ -50,7 +50,12 @@ says 2 "not one of text|json|jsonl" analyze -f xml x
 says 2 "INCIDENT-ID is needed" analyze
 says 2 "--from and --to need --pid" analyze --from +1 x
 says 2 "neither RFC 3339" analyze --pid 1 --from tomorrow x
-says 2 "more than one log" dump a b
+says 2 "one log at a time" dump a b
+says 2 "no number is given" dump -p "" log
+says 2 "no number is given" record -p ,
+says 2 "no group is given" record -e ""
+says 2 "did you mean 'block'" record -e '!sched,bolck'
+says 2 "takes no command" record --check -- true
 says 2 "one log at a time" replay a b
 
 # What is not there is status 3, and says where.
@@ -126,6 +131,17 @@ for words in "help" "help record" "--version" "record --check" "dump log" "dump 
 	"$KPROBE" $words 2>&- >out </dev/null
 	[ $? = 0 ] || [ "$words" = "replay --report - command" ] || fail "$words 2>&-: exit $?"
 done
+"$KPROBE" record -o wordy -- seq 1 50000 >out 2>err || fail "record seq: $(cat err)"
+"$KPROBE" replay wordy >/dev/full 2>err
+[ $? = 1 ] && grep -q "EXACT" err && grep -q "could not be shown again: No space" err ||
+	fail "replay >/dev/full: $(cat err)"
+(
+	"$KPROBE" replay wordy 2>err
+	echo $? >status
+) | head -n 1 >out
+[ "$(cat status)" = 0 ] && [ "$(wc -l <err)" = 1 ] || fail "replay into a pipe: $(cat status err)"
+"$KPROBE" replay --until +0 wordy >out 2>err || fail "replay --until +0: $(cat err)"
+grep -q "stopped behind event" err || fail "replay --until +0: $(cat err)"
 says 1 "cannot write to /no/such/file" analyze -i command one -O /no/such/file
 (
 	"$KPROBE" analyze -i command one -f json 2>err

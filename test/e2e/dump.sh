@@ -96,7 +96,7 @@ says 3 "there is no log" /no/such
 says 2 "did you mean 'openat'" -k opneat log
 says 2 "no kind is given" -k , log
 says 2 "--to lies before --from" --from +5 --to +4 log
-says 2 "not a whole number" -p sh log
+says 2 "not a whole number" -p 1,sh log
 says 2 "neither RFC 3339" --from yesterday log
 says 2 "not between 1 and" -n 0 log
 
