@@ -393,7 +393,7 @@ static void note_span(const struct analysis *a, struct kp_buf *note)
 			      "%s of trace %s; --trace and --span name another",
 			      note->len ? "; " : "", alike, own->name, own->span_id, own->trace_id);
 	if (a->found.copies)
-		kp_buf_printf(note, "%s%u spans stand more than once in %s", note->len ? "; " : "",
+		kp_buf_printf(note, "%s%u copies of spans in %s left out", note->len ? "; " : "",
 			      a->found.copies, a->what->traces);
 }
 

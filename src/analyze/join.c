@@ -8,18 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A request's calls are looked for so far from the span's ends … */
-#define NEAR_NS 10000000
-/* … and so many of them, the nearest, at each end. */
-#define NEAR_MAX 8
-#define SCAN_MAX 4096
-/* Calls of different connections make a pair only so much worse than those of one. */
-#define OTHER_SOCKET_NS 1000000
+#include "analyze/request.h"
+
 /* A request fits alone if the next one is so much further away. */
 #define CLEAR_FACTOR 4
 #define CLEAR_NS 200000
 /* Clocks and SDKs are so exact that a process that began later did not make the span. */
 #define BIRTH_NS 1000000
+/* Ends of a span known no better than this do not tell who ran then. */
+#define EXACT_NS 20000
 
 static bool say(struct kp_joined *joined, char confidence, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -102,107 +99,6 @@ static const char *program_of(const struct kp_resource *by)
 	return "";
 }
 
-/* --- a request's calls --- */
-
-static bool on_socket(const struct kp_call *call)
-{
-	return call->obj == KP_OBJ_tcp || call->obj == KP_OBJ_unix || call->obj == KP_OBJ_udp ||
-	       call->obj == KP_OBJ_sock;
-}
-
-static bool same_socket(const struct kp_call *a, const struct kp_call *b)
-{
-	if (a->ino || b->ino)
-		return a->ino == b->ino && a->dev == b->dev;
-	return a->sock != KP_NONE && a->sock == b->sock;
-}
-
-static uint64_t away(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : b - a;
-}
-
-struct near {
-	const struct kp_call *call[NEAR_MAX];
-	uint64_t ns[NEAR_MAX]; /* how far, nearest first */
-	unsigned cnt;
-};
-
-static void near_add(struct near *near, const struct kp_call *call, uint64_t ns)
-{
-	unsigned i = near->cnt;
-
-	if (ns > NEAR_NS || (i == NEAR_MAX && ns >= near->ns[i - 1]))
-		return;
-	if (i == NEAR_MAX)
-		i--;
-	else
-		near->cnt++;
-	for (; i > 0 && near->ns[i - 1] > ns; i--) {
-		near->ns[i] = near->ns[i - 1];
-		near->call[i] = near->call[i - 1];
-	}
-	near->ns[i] = ns;
-	near->call[i] = call;
-}
-
-/* Sends that begin, or receives that end with something, near t_ns. */
-static void find_near(const struct kp_task *task, uint64_t t_ns, bool sends, struct near *near)
-{
-	uint32_t a = 0, b = task->calls.cnt, mid;
-	const struct kp_call *call;
-
-	near->cnt = 0;
-	while (a < b) { /* first call that ends near or later */
-		mid = a + (b - a) / 2;
-		if (task->calls.at[mid].exit_ns + NEAR_NS < t_ns)
-			a = mid + 1;
-		else
-			b = mid;
-	}
-	for (b = 0; a < task->calls.cnt && b < SCAN_MAX; a++, b++) {
-		call = &task->calls.at[a];
-		if (call->entry_ns > t_ns + NEAR_NS)
-			return;
-		if (!on_socket(call) || call->ret <= 0)
-			continue;
-		if (sends ? kp_call_sends(call->nr) : kp_call_receives(call->nr))
-			near_add(near, call, away(sends ? call->entry_ns : call->exit_ns, t_ns));
-	}
-}
-
-/* How far the best pair of calls is from the span's ends; KP_NEVER: there is no such call. */
-static uint64_t pair_cost(const struct kp_task *task, const struct kp_joined *joined, bool serves)
-{
-	struct near begin, end;
-	uint64_t cost, best = KP_NEVER;
-
-	find_near(task, joined->t0_ns, !serves, &begin);
-	find_near(task, joined->t1_ns, serves, &end);
-	for (unsigned i = 0; i < begin.cnt; i++)
-		for (unsigned k = 0; k < end.cnt; k++) {
-			cost = begin.ns[i] + end.ns[k];
-			if (!same_socket(begin.call[i], end.call[k]))
-				cost = 2 * cost + OTHER_SOCKET_NS;
-			best = cost < best ? cost : best;
-		}
-	if (best == KP_NEVER && begin.cnt + end.cnt)
-		best = 4 * NEAR_NS + (begin.cnt ? begin.ns[0] : end.ns[0]);
-	return best;
-}
-
-static uint64_t request_cost(const struct kp_task *task, const struct kp_joined *joined,
-			     uint8_t kind)
-{
-	uint64_t serving = KP_NEVER, calling = KP_NEVER;
-
-	if (kind != KP_SPAN_CLIENT && kind != KP_SPAN_PRODUCER)
-		serving = pair_cost(task, joined, true);
-	if (kind != KP_SPAN_SERVER && kind != KP_SPAN_CONSUMER)
-		calling = pair_cost(task, joined, false);
-	return serving < calling ? serving : calling;
-}
-
 /* --- the thread --- */
 
 static uint64_t time_running(const struct kp_task *task, uint64_t lo, uint64_t hi)
@@ -224,13 +120,54 @@ static uint64_t time_running(const struct kp_task *task, uint64_t lo, uint64_t h
 	return ns;
 }
 
+/* How exactly an end of the span is known: by its own resolution, and by the clock's. */
+static uint64_t slack_of(uint64_t realtime_ns, const struct kp_clock_moment *moment)
+{
+	uint64_t unit = realtime_ns % 1000000 == 0 ? 1000000 : realtime_ns % 1000 == 0 ? 1000 : 0;
+
+	return KP_CLOCK_SLACK_NS + unit + moment->bound_ns;
+}
+
+static bool hole_near(const struct kp_model *model, uint64_t t_ns, uint64_t slack_ns)
+{
+	return kp_model_hole(model, t_ns > slack_ns ? t_ns - slack_ns : 0, t_ns + slack_ns + 1);
+}
+
+/*
+ * Who takes the time of a span's begin or end runs: of the threads of a process few did so at both.
+ * This says nothing if the ends are not known exactly enough, or events were lost there.
+ */
+static bool ran_at_ends(const struct kp_model *model, const struct kp_task *task,
+			const struct kp_span *span, const struct kp_joined *joined)
+{
+	uint64_t begin = slack_of(span->start_ns, &joined->ends[0]);
+	uint64_t end = slack_of(span->end_ns, &joined->ends[1]);
+
+	return begin <= EXACT_NS && end <= EXACT_NS && !hole_near(model, joined->t0_ns, begin) &&
+	       !hole_near(model, joined->t1_ns, end) && kp_task_ran(task, joined->t0_ns, begin) &&
+	       kp_task_ran(task, joined->t1_ns, end);
+}
+
+/* What speaks for a thread, the first first. */
+struct claim {
+	bool at_ends;
+	uint64_t cost; /* of its request */
+	uint64_t ran_ns;
+};
+
+static bool is_better(const struct claim *a, const struct claim *b)
+{
+	if (a->at_ends != b->at_ends)
+		return a->at_ends;
+	return a->cost != b->cost ? a->cost < b->cost : a->ran_ns > b->ran_ns;
+}
+
 /* The process of a pid at the span's time, and what its threads say. */
 struct process {
 	uint32_t threads;
 	uint32_t leader;          /* task, or KP_NONE */
 	uint32_t best;            /* the thread, or KP_NONE */
-	uint64_t cost, next_cost; /* of its request, and of the next best thread's */
-	uint64_t ran_ns;
+	struct claim claim, next; /* its, and the next best */
 	enum name_fit name;
 };
 
@@ -238,30 +175,31 @@ static void look_at(const struct kp_model *model, uint32_t i, const struct kp_sp
 		    const struct kp_joined *joined, struct process *p)
 {
 	const struct kp_task *task = &model->tasks.at[i];
-	uint64_t ran = time_running(task, joined->t0_ns, joined->t1_ns);
-	uint64_t cost = request_cost(task, joined, span->kind);
 	enum name_fit fit = names_fit(model, task, span->by);
+	struct claim claim = {
+		.at_ends = ran_at_ends(model, task, span, joined),
+		.cost = kp_request_cost(task, joined->t0_ns, joined->t1_ns, span->kind),
+		.ran_ns = time_running(task, joined->t0_ns, joined->t1_ns)};
 
 	p->threads++;
 	if (task->tid == task->pid)
 		p->leader = i;
 	if (fit == NAME_FITS || p->name == NAME_UNKNOWN)
 		p->name = fit;
-	if (p->best != KP_NONE && (cost > p->cost || (cost == p->cost && ran <= p->ran_ns))) {
-		p->next_cost = cost < p->next_cost ? cost : p->next_cost;
-		return;
+	if (p->best == KP_NONE || is_better(&claim, &p->claim)) {
+		p->next = p->claim;
+		p->claim = claim;
+		p->best = i;
+	} else if (is_better(&claim, &p->next)) {
+		p->next = claim;
 	}
-	p->next_cost = p->cost;
-	p->cost = cost;
-	p->ran_ns = ran;
-	p->best = i;
 }
 
 static struct process find_process(const struct kp_model *model, uint32_t pid,
 				   const struct kp_span *span, const struct kp_joined *joined)
 {
-	struct process p = {
-		.leader = KP_NONE, .best = KP_NONE, .cost = KP_NEVER, .next_cost = KP_NEVER};
+	static const struct claim none = {.cost = KP_NEVER};
+	struct process p = {.leader = KP_NONE, .best = KP_NONE, .claim = none, .next = none};
 
 	for (uint32_t i = 1; i < model->tasks.cnt; i++)
 		if (model->tasks.at[i].pid == pid && model->tasks.at[i].start_ns <= joined->t1_ns &&
@@ -270,11 +208,23 @@ static struct process find_process(const struct kp_model *model, uint32_t pid,
 	return p;
 }
 
-/* Whether only this thread's request fits. */
+static bool has_request(const struct process *p)
+{
+	return p->claim.cost <= KP_REQUEST_WHOLE_NS;
+}
+
+/* Whether no other thread has a request that fits nearly as well. How near calls are decides only
+ * among threads that ran at both ends: pools hand over within microseconds. */
 static bool is_clear(const struct process *p)
 {
-	return p->cost <= 2 * NEAR_NS &&
-	       (p->next_cost == KP_NEVER || p->next_cost > CLEAR_FACTOR * p->cost + CLEAR_NS);
+	return has_request(p) &&
+	       (p->next.cost == KP_NEVER ||
+		(p->claim.at_ends && p->next.cost > CLEAR_FACTOR * p->claim.cost + CLEAR_NS));
+}
+
+static bool is_only_at_ends(const struct process *p)
+{
+	return p->claim.at_ends && !p->next.at_ends;
 }
 
 static void judge_thread(const struct process *p, struct kp_joined *joined)
@@ -282,12 +232,15 @@ static void judge_thread(const struct process *p, struct kp_joined *joined)
 	joined->task = p->best;
 	if (p->threads == 1)
 		say(joined, 'B', "process.pid, its only thread");
-	else if (p->cost == KP_NEVER)
-		say(joined, 'D', "process.pid, the busiest of %u threads in this time", p->threads);
+	else if (is_only_at_ends(p))
+		say(joined, 'B', "process.pid, the only thread that ran at both ends%s",
+		    has_request(p) ? ", and whose request fits" : "");
 	else if (is_clear(p))
 		say(joined, 'B', "process.pid, the thread whose request fits");
-	else
+	else if (p->claim.cost != KP_NEVER)
 		say(joined, 'C', "process.pid, the best of several threads with requests that fit");
+	else
+		say(joined, 'D', "process.pid, the busiest of %u threads in this time", p->threads);
 }
 
 /* What says that the pid is one of a container; NULL: nothing. */
@@ -306,7 +259,7 @@ static void judge_process(const struct kp_model *model, const struct process *p,
 	const char *comm =
 		kp_model_comm(model, (uint32_t)(leader - model->tasks.at), joined->t1_ns);
 	const char *container = container_of(span), *program = program_of(span->by);
-	bool fits = p->cost <= 2 * NEAR_NS;
+	bool fits = has_request(p) || is_only_at_ends(p);
 
 	comm = comm ? comm : "?";
 	if (leader->kthread || leader->start_ns > joined->t0_ns + BIRTH_NS ||
@@ -327,7 +280,7 @@ static void judge_process(const struct kp_model *model, const struct process *p,
 	}
 	if (container)
 		say(joined, p->name == NAME_FITS && fits ? 'C' : 'D',
-		    "; but as says %s its pid may be a container's, here it is %.15s: --tid names "
+		    "; but as %s says its pid may be a container's, here it is %.15s: --tid names "
 		    "the thread surely",
 		    container, comm);
 	else if (p->name == NAME_DIFFERS)
@@ -344,7 +297,7 @@ static void join_process(const struct kp_model *model, uint32_t pid, const struc
 		say(joined, 'D', "its process (process.pid %u) is not in the log at its time", pid);
 		if (container_of(span))
 			say(joined, 'D',
-			    ": as says %s it is a container's. Give the host's thread with --tid",
+			    ": as %s says it is a container's. Give the host's thread with --tid",
 			    container_of(span));
 		return;
 	}

@@ -2,9 +2,10 @@
  *
  * Which thread of this host did the work of a span? The resource's host.name must be this host's
  * and its process.pid names the process, if that is plausible: a container has pids of its own,
- * which name other processes here. Within the process it is the thread whose request fits the
- * span: a receive near its begin and a send near its end (for a client's span the other way
- * round), best on one connection; without any such call the one that ran longest.
+ * which name other processes here. Within the process it is the thread that ran at both ends of the
+ * span, as who takes the time of them does, and of several the one whose request fits the span: a
+ * receive near its begin and a send near its end (for a client's span the other way round), best
+ * on one connection; without any of that the one that ran longest.
  */
 #ifndef KP_ANALYZE_JOIN_H
 #define KP_ANALYZE_JOIN_H
@@ -27,9 +28,10 @@ struct kp_joined {
 	struct kp_clock_moment ends[2]; /* how sure that is */
 	bool ran;                       /* see window.h */
 	/*
-	 * B: the thread was named, or is the only one, or its request alone fits; C: several fit
-	 * about as well, or something speaks against the process; D: an overlap in time only, or a
-	 * container's pid. What is found through it is never surer.
+	 * B: the thread was named, or is the only one, or the only one that ran at both ends or
+	 * whose request fits; C: several fit about as well, or something speaks against the
+	 * process; D: an overlap in time only, or a container's pid. What is found through it is
+	 * never surer.
 	 */
 	char confidence;
 	char why[320]; /* how it was joined, or why it was not and what to do */

@@ -5,11 +5,7 @@
 
 #include <string.h>
 
-/* A clock is read on a CPU; the switch before it may be as close as the readings are apart. */
-#define CLOCK_SLACK_NS 2000
-
-/* Whether the task was on a CPU at t_ns, give or take. */
-static bool ran_at(const struct kp_task *task, uint64_t t_ns, uint64_t bound_ns)
+bool kp_task_ran(const struct kp_task *task, uint64_t t_ns, uint64_t bound_ns)
 {
 	uint32_t i = kp_task_rec(task, t_ns > bound_ns ? t_ns - bound_ns : 0);
 
@@ -29,7 +25,8 @@ static bool process_ran(const struct kp_model *model, uint32_t pid,
 
 	for (uint32_t i = 1; i < model->tasks.cnt; i++)
 		for (int k = 0; k < 2 && model->tasks.at[i].pid == pid; k++)
-			ran[k] |= ran_at(&model->tasks.at[i], ends[k].time_ns, CLOCK_SLACK_NS);
+			ran[k] |= kp_task_ran(&model->tasks.at[i], ends[k].time_ns,
+					      KP_CLOCK_SLACK_NS);
 	return ran[0] && ran[1];
 }
 

@@ -7,6 +7,12 @@
 #include "analyze/model.h"
 #include "log/clock.h"
 
+/* A clock is read on a CPU; the switch before it may be as close as the readings are apart. */
+#define KP_CLOCK_SLACK_NS 2000
+
+/* Whether the task was on a CPU at t_ns, give or take. */
+bool kp_task_ran(const struct kp_task *task, uint64_t t_ns, uint64_t bound_ns);
+
 /*
  * A window of process pid by the wall clock: kp_clock_window, but if the clock showed it more than
  * once and a thread of the process ran at both ends of just one of them (which a program that reads

@@ -21,8 +21,8 @@ static struct kp_resource by = {.service = "",
 static struct kp_span span = {.name = "",
 			      .by = &by,
 			      .kind = KP_SPAN_SERVER,
-			      .start_ns = 10000 * US,
-			      .end_ns = 50000 * US};
+			      .start_ns = 10000 * US + 1,
+			      .end_ns = 50000 * US + 1};
 static struct kp_join_place place = {.host = "n1"};
 static struct kp_joined j;
 
@@ -43,6 +43,13 @@ static void io(uint32_t tid, uint64_t entry, uint64_t exit, uint16_t nr, uint64_
 
 	e.hdr = (struct kp_hdr){exit * US, sizeof(e), KP_EV_syscall, 0, P, tid};
 	cr_assert_eq(kp_model_add(&m, &e.hdr), 0);
+}
+
+/* A thread is on CPU 2 from one moment to another. */
+static void run(uint32_t tid, uint64_t from, uint64_t to)
+{
+	sw(&m, from, 2, 0, 0, tid);
+	sw(&m, to, 2, tid, 1, 0);
 }
 
 /* Two workers of ledger: 102 is busy all the time, 101 has the request and sleeps. */
@@ -66,9 +73,11 @@ static void join(void)
 static uint32_t joined_tid(void)
 {
 	begin();
+	run(101, 9900, 10100);
 	io(101, 1000, 9950, SYS_recvfrom, 1);
 	io(102, 1000, 14000, SYS_recvfrom, 2);
 	io(102, 45000, 45010, SYS_sendto, 2);
+	run(101, 49990, 50100);
 	io(101, 50030, 50040, SYS_sendto, 1);
 	join();
 	return j.task == KP_NONE ? 0 : j.task == 1 ? P : j.task == 2 ? 101 : 102;
@@ -78,7 +87,24 @@ Test(join, whose_request_fits_before_who_was_busy)
 {
 	cr_expect_eq(joined_tid(), 101);
 	cr_expect_eq(j.confidence, 'B', "%s", j.why);
-	cr_expect_eq(j.t0_ns, 10000 * US);
+	cr_expect_eq(j.t0_ns, 10000 * US + 1);
+	/* Ends in milliseconds tell nothing of who ran, and calls alone do not decide. */
+	span.start_ns = 10000 * US;
+	cr_expect_eq(joined_tid(), 101);
+	cr_expect_eq(j.confidence, 'C', "%s", j.why);
+}
+
+Test(join, who_ran_at_both_ends)
+{
+	begin();
+	run(101, 9900, 10100);
+	run(101, 40000, 50100);
+	sw(&m, 30000, 1, 102, 1, 0);
+	sw(&m, 60000, 1, 0, 0, 102);
+	join();
+	cr_expect_eq(j.task, 2);
+	cr_expect_eq(j.confidence, 'B', "%s", j.why);
+	cr_expect(strstr(j.why, "only thread that ran at both ends"), "%s", j.why);
 }
 
 Test(join, a_clients_span_sends_first)
@@ -97,8 +123,10 @@ Test(join, a_clients_span_sends_first)
 Test(join, requests_that_fit_alike_are_doubtful)
 {
 	begin();
+	run(101, 9900, 10100);
 	io(101, 1000, 9950, SYS_recvfrom, 1);
 	io(102, 1000, 9960, SYS_recvfrom, 2);
+	run(101, 49990, 50100);
 	io(102, 50020, 50025, SYS_sendto, 2);
 	io(101, 50030, 50040, SYS_sendto, 1);
 	join();
@@ -110,8 +138,10 @@ Test(join, requests_that_fit_alike_are_doubtful)
 Test(join, one_connection_before_two)
 {
 	begin();
+	run(101, 9900, 10100);
 	io(102, 1000, 9999, SYS_recvfrom, 2);
 	io(101, 1000, 9500, SYS_recvfrom, 1);
+	run(101, 49990, 50100);
 	io(102, 50001, 50002, SYS_sendto, 3);
 	io(101, 50300, 50340, SYS_sendto, 1);
 	join();
@@ -120,6 +150,7 @@ Test(join, one_connection_before_two)
 
 Test(join, without_calls_the_busiest_is_a_guess)
 {
+	span.start_ns = 10000 * US; /* too coarse to tell who ran */
 	begin();
 	join();
 	cr_expect_eq(j.task, 3);
@@ -148,6 +179,7 @@ Test(join, another_program_without_a_container)
 	joined_tid();
 	cr_expect_eq(j.confidence, 'C', "its request fits: %s", j.why);
 	cr_expect(strstr(j.why, "that is ledger here, not python3.11"), "%s", j.why);
+	span.start_ns = 10000 * US;
 	begin();
 	join();
 	cr_expect_eq(j.confidence, 'D', "%s", j.why);
