@@ -270,6 +270,12 @@ static int print_help(const struct kp_command *command)
 	return -1 - kp_cli_finish(&out);
 }
 
+/* A machine that could not read the settings is no wrong usage. */
+static bool is_machines(int code)
+{
+	return code == -EIO || code == -ENOMEM || code == -EMFILE || code == -ENFILE;
+}
+
 int kp_cli_parse(const struct kp_command *command, int argc, char **argv, void *request)
 {
 	struct parse p = {
@@ -285,5 +291,9 @@ int kp_cli_parse(const struct kp_command *command, int argc, char **argv, void *
 		r = kp_cli_settings(command, p.seen, request, &err);
 	if (r >= 0)
 		return p.operands;
+	if (is_machines(r)) {
+		kp_cli_error(&err);
+		return -1 - KP_EXIT_FAILED;
+	}
 	return -1 - kp_cli_usage(command, &err);
 }

@@ -114,3 +114,8 @@ int kp_folder_open_file(int dir_fd, const char *name, int flags)
 	}
 	return fd;
 }
+
+bool kp_folder_is_fault(int error)
+{
+	return error == -EIO || error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}

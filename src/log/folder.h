@@ -8,6 +8,8 @@
 #ifndef KP_LOG_FOLDER_H
 #define KP_LOG_FOLDER_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 /*
@@ -25,5 +27,10 @@ int kp_folder_open(int at_fd, const char *path);
  * something else, which is then not opened; -errno.
  */
 int kp_folder_open_file(int dir_fd, const char *name, int flags);
+
+/* Whether an error is the machine's (a disk, memory, a limit), and says nothing of what stands
+ * there.
+ */
+bool kp_folder_is_fault(int error);
 
 #endif

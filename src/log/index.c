@@ -6,7 +6,6 @@
 #include "log/index.h"
 
 #include <assert.h>
-#include <cJSON.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "log/folder.h"
+#include "log/json.h"
 #include "log/recover.h"
 #include "log/segment.h"
 
@@ -204,29 +204,35 @@ static char *copy_string(const cJSON *root, const char *name)
 	return strdup(text ? text : "");
 }
 
+/* What the log as a whole is, by its first readable segment. */
+static int read_identity(struct kp_index *index, const struct kp_index_segment *segment,
+			 const cJSON *root)
+{
+	const cJSON *options = cJSON_GetObjectItemCaseSensitive(root, "options");
+
+	index->node = copy_string(root, "node");
+	index->boot_id = copy_string(root, "boot_id");
+	index->options_json = options ? cJSON_PrintUnformatted(options) : strdup("{}");
+	index->info.start_realtime_ns = segment->hdr.realtime_ns;
+	index->info.start_time_ns = segment->hdr.time_ns;
+	return index->node && index->boot_id && index->options_json ? 0 : -ENOMEM;
+}
+
 /* What the header's text says beside the schema. */
 static int read_text(struct kp_index *index, struct kp_index_segment *segment, const char *text)
 {
-	cJSON *root = cJSON_Parse(text);
-	const cJSON *options = cJSON_GetObjectItemCaseSensitive(root, "options");
+	cJSON *root = NULL;
+	int r = kp_log_json_read(text, strlen(text), &root);
 	const cJSON *previous = cJSON_GetObjectItemCaseSensitive(
 		cJSON_GetObjectItemCaseSensitive(root, "previous"), "blocks");
 	const char *run = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "run"));
-	int r = 0;
 
 	snprintf(segment->run, sizeof(segment->run), "%s", run ? run : "");
 	if (cJSON_IsNumber(previous) && previous->valuedouble >= 0 &&
 	    previous->valuedouble < 4294967296.0)
 		segment->previous_blocks = (int64_t)previous->valuedouble;
-	if (!index->node) {
-		index->node = copy_string(root, "node");
-		index->boot_id = copy_string(root, "boot_id");
-		index->options_json = options ? cJSON_PrintUnformatted(options) : strdup("{}");
-		index->info.start_realtime_ns = segment->hdr.realtime_ns;
-		index->info.start_time_ns = segment->hdr.time_ns;
-		if (!index->node || !index->boot_id || !index->options_json)
-			r = -ENOMEM;
-	}
+	if (r >= 0 && !index->node)
+		r = read_identity(index, segment, root);
 	cJSON_Delete(root);
 	return r;
 }

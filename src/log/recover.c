@@ -3,7 +3,6 @@
  */
 #include "log/recover.h"
 
-#include <cJSON.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "log/folder.h"
+#include "log/json.h"
 #include "log/segment.h"
 
 /* So many segments at the end of a boot's folder may have a torn header each. */
@@ -32,14 +32,20 @@ static bool is_newer(const struct age *a, const struct age *b)
 						: a->realtime_ns > b->realtime_ns;
 }
 
-static uint64_t number_in(const char *text)
+/* The boot's number in a header's text; 0 if it has none. 0 or -ENOMEM. */
+static int read_number(const char *text, uint64_t *ret_number)
 {
-	cJSON *root = cJSON_Parse(text);
-	const cJSON *number = cJSON_GetObjectItemCaseSensitive(root, "boot_number");
-	double value = cJSON_IsNumber(number) ? number->valuedouble : 0;
+	const cJSON *number;
+	cJSON *root = NULL;
+	double value;
 
+	if (kp_log_json_read(text, strlen(text), &root) == -ENOMEM)
+		return -ENOMEM;
+	number = cJSON_GetObjectItemCaseSensitive(root, "boot_number");
+	value = cJSON_IsNumber(number) ? number->valuedouble : 0;
 	cJSON_Delete(root);
-	return value >= 1 && value < 9007199254740992.0 ? (uint64_t)value : 0;
+	*ret_number = value >= 1 && value < 9007199254740992.0 ? (uint64_t)value : 0;
+	return 0;
 }
 
 /* By the header of a segment; -EBADMSG when it is torn. */
@@ -56,8 +62,10 @@ static int read_age(int boot_fd, uint64_t sequence, struct age *ret_age)
 		return fd;
 	r = kp_seg_read_hdr(fd, &hdr, &text, &why);
 	close(fd);
-	if (r >= 0)
-		*ret_age = (struct age){number_in(text), hdr.realtime_ns};
+	if (r >= 0) {
+		ret_age->realtime_ns = hdr.realtime_ns;
+		r = read_number(text, &ret_age->boot_number);
+	}
 	free(text);
 	return r;
 }
@@ -77,9 +85,13 @@ static int newest_segment(int dir_fd, const char *boot, uint64_t *ret_sequence, 
 	if (r >= 0) {
 		*ret_sequence = last;
 		*ret_age = (struct age){0};
-		for (uint64_t i = 0; i < HEADERS_MAX && i < last; i++)
-			if (read_age(boot_fd, last - i, ret_age) >= 0)
+		r = -EBADMSG;
+		for (uint64_t i = 0; i < HEADERS_MAX && i < last && r < 0; i++) {
+			r = read_age(boot_fd, last - i, ret_age);
+			if (kp_folder_is_fault(r))
 				break;
+		}
+		r = kp_folder_is_fault(r) ? r : 0;
 	}
 	close(boot_fd);
 	return r;
@@ -101,8 +113,15 @@ int kp_log_find_newest(int dir_fd, char name[256], uint64_t *ret_sequence,
 		return r;
 	}
 	while ((entry = readdir(dir))) {
-		if (entry->d_name[0] == '.' ||
-		    newest_segment(dir_fd, entry->d_name, &sequence, &age) < 0)
+		int found = entry->d_name[0] == '.'
+				    ? -ENOENT
+				    : newest_segment(dir_fd, entry->d_name, &sequence, &age);
+
+		if (kp_folder_is_fault(found)) {
+			r = found;
+			break;
+		}
+		if (found < 0)
 			continue;
 		if (r < 0 || is_newer(&age, &newest)) {
 			snprintf(name, 256, "%s", entry->d_name);

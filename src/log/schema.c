@@ -3,12 +3,12 @@
  */
 #include "log/schema.h"
 
-#include <cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "event/event.h"
+#include "log/json.h"
 
 static const struct {
 	const char *name;
@@ -147,9 +147,9 @@ static int parse_kind(const cJSON *row, struct kp_schema *schema, unsigned *fiel
 int kp_schema_parse(const char *text, size_t len, struct kp_schema **ret_schema, struct kp_err *err)
 {
 	struct kp_schema *schema = calloc(1, sizeof(*schema));
-	cJSON *root = cJSON_ParseWithLength(text, len);
-	const cJSON *rows = cJSON_GetObjectItemCaseSensitive(root, "schema"), *row;
+	const cJSON *rows, *row;
 	unsigned field_cnt = 0;
+	cJSON *root = NULL;
 	int r = -ENOMEM;
 
 	if (!schema)
@@ -157,7 +157,12 @@ int kp_schema_parse(const char *text, size_t len, struct kp_schema **ret_schema,
 	schema->fields = calloc(KP_SCHEMA_SLOTS, sizeof(*schema->fields));
 	if (!schema->fields)
 		goto out;
-	r = cJSON_IsArray(rows) ? 0 : -EBADMSG;
+	r = kp_log_json_read(text, len, &root);
+	rows = cJSON_GetObjectItemCaseSensitive(root, "schema");
+	if (r >= 0 && !cJSON_IsArray(rows))
+		r = -EBADMSG;
+	if (r < 0)
+		goto out;
 	schema->is_own = true;
 	cJSON_ArrayForEach(row, rows)
 	{

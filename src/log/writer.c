@@ -6,7 +6,6 @@
  */
 #include "log/writer.h"
 
-#include <cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -27,6 +26,7 @@
 #include "event/event.h"
 #include "log/codec.h"
 #include "log/folder.h"
+#include "log/json.h"
 #include "log/recover.h"
 #include "log/reserve.h"
 #include "log/segment.h"
@@ -357,10 +357,13 @@ static int set_options(struct kp_log_writer *w, const char *dir,
 		       const struct kp_log_options *options, struct kp_err *err)
 {
 	const char *json = options->options_json ? options->options_json : "{}";
-	cJSON *parsed = cJSON_Parse(json);
+	cJSON *parsed = NULL;
+	int r = kp_log_json_read(json, strlen(json), &parsed);
 	bool is_object = cJSON_IsObject(parsed);
 
 	cJSON_Delete(parsed);
+	if (r == -ENOMEM)
+		return kp_err_set(err, r, "out of memory");
 	if (!is_object)
 		return kp_err_set(err, -EINVAL, "options_json is not a JSON object");
 	if (!options->node)
