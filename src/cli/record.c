@@ -3,9 +3,11 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "cli/commands.h"
@@ -140,16 +142,27 @@ static void print_check(const char *what, enum kp_check_state state, const char 
 	kp_buf_printf(arg, "%-8s%s%s%s\n", states[state], what, *remedy ? ": " : "", remedy);
 }
 
+/* While it records, a reader of stderr that reads no more (a pager, a terminal that was stopped)
+ * must not stop it: what that would not take is not said. */
+static bool stderr_takes(void)
+{
+	struct pollfd poll_fd = {STDERR_FILENO, POLLOUT, 0};
+
+	return poll(&poll_fd, 1, 0) > 0 && poll_fd.revents & POLLOUT;
+}
+
 static void print_warning(const char *text, void *arg)
 {
 	(void)arg;
-	kp_cli_say("warning: %s", text);
+	if (stderr_takes())
+		kp_cli_say("warning: %s", text);
 }
 
 static void print_notice(const char *text, void *arg)
 {
 	(void)arg;
-	kp_cli_say("%s", text);
+	if (stderr_takes())
+		kp_cli_say("%s", text);
 }
 
 static void print_second(const struct kp_totals *totals, void *arg)
@@ -167,8 +180,9 @@ static void print_second(const struct kp_totals *totals, void *arg)
 		if (stored)
 			kp_buf_printf(&line, "%s %" PRIu64 "/s ", kp_group_name(g), stored);
 	}
-	kp_cli_say("%slost %" PRIu64 "/s log %.1f KiB/s", line.len ? line.data : "", lost_now,
-		   (double)(totals->log_len - request->last.log_len) / 1024);
+	if (stderr_takes())
+		kp_cli_say("%slost %" PRIu64 "/s log %.1f KiB/s", line.len ? line.data : "",
+			   lost_now, (double)(totals->log_len - request->last.log_len) / 1024);
 	kp_buf_done(&line);
 	request->last = *totals;
 }

@@ -74,9 +74,10 @@ struct kp_archive {
 	pthread_cond_t work; /* the queue has a job, or stopping */
 	pthread_cond_t done; /* a job is done */
 	struct job *head, **tail;
-	uint32_t left_cnt; /* jobs not done */
-	uint64_t left_len; /* their bytes */
-	uint64_t memory;   /* bytes of content */
+	uint32_t left_cnt;       /* jobs not done */
+	uint64_t left_len;       /* their bytes */
+	uint64_t memory;         /* bytes of content */
+	_Atomic uint64_t copied; /* bytes */
 	_Atomic bool stopping;
 };
 
@@ -152,6 +153,7 @@ static void put_piece(struct kp_archive *archive, struct job *job, const unsigne
 
 	job->end.crc32c = kp_crc32c(job->end.crc32c, piece, len);
 	job->end.stored += len;
+	archive->copied += len;
 	kp_sink_put(archive->sink, KP_EV_file_data, &ev, sizeof(ev), piece, len);
 }
 
@@ -442,6 +444,11 @@ uint64_t kp_archive_left(struct kp_archive *archive, uint32_t *ret_files)
 	len = archive->left_len;
 	pthread_mutex_unlock(&archive->lock);
 	return len;
+}
+
+uint64_t kp_archive_copied(struct kp_archive *archive)
+{
+	return archive->copied;
 }
 
 bool kp_archive_wait(struct kp_archive *archive, uint64_t wait_ns)

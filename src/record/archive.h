@@ -36,6 +36,9 @@ uint32_t kp_archive_pin(struct kp_archive *archive, const char *link, bool is_sh
 /* Bytes that are pinned and not copied yet; *ret_files how many files. */
 uint64_t kp_archive_left(struct kp_archive *archive, uint32_t *ret_files);
 
+/* Bytes copied so far, to see whether it goes on. */
+uint64_t kp_archive_copied(struct kp_archive *archive);
+
 /* Waits at most wait_ns for the copies; true: all are made. */
 bool kp_archive_wait(struct kp_archive *archive, uint64_t wait_ns);
 

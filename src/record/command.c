@@ -35,6 +35,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "record/archive.h"
 #include "record/image.h"
 #include "record/priority.h"
@@ -297,7 +298,7 @@ static void at_stop(struct kp_command_run *run, pid_t tid, int status)
 	int sig = WSTOPSIG(status);
 
 	add_tracee(run, tid);
-	if (run->ending) { /* born behind kp_command_free's back */
+	if (run->ending) { /* born behind kp_command_end's back */
 		kill(tid, SIGKILL);
 		return;
 	}
@@ -577,14 +578,24 @@ size_t kp_command_left(struct kp_command_run *run, char *ret_names, size_t cap)
 	return cnt;
 }
 
-void kp_command_free(struct kp_command_run *run)
+void kp_command_end(struct kp_command_run *run)
 {
-	if (!run)
-		return;
 	run->ending = true;
 	pthread_mutex_lock(&run->lock);
 	kill_tracees(run, 0, SIGKILL);
 	pthread_mutex_unlock(&run->lock);
+}
+
+uint64_t kp_command_copied(struct kp_command_run *run)
+{
+	return kp_archive_copied(run->archive);
+}
+
+void kp_command_free(struct kp_command_run *run)
+{
+	if (!run)
+		return;
+	kp_command_end(run);
 	pthread_join(run->thread, NULL);
 	discard(run);
 }

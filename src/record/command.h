@@ -7,6 +7,7 @@
 #define KP_RECORD_COMMAND_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -58,9 +59,16 @@ bool kp_command_has_ended(struct kp_command_run *run);
 size_t kp_command_left(struct kp_command_run *run, char *ret_names, size_t cap);
 
 /*
- * Ends it: kills what is still traced (without its tracer it could not map files any more: the
- * filter that holds mmap stays with it) and waits for the thread. NULL is fine.
+ * Kills what is still traced: without its tracer it could not map files any more, since the filter
+ * that holds mmap stays with it. on_end follows when the copies of mapped files are made; or never,
+ * if one lies on a file system that does not answer.
  */
+void kp_command_end(struct kp_command_run *run);
+
+/* Bytes of mapped files copied so far, to see whether that goes on. */
+uint64_t kp_command_copied(struct kp_command_run *run);
+
+/* Ends it, waits for its threads, and frees. NULL is fine. */
 void kp_command_free(struct kp_command_run *run);
 
 #endif

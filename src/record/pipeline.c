@@ -89,7 +89,8 @@ struct kp_pipeline {
 	bool is_snapshot_due;
 	bool is_snapshot_running;
 	struct kp_snapshot snapshot;
-	bool is_kept; /* a thread may still come back: never freed */
+	bool is_snapshot_lost; /* it was given up; its thread may come back */
+	bool is_kept;          /* somebody may still come back: never freed */
 };
 
 /* --- blocks --- */
@@ -387,15 +388,17 @@ static void end_snapshot(struct kp_pipeline *p)
 	struct timespec until = from_now(SNAPSHOT_WAIT_NS);
 	int r = 0;
 
-	if (p->is_kept)
+	if (p->is_snapshot_lost)
 		return;
 	pthread_mutex_lock(&p->lock);
 	while ((p->is_snapshot_due || p->is_snapshot_running) && r != ETIMEDOUT)
 		r = pthread_cond_timedwait(&p->snapshot_made, &p->lock, &until);
-	p->is_kept = p->is_snapshot_running;
+	p->is_snapshot_lost = p->is_snapshot_running;
 	pthread_mutex_unlock(&p->lock);
-	if (p->is_kept)
-		kp_snapshot_give_up(&p->sink, &p->snapshot);
+	if (!p->is_snapshot_lost)
+		return;
+	kp_pipeline_keep(p);
+	kp_snapshot_give_up(&p->sink, &p->snapshot);
 }
 
 /* --- the interface --- */
@@ -631,7 +634,7 @@ static void stop_threads(struct kp_pipeline *p)
 		pthread_join(p->write_threads[--p->write_thread_cnt], NULL);
 	if (p->has_sync_thread)
 		pthread_join(p->sync_thread, NULL);
-	if (p->has_snapshot_thread && !p->is_kept)
+	if (p->has_snapshot_thread && !p->is_snapshot_lost)
 		pthread_join(p->snapshot_thread, NULL);
 }
 
@@ -679,7 +682,9 @@ int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipel
 		r = start_threads(p);
 		if (r < 0) {
 			kp_log_close(p->writer, NULL);
-			kp_err_sys(err, r, "cannot start the recorder's threads");
+			kp_err_sys(err, r,
+				   "cannot start the recorder's threads (is a limit of processes "
+				   "reached, ulimit -u or pids.max?)");
 		}
 	}
 	if (r < 0)
@@ -687,6 +692,11 @@ int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipel
 	else
 		*ret_pipeline = p;
 	return r;
+}
+
+void kp_pipeline_keep(struct kp_pipeline *pipeline)
+{
+	pipeline->is_kept = true;
 }
 
 void kp_pipeline_begin_end(struct kp_pipeline *pipeline)

@@ -91,6 +91,9 @@ int kp_pipeline_error(struct kp_pipeline *pipeline, struct kp_err *ret_err);
  */
 void kp_pipeline_begin_end(struct kp_pipeline *pipeline);
 
+/* Somebody who puts into a sink hangs, and may come back: kp_pipeline_stop is not to free it. */
+void kp_pipeline_keep(struct kp_pipeline *pipeline);
+
 struct kp_pipeline_end {
 	enum kp_end_reason reason; /* for the log */
 	int sig;

@@ -67,6 +67,9 @@ struct recorder {
 	uint64_t asked_ms;
 	bool is_left_alone; /* the command has ended, and left processes */
 	bool has_told_left; /* that they are waited for */
+	bool is_ending;
+	uint64_t copied;    /* of the command's files, when it was last looked */
+	bool is_kept;       /* a thread that hangs may come back to this */
 	bool has_told_hang; /* that the snapshot hangs */
 
 	uv_loop_t loop;
@@ -239,11 +242,50 @@ static void on_payload(uv_poll_t *poll, int status, int events)
 	drain_ring(r, (unsigned)(poll - r->polls), KP_RING_PAYLOAD);
 }
 
+/* Its processes are killed, and it has not ended: do its threads still copy what they mapped? */
+static void on_hang_timer(uv_timer_t *timer)
+{
+	struct recorder *r = timer->data;
+	uint64_t copied = kp_command_copied(r->command);
+
+	if (copied != r->copied) {
+		r->copied = copied;
+		return;
+	}
+	warn(r, "a file that the command maps does not answer: its file system hangs, and the log "
+		"lacks the file");
+	r->is_kept = true;
+	uv_stop(&r->loop);
+}
+
+/* Ends the command and what it left, which cannot live on without the recorder. */
+static void end_command(struct recorder *r)
+{
+	char names[256];
+	size_t cnt = kp_command_left(r->command, names, sizeof(names));
+
+	if (cnt)
+		notice(r,
+		       "%zu recorded process%s killed, since their mmap calls are held by the "
+		       "recorder and would fail without it: %s",
+		       cnt, cnt > 1 ? "es are" : " is", names);
+	r->copied = kp_command_copied(r->command);
+	kp_command_end(r->command);
+	uv_timer_start(&r->grace_timer, on_hang_timer, GRACE_MS, GRACE_MS);
+}
+
+/* The rings are read until the command has ended too. */
 static void end(struct recorder *r, enum kp_end_reason reason, int sig)
 {
+	if (r->is_ending)
+		return;
+	r->is_ending = true;
 	r->reason = reason;
 	r->end_sig = sig;
-	uv_stop(&r->loop);
+	if (r->command)
+		end_command(r);
+	else
+		uv_stop(&r->loop);
 }
 
 static void on_end_timer(uv_timer_t *timer)
@@ -292,7 +334,7 @@ static void tell_left(struct recorder *r)
 /* Once a second: what ends by itself, or by the signal that was passed on, is not worth a word. */
 static void watch_command(struct recorder *r)
 {
-	if (!r->command)
+	if (!r->command || r->is_ending)
 		return;
 	if (!r->is_left_alone && kp_command_has_ended(r->command)) {
 		r->is_left_alone = true;
@@ -350,6 +392,11 @@ static void on_signal(uv_signal_t *handle, int sig)
 	bool is_shared = command_has_it(sig);
 	bool is_again = r->asked && (!is_shared || uv_now(&r->loop) - r->asked_ms < AGAIN_MS);
 
+	if (r->is_ending) { /* without what is still being copied */
+		r->is_kept = r->command;
+		uv_stop(&r->loop);
+		return;
+	}
 	if (!r->command || is_again) {
 		end(r, KP_END_SIGNAL, sig);
 		return;
@@ -367,21 +414,20 @@ static void on_command_end(uv_async_t *async)
 {
 	struct recorder *r = async->data;
 
-	end(r, KP_END_COMMAND, r->asked);
+	if (!r->is_ending) {
+		r->reason = KP_END_COMMAND;
+		r->end_sig = r->asked;
+	}
+	uv_stop(&r->loop);
 }
 
-/* Ends the command and what it left, which cannot live on without the recorder. */
-static void end_command(struct recorder *r)
+/* A thread of the command that hangs in a file system is left behind, with all that it knows of. */
+static void free_command(struct recorder *r)
 {
-	char names[256];
-	size_t cnt = r->command ? kp_command_left(r->command, names, sizeof(names)) : 0;
-
-	if (cnt)
-		notice(r,
-		       "%zu recorded process%s killed, since their mmap calls are held by the "
-		       "recorder and would fail without it: %s",
-		       cnt, cnt > 1 ? "es are" : " is", names);
-	kp_command_free(r->command);
+	if (r->is_kept)
+		kp_pipeline_keep(r->pipeline);
+	else
+		kp_command_free(r->command);
 	r->command = NULL;
 }
 
@@ -577,7 +623,7 @@ static int start(struct recorder *r, struct kp_err *err)
 /* Empties the rings after the probes have stopped, and settles the accounts. */
 static void finish(struct recorder *r)
 {
-	end_command(r);
+	free_command(r);
 	kp_probes_detach(r->probes);
 	while (drain_all(r))
 		;
@@ -614,8 +660,7 @@ static int run_loop(struct recorder *r, struct kp_err *err)
 		uv_run(&r->loop, UV_RUN_DEFAULT);
 		finish(r);
 	}
-	kp_command_free(r->command);
-	r->command = NULL;
+	free_command(r);
 	return error;
 }
 
@@ -656,6 +701,7 @@ int kp_recorder_run(const struct kp_recorder_options *options,
 	kp_lint_free(r->lint);
 	kp_tally_free(r->tally);
 	kp_process_restore(&r->process);
-	free(r);
+	if (!r->is_kept)
+		free(r);
 	return error;
 }
