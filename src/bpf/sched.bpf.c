@@ -18,6 +18,7 @@ static __always_inline void spill_entry(struct kp_cpu *c, struct task_struct *pr
 	if (t) {
 		t->entry_ns = c->entry_ns;
 		t->nr = c->nr;
+		t->i386 = c->i386;
 	}
 	c->entry_ns = 0;
 }

@@ -51,6 +51,7 @@ struct kp_cpu {
 	kp_u64 hard_obj;   /* see kp_ev_sched_waking.obj */
 	kp_u64 soft_obj;
 	kp_u32 nr;       /* of the system call */
+	kp_u32 i386;     /* 1: of the i386 table */
 	kp_u32 hrtimer;  /* 1: a high resolution timer's callback runs in a hard interrupt */
 	kp_u32 softirq;  /* vector */
 	kp_u32 hard_why; /* why a hard interrupt may wake somebody: KP_CTX_TIMER or _BLOCK, or 0 */
@@ -77,7 +78,7 @@ struct kp_task {
 	kp_u32 nr;
 	kp_u32 seq;      /* calls completed since the task was selected */
 	kp_u32 selected; /* 1: for replay */
-	kp_u32 pad;
+	kp_u32 i386;     /* as kp_cpu.i386 */
 };
 
 /*

@@ -292,12 +292,19 @@ int BPF_PROG(kp_vsyscall, int nr)
 	return 0;
 }
 
+/* As it is at a call's entry: an exec may have changed it until the exit. */
+static __always_inline bool is_i386(struct pt_regs *regs, struct task_struct *task)
+{
+	return regs->cs == USER32_CS || task->thread_info.status & TS_COMPAT;
+}
+
 SEC("tp_btf/sys_enter")
 int BPF_PROG(kp_sys_enter, struct pt_regs *regs, long nr)
 {
 	struct kp_cpu *c = kp_this_cpu();
 
 	c->nr = nr;
+	c->i386 = is_i386(regs, bpf_get_current_task_btf());
 	c->entry_ns = bpf_ktime_get_ns();
 	return 0;
 }
@@ -317,19 +324,21 @@ static __always_inline int on_exit(struct pt_regs *regs, long ret, bool typed)
 	c->entry_ns = 0;
 	if ((__u32)task->tgid == self_pid)
 		return 0;
-	i386 = regs->cs == USER32_CS || task->thread_info.status & TS_COMPAT;
 	now = bpf_ktime_get_ns();
 	if (!entry_ns || selecting)
 		t = bpf_task_storage_get(&tasks, task, NULL, 0);
 	if (entry_ns) {
 		nr = c->nr;
+		i386 = c->i386;
 	} else if (t && t->entry_ns) {
 		entry_ns = t->entry_ns;
 		nr = t->nr;
+		i386 = t->i386;
 	} else {
 		/* The recorder came after the entry, or seccomp refused the call. */
 		entry_ns = now;
 		nr = (int)regs->orig_ax == -1 && !(t && t->seq) ? NR_RT_SIGRETURN : regs->orig_ax;
+		i386 = is_i386(regs, task);
 		flags = KP_SYSF_NOENTRY;
 	}
 	if (i386) {
