@@ -170,8 +170,8 @@ bool kp_call_unreplayable(const struct kp_ev_syscall *call, const struct kp_call
 	const char *text = NULL;
 
 	if (call->flags & KP_SYSF_I386) {
-		snprintf(reason, KP_REASON_LEN, "made a 32-bit call (%s)",
-			 kp_syscall_name(call->nr));
+		snprintf(reason, KP_REASON_LEN,
+			 "made a 32-bit call (int 0x80, or a program of 32 bits)");
 		return true;
 	}
 	if (kp_call_is_vsyscall(call)) {

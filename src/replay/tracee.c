@@ -98,7 +98,7 @@ static void decode_call(const struct kp_tracee *tracee, struct kp_stop *stop)
 	if (info.arch == AUDIT_ARCH_X86_64)
 		return;
 	stop->kind = KP_STOP_BARRED;
-	stop->what = "makes a system call of the 32-bit ABI (int 0x80), which is not recorded";
+	stop->what = "makes a system call of the 32-bit ABI (int 0x80), which replay cannot serve";
 }
 
 static void decode_stop(const struct kp_tracee *tracee, int status, struct kp_stop *stop)
@@ -118,7 +118,7 @@ static void decode_stop(const struct kp_tracee *tracee, int status, struct kp_st
 	case PTRACE_EVENT_SECCOMP:
 		stop->kind = KP_STOP_BARRED;
 		stop->what =
-			"reads the time or the CPU in the vsyscall page, which is not recorded";
+			"reads the time or the CPU in the vsyscall page, which replay cannot serve";
 		return;
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
