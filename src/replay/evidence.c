@@ -291,10 +291,19 @@ int kp_engine_unexpected(struct kp_engine *engine, const struct kp_stop *stop)
 	case KP_STOP_BARRED:
 		return kp_engine_refuse(engine, "the process %s", stop->what);
 	case KP_STOP_STUCK:
-		return kp_engine_diverge(engine, next,
-					 "the process computes on without reaching its next call");
+		return kp_engine_refuse(
+			engine,
+			"the process computes on for longer than it may (%llu s) without reaching "
+			"its next call: it may wait for what replay does not serve, or be slower "
+			"here",
+			(unsigned long long)(kp_engine_budget(engine) / 1000000000ULL));
 	case KP_STOP_EXITED:
 	case KP_STOP_KILLED:
+		if (stop->sig == SIGKILL || stop->sig == SIGXCPU)
+			return kp_engine_refuse(engine,
+						"the process was ended by %s: by a limit "
+						"of the sandbox, or from outside",
+						name);
 		snprintf(got, cap, "ended by %s", name ? name : "itself");
 		return kp_engine_diverge(engine, next, "the process ended early");
 	case KP_STOP_SIGNAL:

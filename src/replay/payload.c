@@ -242,10 +242,12 @@ int kp_engine_move_bytes(struct kp_engine *engine, const struct kp_step *step)
 			continue;
 		if (kp_tracee_write(&engine->tracee, payload->addr, KP_TAIL(payload),
 				    payload->data_len) < 0)
-			return kp_engine_diverge(engine, step,
-						 "%s: %u recorded bytes have no place at 0x%llx",
-						 kp_syscall_name(payload->nr), payload->data_len,
-						 (unsigned long long)payload->addr);
+			return kp_engine_refuse(
+				engine,
+				"call %u (%s): %u recorded bytes have no place at 0x%llx: the "
+				"process's memory is not made as it was",
+				step->call->seq, kp_syscall_name(payload->nr), payload->data_len,
+				(unsigned long long)payload->addr);
 		engine->result->bytes_out += payload->data_len;
 	}
 	for (uint32_t i = 0; i < step->payload_cnt; i++) {

@@ -342,7 +342,7 @@ Test(engine, a_start_that_never_ends_is_no_hang, .timeout = 120)
 	SYNTH_PUT(&s, cpu_model, &cpu, &table, sizeof table);
 	synth_exit(&s, 0);
 	result = synth_run(&s, NULL);
-	cr_expect_eq(result.verdict, KP_VERDICT_DIVERGED, "%s", result.reason);
+	cr_expect_eq(result.verdict, KP_VERDICT_REFUSED, "%s", result.reason);
 	synth_done(&s, &result);
 }
 
