@@ -91,6 +91,8 @@ bool kp_command_find(unsigned nr, const uint64_t args[KP_ARG_MAX], int64_t ret,
 		*ret_name = families[number >> 8 & 0xff];
 		/* A family's numbers without a buffer are as harmless as all others. */
 		ret_rule->refuse |= *ret_name && ret_rule->dir;
+	} else if (nr == SYS_prctl) {
+		ret_rule->refuse = args[arg] >= KP_ADDRESS_MIN;
 	}
 	if (ret_rule->cap)
 		ret_rule->len = (uint64_t)ret < args[ret_rule->cap] ? (uint32_t)ret

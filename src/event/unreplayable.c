@@ -140,8 +140,9 @@ static bool command_reason(const struct kp_ev_syscall *call, char reason[KP_REAS
 	if (name)
 		snprintf(reason, KP_REASON_LEN, "used %s %s", kp_syscall_name(call->nr), name);
 	else
-		snprintf(reason, KP_REASON_LEN, "used %s 0x%x, which it does not know",
-			 kp_syscall_name(call->nr), (unsigned)args[1]);
+		snprintf(reason, KP_REASON_LEN, "used %s 0x%x, which has no row in the table",
+			 kp_syscall_name(call->nr),
+			 (unsigned)(call->nr == SYS_prctl ? args[0] : args[1]));
 	return true;
 }
 

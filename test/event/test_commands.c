@@ -172,8 +172,12 @@ Test(unreplayable, is_said_by_name)
 	cr_expect_str_eq(REASON(.nr = SYS_ioctl, .arg1 = 0xc0406400, .arg2 = 0x7000000),
 			 "used ioctl DRM");
 	cr_expect_str_eq(REASON(.nr = SYS_ioctl, .arg1 = 0x7777, .arg2 = 0x7000000),
-			 "used ioctl 0x7777, which it does not know");
+			 "used ioctl 0x7777, which has no row in the table");
 	cr_expect_str_eq(REASON(.nr = SYS_ioctl, .arg1 = 0x7777, .arg2 = 1), "", "a number");
+	cr_expect_str_eq(REASON(.nr = SYS_prctl, .arg0 = 9999, .arg1 = 0x7000000),
+			 "used prctl 0x270f, which has no row in the table");
+	cr_expect_str_eq(REASON(.nr = SYS_prctl, .arg0 = 9999, .arg1 = 1), "", "a number");
+	cr_expect_str_eq(REASON(.nr = SYS_prctl, .arg0 = PR_SET_NAME, .arg1 = 0x7000000), "");
 	cr_expect_str_eq(REASON(.nr = SYS_clone, .arg0 = CLONE_VM | CLONE_VFORK | 17), "");
 	cr_expect_str_eq(REASON(.nr = SYS_clone, .arg0 = CLONE_VM | 17),
 			 "started a child that shares its memory");
