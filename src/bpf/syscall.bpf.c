@@ -309,12 +309,27 @@ int BPF_PROG(kp_sys_enter, struct pt_regs *regs, long nr)
 	return 0;
 }
 
+/* A call of any other task, in the ring of the whole system. */
+static __always_inline void record_other(struct task_struct *task, struct pt_regs *regs, long ret,
+					 __u64 now, __u64 entry_ns, __u32 nr, __u8 flags,
+					 bool typed)
+{
+	struct kp_ev_syscall *ev = KP_EVENT_FOR(syscall, syscall, now, task);
+
+	if (!ev)
+		return;
+	fill(ev, task, regs, ret, nr, flags, typed);
+	ev->entry_ns = entry_ns;
+	ev->seq = 0;
+	ev->flags = flags;
+	KP_SUBMIT(ev);
+}
+
 static __always_inline int on_exit(struct pt_regs *regs, long ret, bool typed)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct kp_cpu *c = kp_this_cpu();
 	__u64 now, entry_ns = c->entry_ns;
-	struct kp_ev_syscall *ev;
 	struct kp_task *t = NULL;
 	__u8 flags = 0;
 	bool i386;
@@ -352,16 +367,8 @@ static __always_inline int on_exit(struct pt_regs *regs, long ret, bool typed)
 			return 0;
 		}
 	}
-	if (!emit_syscall || i386)
-		return 0;
-	ev = KP_EVENT_FOR(syscall, syscall, now, task);
-	if (!ev)
-		return 0;
-	fill(ev, task, regs, ret, nr, flags, typed);
-	ev->entry_ns = entry_ns;
-	ev->seq = 0;
-	ev->flags = flags;
-	KP_SUBMIT(ev);
+	if (emit_syscall && !i386)
+		record_other(task, regs, ret, now, entry_ns, nr, flags, typed);
 	return 0;
 }
 

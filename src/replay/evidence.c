@@ -267,14 +267,9 @@ int kp_engine_log_ends(struct kp_engine *engine)
 	return KP_END;
 }
 
-int kp_engine_unexpected(struct kp_engine *engine, const struct kp_stop *stop)
+/* Ends that say nothing about the program: of the sandbox, of this machine, of the time. */
+static int not_the_programs(struct kp_engine *engine, const struct kp_stop *stop)
 {
-	const struct kp_session *session = engine->session;
-	const struct kp_step *next =
-		engine->at < session->steps.cnt ? &session->steps.at[engine->at] : NULL;
-	const char *name = kp_signal_name(stop->sig);
-	char *got = engine->result->got;
-	const size_t cap = sizeof engine->result->got;
 	char cpu[49];
 
 	if (stop->sig == SIGILL && engine->other_cpu) {
@@ -287,23 +282,39 @@ int kp_engine_unexpected(struct kp_engine *engine, const struct kp_stop *stop)
 	if (stop->kind == KP_STOP_KILLED && stop->sig == SIGSYS)
 		return kp_engine_refuse(engine, "the process came to run a system call that the "
 						"sandbox does not allow, which ended it");
-	switch (stop->kind) {
-	case KP_STOP_BARRED:
+	if (stop->kind == KP_STOP_BARRED)
 		return kp_engine_refuse(engine, "the process %s", stop->what);
-	case KP_STOP_STUCK:
+	if (stop->kind == KP_STOP_STUCK)
 		return kp_engine_refuse(
 			engine,
 			"the process computes on for longer than it may (%llu s) without reaching "
 			"its next call: it may wait for what replay does not serve, or be slower "
 			"here",
 			(unsigned long long)(kp_engine_budget(engine) / 1000000000ULL));
+	if (stop->kind == KP_STOP_KILLED && (stop->sig == SIGKILL || stop->sig == SIGXCPU))
+		return kp_engine_refuse(
+			engine,
+			"the process was ended by %s: by a limit of the sandbox, or "
+			"from outside",
+			kp_signal_name(stop->sig));
+	return 0;
+}
+
+int kp_engine_unexpected(struct kp_engine *engine, const struct kp_stop *stop)
+{
+	const struct kp_session *session = engine->session;
+	const struct kp_step *next =
+		engine->at < session->steps.cnt ? &session->steps.at[engine->at] : NULL;
+	const char *name = kp_signal_name(stop->sig);
+	char *got = engine->result->got;
+	const size_t cap = sizeof engine->result->got;
+	int rc = not_the_programs(engine, stop);
+
+	if (rc)
+		return rc;
+	switch (stop->kind) {
 	case KP_STOP_EXITED:
 	case KP_STOP_KILLED:
-		if (stop->sig == SIGKILL || stop->sig == SIGXCPU)
-			return kp_engine_refuse(engine,
-						"the process was ended by %s: by a limit "
-						"of the sandbox, or from outside",
-						name);
 		snprintf(got, cap, "ended by %s", name ? name : "itself");
 		return kp_engine_diverge(engine, next, "the process ended early");
 	case KP_STOP_SIGNAL:
@@ -316,6 +327,8 @@ int kp_engine_unexpected(struct kp_engine *engine, const struct kp_stop *stop)
 	case KP_STOP_SYSCALL:
 	case KP_STOP_EXEC:
 	case KP_STOP_NOTICE:
+	case KP_STOP_BARRED:
+	case KP_STOP_STUCK:
 		break;
 	}
 	return kp_engine_diverge(engine, next,
