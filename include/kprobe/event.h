@@ -144,15 +144,20 @@ struct kp_pt_regs {
 };
 
 /*
- * The data of signal_deliver. Leaf functions keep their variables below the stack pointer, in the
- * red zone of the ABI. The stack is missing if it could not be read.
+ * The data of signal_deliver. An interpreter's loop has its state behind its registers: what each
+ * of the first 15 in struct kp_pt_regs points to, zeros where that could not be read. Leaf
+ * functions keep their variables below the stack pointer, in the red zone of the ABI. The stack is
+ * missing if it could not be read.
  */
 #define KP_SIGINFO_LEN 48
+#define KP_POINTED_CNT 15
+#define KP_POINTED_LEN 32
 #define KP_STACK_BELOW 128
 #define KP_STACK_LEN 256
 struct kp_delivery {
 	struct kp_pt_regs regs;
 	kp_u8 info[KP_SIGINFO_LEN];
+	kp_u8 pointed[KP_POINTED_CNT][KP_POINTED_LEN];
 	kp_u8 stack[KP_STACK_LEN]; /* from regs.sp - KP_STACK_BELOW on */
 };
 

@@ -182,6 +182,9 @@ static __always_inline void fill_delivery(struct deliver_event *d, struct task_s
 
 	bpf_probe_read_kernel(&data->regs, sizeof(data->regs), (void *)bpf_task_pt_regs(task));
 	bpf_probe_read_kernel(data->info, sizeof(data->info), info);
+	for (int i = 0; i < KP_POINTED_CNT; i++)
+		bpf_probe_read_user(data->pointed[i], KP_POINTED_LEN,
+				    (void *)((__u64 *)&data->regs)[i]);
 	d->ev.data_len = sizeof(*data);
 	if (!bpf_probe_read_user(data->stack, sizeof(data->stack),
 				 (void *)(data->regs.sp - KP_STACK_BELOW)))

@@ -5,7 +5,7 @@
  * - a fault happens by itself and is only compared;
  * - a signal taken on the way out of a call finds the process at exactly that stop;
  * - one that interrupted the program elsewhere is reached with a hardware breakpoint at its
- *   instruction, until all registers and the stack around their pointer are as recorded. A loop
+ *   instruction, until all registers, what they point to and the stack are as recorded. A loop
  *   whose state is elsewhere comes by in that state more than once; so a difference found behind
  *   such a signal proves nothing (engine.h, guess).
  *
@@ -13,6 +13,7 @@
  * restart of the call that they interrupted.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -56,6 +57,25 @@ static bool same_stack(const struct kp_engine *engine, const struct kp_ev_signal
 	return kp_tracee_read(&engine->tracee, then->regs.sp - KP_STACK_BELOW, now, sizeof now) ==
 		       sizeof now &&
 	       !memcmp(now, then->stack, sizeof now);
+}
+
+/* Whether what the registers point to is as recorded; what is not known is not compared. */
+static bool same_pointed(const struct kp_engine *engine, const struct kp_ev_signal_deliver *deliver)
+{
+	const struct kp_delivery *then = (const struct kp_delivery *)KP_TAIL(deliver);
+	static const unsigned char unknown[KP_POINTED_LEN];
+	unsigned char now[KP_POINTED_LEN];
+	uint64_t regs[KP_POINTED_CNT];
+
+	if (deliver->data_len < offsetof(struct kp_delivery, stack))
+		return true;
+	memcpy(regs, &then->regs, sizeof regs);
+	for (int i = 0; i < KP_POINTED_CNT; i++)
+		if (memcmp(then->pointed[i], unknown, sizeof unknown) &&
+		    (kp_tracee_read(&engine->tracee, regs[i], now, sizeof now) != sizeof now ||
+		     memcmp(now, then->pointed[i], sizeof now)))
+			return false;
+	return true;
 }
 
 /* Whether all registers that a program can see are as recorded, but for those that rep changes. */
@@ -373,8 +393,9 @@ static int run_to_regs(struct kp_engine *engine, const struct kp_step *step)
 			rc = search_on(engine, step, since_ns);
 		if (rc == 0)
 			rc = run_to_hit(engine, step);
-		if (rc || (same_regs(&engine->tracee.regs, regs, false) &&
-			   same_stack(engine, step->deliver)))
+		if (rc ||
+		    (same_regs(&engine->tracee.regs, regs, false) &&
+		     same_stack(engine, step->deliver) && same_pointed(engine, step->deliver)))
 			break;
 	}
 	engine->search_ns += kp_clock_ns(CLOCK_MONOTONIC) - since_ns;
