@@ -26,7 +26,7 @@ def crc32c(data):
 
 def blocks(data):
     at = HEADER + struct.unpack_from("<I", data, 12)[0]
-    while at < len(data):
+    while at + BLOCK <= len(data):  # what is shorter is the end of the log
         stored_len = struct.unpack_from("<I", data, at + 48)[0]
         yield at, at + BLOCK, at + BLOCK + stored_len
         at += BLOCK + stored_len
@@ -49,7 +49,7 @@ def main():
     struct.pack_into("<I", header, 164, crc32c(header))
     # The next block names this one's checksum.
     rest = bytearray(data[end:])
-    if rest:
+    if len(rest) >= BLOCK:
         struct.pack_into("<I", rest, 56, crc32c(stored))
         struct.pack_into("<I", rest, 164, 0)
         struct.pack_into("<I", rest, 164, crc32c(rest[:BLOCK]))

@@ -106,8 +106,23 @@ gcc -O1 -o "$prog.other" other.c || fail "build"
 clean text out err
 clean json report.json
 
-# Damage and what is not there, with hostile paths.
+# Bits flipped within events whose checksums are right: whatever it says, it is clean.
 segment=$(echo "$long"/log/*/*.kpl)
+cp "$segment" good
+for seed in 1 2 3 4 5 6 7 8; do
+	python3 "$top/test/e2e/forge.py" good "$segment" $seed || fail "forge"
+	"$KPROBE" dump "$log" >out 2>err
+	clean text out err
+	"$KPROBE" dump -f jsonl "$log" >out 2>err
+	clean jsonl out
+	"$KPROBE" analyze -i "$log" --db forged.db "forged$seed$evil" --pid "$pid" >out 2>err
+	clean text out err
+	timeout 20 "$KPROBE" replay --trace "$log" >out 2>err
+	clean text out err
+done
+cp good "$segment"
+
+# Damage and what is not there, with hostile paths.
 truncate -s -100 "$segment"
 says 0 text dump --stats "$log"
 printf 'x%.0s' {1..4096} | dd of="$segment" bs=1 seek=4096 conv=notrunc status=none
