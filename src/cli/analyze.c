@@ -116,7 +116,7 @@ static void say_window(const struct args *args, const struct kp_report *report)
 
 static int make_report(const struct args *args, struct kp_buf *out, struct kp_err *err)
 {
-	bool color = !args->output && kp_cli_color(stdout);
+	bool color = kp_cli_color(args->output ? NULL : stdout);
 	struct kp_report report;
 	int code = kp_incident_analyze(&args->incident, &report, err);
 

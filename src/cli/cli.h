@@ -124,7 +124,8 @@ struct kp_nearest {
 void kp_nearest_init(struct kp_nearest *nearest, const char *word, size_t len);
 void kp_nearest_try(struct kp_nearest *nearest, const char *name);
 
-/* Whether to colour what goes to out: --color, NO_COLOR, and whether out is a terminal. */
+/* Whether to colour what goes to out (NULL: a file): --color, NO_COLOR, whether it is a terminal.
+ */
 bool kp_cli_color(FILE *out);
 
 /*

@@ -43,7 +43,7 @@ bool kp_cli_color(FILE *out)
 
 	if (common.color && strcmp(common.color, "auto") != 0)
 		return !strcmp(common.color, "always");
-	return !(no_color && *no_color) && isatty(fileno(out));
+	return out && !(no_color && *no_color) && isatty(fileno(out));
 }
 
 const struct kp_option *kp_cli_option(const struct kp_command *command, int index)

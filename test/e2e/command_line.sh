@@ -159,6 +159,8 @@ analyze() {
 analyze && colored && fail "colour in a file"
 analyze KPROBE_COLOR=always && colored || fail "no colour: KPROBE_COLOR"
 "$KPROBE" analyze -i command one --color=always >out && colored || fail "no colour: --color"
+"$KPROBE" analyze -i command one --color=always -O out && colored || fail "no colour: --color -O"
+"$KPROBE" analyze -i command one -O out && colored && fail "colour with -O"
 NO_COLOR=1 "$KPROBE" analyze -i command one --color=always >out && colored || fail "--color loses"
 KPROBE_COLOR=always "$KPROBE" analyze -i command one --color=never >out && colored && fail "never"
 script -qec "'$KPROBE' analyze -i command one" /dev/null >out && colored || fail "a terminal"
