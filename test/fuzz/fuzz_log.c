@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Fuzzes the reader with one segment in memory. Configure with -DKP_FUZZ=ON and clang, then
+ * Fuzzes the reader, and what dump prints, with one segment in memory. Configure with -DKP_FUZZ=ON
+ * and clang, then
  *
  *   seed_log CORPUS && fuzz_log -max_len=65536 CORPUS
  *
@@ -9,14 +10,15 @@
  *          them is reached
  *   bit 1  the header text is this program's schema instead of the input's
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/crc32c.h"
-#include "event/event.h"
+#include "base/text.h"
+#include "event/names.h"
 #include "log/reader.h"
 #include "log/segment.h"
 
@@ -85,10 +87,28 @@ static void fix_segment(const uint8_t *data, size_t len, bool is_own_text, struc
 	kp_buf_done(&text);
 }
 
+/* Prints as dump does, with names and texts; nothing that a terminal would obey may come of it. */
+static void print(const struct kp_hdr *event, const struct kp_names *names, struct kp_buf *text)
+{
+	struct kp_print how = {.base_ns = 1, .comm = kp_names_get(names, event->tid)};
+
+	if (event->kind == KP_EV_syscall)
+		how.texts = kp_names_texts(names, (const struct kp_ev_syscall *)event);
+	kp_buf_reset(text);
+	kp_event_print_text(event, &how, text);
+	kp_event_print_json(event, &how, text);
+	for (size_t i = 0, n; i < text->len; i += n) {
+		n = kp_text_plain(text->data + i, text->len - i);
+		if (!n)
+			abort();
+	}
+}
+
 /* Reads all twice, and prints all: what is delivered must be valid. */
 static void read_all(const char *path)
 {
 	struct kp_log_reader *reader;
+	struct kp_names names = {0};
 	const struct kp_hdr *event;
 	struct kp_buf text = {0};
 
@@ -98,21 +118,41 @@ static void read_all(const char *path)
 		while (kp_log_next(reader, &event, NULL) == 1) {
 			if (kp_event_validate(event, event->size, NULL) < 0)
 				abort();
-			kp_buf_reset(&text);
-			kp_event_print_text(event, &(struct kp_print){.base_ns = 1}, &text);
-			kp_event_print_json(event, &(struct kp_print){0}, &text);
+			print(event, &names, &text);
+			if (kp_names_add(&names, event) < 0)
+				abort();
 		}
 		kp_log_rewind(reader, NULL);
 	}
+	kp_names_done(&names);
 	kp_buf_done(&text);
 	kp_log_reader_free(reader);
+}
+
+/* A file in memory that has a name: a log is opened by its folder's. */
+static char path[32];
+
+static void remove_path(void)
+{
+	unlink(path);
+}
+
+static void make_path(void)
+{
+	int fd;
+
+	strcpy(path, "/dev/shm/fuzz-log-XXXXXX");
+	fd = mkstemp(path);
+	if (fd < 0)
+		abort();
+	close(fd);
+	atexit(remove_path);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct kp_buf file = {0};
 	struct iovec iov;
-	char path[64];
 	int fd;
 
 	if (len < 1 + sizeof(struct kp_seg_hdr))
@@ -121,13 +161,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		fix_segment(data + 1, len - 1, data[0] & OWN_TEXT, &file);
 	else
 		kp_buf_append(&file, data + 1, len - 1);
-	fd = memfd_create("segment", MFD_CLOEXEC);
+	if (!path[0])
+		make_path();
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	iov = (struct iovec){file.data, file.len};
 	if (fd < 0 || kp_seg_write(fd, &iov, 1, 0) < 0)
 		abort();
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	read_all(path);
 	close(fd);
+	read_all(path);
 	kp_buf_done(&file);
 	return 0;
 }
