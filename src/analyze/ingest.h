@@ -13,6 +13,19 @@ int kp_model_task_get(struct kp_model *m, uint32_t pid, uint32_t tid, uint32_t *
 /* The CPU, made when it is new; NULL: out of memory. */
 struct kp_cpu *kp_model_cpu_get(struct kp_model *m, uint32_t cpu);
 
+/* Appends a record, not before the last one. 0 or -ENOMEM. */
+int kp_model_rec_push(struct kp_model *m, uint32_t task, struct kp_rec rec);
+
+/* From t_ns on what the task did is not known: it left, or came to, this CPU unseen. 0 or -ENOMEM.
+ */
+int kp_model_lose(struct kp_model *m, uint32_t task, uint64_t t_ns, uint16_t cpu);
+
+/* Whether who leaves the CPU is who came last; if not, what is unknown by that. 0 or -ENOMEM. */
+int kp_model_chain(struct kp_model *m, uint16_t cpu, uint32_t prev, uint64_t t_ns);
+
+/* Puts what the holes make unknown into the lists of tasks and CPUs. 0 or -ENOMEM. */
+int kp_model_mark_holes(struct kp_model *m);
+
 /* The socket with the ends and the namespace of key, made when it is new. */
 int kp_model_sock_get(struct kp_model *m, struct kp_sock key, uint32_t *ret_sock);
 

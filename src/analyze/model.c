@@ -94,7 +94,7 @@ static int name_set(struct kp_model *m, uint32_t task, uint64_t t_ns, const char
 	return 0;
 }
 
-static int rec_push(struct kp_model *m, uint32_t task, struct kp_rec rec)
+int kp_model_rec_push(struct kp_model *m, uint32_t task, struct kp_rec rec)
 {
 	struct kp_task *t = &m->tasks.at[task];
 	uint32_t n = t->recs.cnt;
@@ -117,9 +117,14 @@ static int switch_out(struct kp_model *m, const struct kp_ev_sched_switch *e, ui
 {
 	struct kp_task *t = &m->tasks.at[prev];
 	struct kp_rec rec = {.t_ns = e->hdr.time_ns, .cpu = e->hdr.cpu, .aux = e->prev_state};
+	const struct kp_rec *last;
 
 	if (t->last_blocked < t->recs.cnt && t->maj_seen && e->prev_maj_flt != t->maj_flt)
 		t->recs.at[t->last_blocked].flags |= KP_RECF_MAJOR;
+	last = rec_last(t); /* it came to this CPU unseen, or before the log began */
+	if (last && !(last->kind == KP_REC_RUN && last->cpu == e->hdr.cpu) &&
+	    kp_model_lose(m, prev, last->t_ns, e->hdr.cpu) < 0)
+		return -ENOMEM;
 	t->maj_flt = e->prev_maj_flt;
 	t->maj_seen = true;
 	t->last_blocked = KP_NONE;
@@ -134,7 +139,7 @@ static int switch_out(struct kp_model *m, const struct kp_ev_sched_switch *e, ui
 		rec.flags |= KP_RECF_THROTTLED;
 	if (e->flags & KP_SWITCH_IOWAIT)
 		rec.flags |= KP_RECF_IOWAIT;
-	if (rec_push(m, prev, rec) < 0)
+	if (kp_model_rec_push(m, prev, rec) < 0)
 		return -ENOMEM;
 	t = &m->tasks.at[prev];
 	if (rec.kind == KP_REC_BLOCKED)
@@ -149,13 +154,16 @@ static int switch_in(struct kp_model *m, const struct kp_ev_sched_switch *e, uin
 	struct kp_rec rec = {.t_ns = e->hdr.time_ns, .cpu = e->hdr.cpu, .kind = KP_REC_RUN};
 	struct kp_rec wake = {.cpu = e->hdr.cpu, .kind = KP_REC_WAKE, .aux = t->early_wake};
 
-	if (last && last->kind == KP_REC_BLOCKED && t->early_wake != KP_NONE) {
+	if (last && last->kind == KP_REC_RUN) { /* it left the other CPU unseen */
+		if (kp_model_lose(m, next, last->t_ns, e->hdr.cpu) < 0)
+			return -ENOMEM;
+	} else if (last && last->kind == KP_REC_BLOCKED && t->early_wake != KP_NONE) {
 		wake.t_ns = last->t_ns;
-		if (rec_push(m, next, wake) < 0)
+		if (kp_model_rec_push(m, next, wake) < 0)
 			return -ENOMEM;
 	}
 	m->tasks.at[next].early_wake = KP_NONE;
-	return rec_push(m, next, rec);
+	return kp_model_rec_push(m, next, rec);
 }
 
 static int on_switch(struct kp_model *m, const struct kp_hdr *hdr)
@@ -172,6 +180,8 @@ static int on_switch(struct kp_model *m, const struct kp_hdr *hdr)
 	if (kp_model_task_get(m, hdr->pid, hdr->tid, &prev) < 0 ||
 	    kp_model_task_get(m, e->next_pid, e->next_tid, &next) < 0)
 		return -ENOMEM;
+	if (kp_model_chain(m, hdr->cpu, prev, hdr->time_ns) < 0)
+		return -ENOMEM;
 	if (prev && switch_out(m, e, prev) < 0)
 		return -ENOMEM;
 	if (next && switch_in(m, e, next) < 0)
@@ -180,6 +190,7 @@ static int on_switch(struct kp_model *m, const struct kp_hdr *hdr)
 	if (!cpu)
 		return -ENOMEM;
 	occ.task = next;
+	occ.prev = prev;
 	if (cpu->occupants.cnt && occ.t_ns < cpu->occupants.at[cpu->occupants.cnt - 1].t_ns)
 		occ.t_ns = cpu->occupants.at[cpu->occupants.cnt - 1].t_ns;
 	if (occ.t_ns < m->keep_from_ns)
@@ -226,9 +237,14 @@ static int on_waking(struct kp_model *m, const struct kp_hdr *hdr)
 	if (!target)
 		return 0;
 	last = rec_last(&m->tasks.at[target]);
-	if (last && (last->kind == KP_REC_WAKE || last->kind == KP_REC_MIGRATE ||
-		     last->kind == KP_REC_RUNNABLE))
-		return 0; /* it was runnable already */
+	if (last && (last->kind == KP_REC_RUNNABLE || last->kind == KP_REC_MIGRATE))
+		return 0; /* it left its CPU on the way to sleep, and now need not */
+	/* Only who has run since it was woken can be woken again: nobody saw it. */
+	if (last && last->kind == KP_REC_WAKE) {
+		if (kp_model_lose(m, target, last->t_ns, last->cpu) < 0)
+			return -ENOMEM;
+		last = NULL;
+	}
 	if (wake_add(m, e, waker, &wake) < 0)
 		return -ENOMEM;
 	if (last && last->kind == KP_REC_RUN) {
@@ -236,7 +252,7 @@ static int on_waking(struct kp_model *m, const struct kp_hdr *hdr)
 		return 0;
 	}
 	rec.aux = wake;
-	return rec_push(m, target, rec);
+	return kp_model_rec_push(m, target, rec);
 }
 
 static int on_wakeup_new(struct kp_model *m, const struct kp_hdr *hdr)
@@ -260,7 +276,7 @@ static int on_wakeup_new(struct kp_model *m, const struct kp_hdr *hdr)
 	if (!m->tasks.at[task].start_ns)
 		m->tasks.at[task].start_ns = hdr->time_ns;
 	m->tasks.at[task].parent = maker;
-	return rec_push(m, task, rec);
+	return kp_model_rec_push(m, task, rec);
 }
 
 static int on_migrate(struct kp_model *m, const struct kp_hdr *hdr)
@@ -278,7 +294,7 @@ static int on_migrate(struct kp_model *m, const struct kp_hdr *hdr)
 	     last->kind != KP_REC_MIGRATE))
 		return 0;
 	rec.flags = last->flags & KP_RECF_THROTTLED;
-	return rec_push(m, task, rec);
+	return kp_model_rec_push(m, task, rec);
 }
 
 /* --- life --- */
@@ -301,6 +317,7 @@ static int on_fork(struct kp_model *m, const struct kp_hdr *hdr)
 static int take_leader(struct kp_model *m, const struct kp_ev_task_exec *e, uint32_t old)
 {
 	struct kp_rec run = {.t_ns = e->hdr.time_ns, .cpu = e->hdr.cpu, .kind = KP_REC_RUN};
+	struct kp_cpu *cpu;
 	uint32_t task;
 
 	if (kp_model_task_get(m, e->hdr.pid, e->hdr.tid, &task) < 0)
@@ -311,7 +328,12 @@ static int take_leader(struct kp_model *m, const struct kp_ev_task_exec *e, uint
 		return -ENOMEM;
 	m->tasks.at[task].parent = old;
 	m->tasks.at[old].end_ns = run.t_ns;
-	return rec_push(m, task, run);
+	cpu = kp_model_cpu_get(m, e->hdr.cpu);
+	if (!cpu)
+		return -ENOMEM;
+	if (cpu->occupants.cnt && cpu->occupants.at[cpu->occupants.cnt - 1].task == old)
+		cpu->occupants.at[cpu->occupants.cnt - 1].task = task;
+	return kp_model_rec_push(m, task, run);
 }
 
 static int on_exec(struct kp_model *m, const struct kp_hdr *hdr)
@@ -384,7 +406,7 @@ static int on_task(struct kp_model *m, const struct kp_hdr *hdr)
 	default:
 		return 0;
 	}
-	return rec_push(m, task, rec);
+	return kp_model_rec_push(m, task, rec);
 }
 
 /* --- meta, and the dispatch --- */
@@ -474,24 +496,14 @@ static uint32_t make_disjoint(struct kp_interval *list, uint32_t cnt)
 
 int kp_model_finish(struct kp_model *model)
 {
-	struct kp_interval hole;
-	const struct kp_loss *loss;
+	int err;
 
 	for (uint32_t i = 0; i < model->cpus.cnt; i++)
 		model->cpus.at[i].irqs.cnt =
 			make_disjoint(model->cpus.at[i].irqs.at, model->cpus.at[i].irqs.cnt);
-	for (uint32_t i = 0; i < model->losses.cnt; i++) {
-		loss = &model->losses.at[i];
-		if (loss->group != KP_NONE && loss->group != KP_GROUP_sched)
-			continue;
-		/* One nanosecond at least, so that a loss at a single instant is a hole too. */
-		hole = (struct kp_interval){loss->from_ns, loss->to_ns, 0};
-		if (hole.t1_ns <= hole.t0_ns)
-			hole.t1_ns = hole.t0_ns + 1;
-		if (KP_VEC_PUSH(&model->holes, hole) < 0)
-			return -ENOMEM;
-	}
-	model->holes.cnt = make_disjoint(model->holes.at, model->holes.cnt);
+	err = kp_model_mark_holes(model);
+	if (err < 0)
+		return err;
 	if (model->first_ns > model->last_ns)
 		model->first_ns = model->last_ns = 0;
 	return 0;
@@ -519,6 +531,7 @@ void kp_model_done(struct kp_model *model)
 	for (uint32_t i = 0; i < model->cpus.cnt; i++) {
 		KP_VEC_DONE(&model->cpus.at[i].occupants);
 		KP_VEC_DONE(&model->cpus.at[i].irqs);
+		KP_VEC_DONE(&model->cpus.at[i].holes);
 	}
 	for (uint32_t i = 0; i < model->socks.cnt; i++)
 		KP_VEC_DONE(&model->socks.at[i].sends);
@@ -533,6 +546,7 @@ void kp_model_done(struct kp_model *model)
 	KP_VEC_DONE(&model->connects);
 	KP_VEC_DONE(&model->retransmits);
 	KP_VEC_DONE(&model->losses);
+	KP_VEC_DONE(&model->gaps);
 	KP_VEC_DONE(&model->holes);
 	kp_map_done(&model->tids);
 	kp_map_done(&model->sock_map);

@@ -28,6 +28,8 @@ enum kp_rec_kind {
 	KP_REC_WAKE,     /* made runnable; aux: index of the wake, or KP_NONE */
 	KP_REC_MIGRATE,  /* runnable, now in the queue of cpu */
 	KP_REC_DEAD,     /* gone */
+	KP_REC_LOST,     /* from here on it is not known: events are missing */
+	KP_REC_BEFORE,   /* from here on as the next record says of before (after finish) */
 };
 
 /* kp_rec.flags */
@@ -93,6 +95,7 @@ struct kp_task {
 	uint32_t early_wake;   /* wake that came while it still ran, or KP_NONE */
 	bool kthread;
 	bool maj_seen; /* maj_flt is known */
+	bool has_lost; /* it has LOST records */
 	KP_VEC(struct kp_rec) recs;
 	KP_VEC(struct kp_call) calls;
 	KP_VEC(struct kp_interval) reclaims;
@@ -106,12 +109,17 @@ struct kp_name {
 
 struct kp_occupant {
 	uint64_t t_ns; /* from here on */
-	uint32_t task; /* task 0 is idle */
+	uint32_t task; /* task 0 is idle; KP_NONE: not known */
+	uint32_t prev; /* who left then */
 };
+
+/* Times in which scheduling events may be missing; after finish disjoint, by begin. */
+typedef KP_VEC(struct kp_interval) kp_holes;
 
 struct kp_cpu {
 	KP_VEC(struct kp_occupant) occupants;
 	KP_VEC(struct kp_interval) irqs; /* after finish: disjoint, by begin */
+	kp_holes holes;
 };
 
 struct kp_send {
@@ -196,9 +204,8 @@ struct kp_model {
 	KP_VEC(struct kp_connect) connects;
 	KP_VEC(struct kp_retransmit) retransmits;
 	KP_VEC(struct kp_loss) losses; /* as they were recorded */
-	KP_VEC(struct kp_interval)
-	holes; /* after finish: times without trustworthy scheduling
-		  events, disjoint, by begin */
+	KP_VEC(struct kp_loss) gaps;   /* where a CPU's switches do not chain */
+	kp_holes holes;                /* of any CPU */
 };
 
 int kp_model_init(struct kp_model *model);
@@ -233,7 +240,7 @@ uint32_t kp_cpu_occupant(const struct kp_cpu *cpu, uint64_t t_ns);
 /* Index of the first interval that ends after t_ns; list disjoint and in order. */
 uint32_t kp_interval_find(const struct kp_interval *list, uint32_t cnt, uint64_t t_ns);
 
-/* Whether scheduling events may be missing anywhere in [from, to). */
+/* Whether scheduling events were lost on any CPU in [from, to). */
 bool kp_model_hole(const struct kp_model *model, uint64_t from_ns, uint64_t to_ns);
 
 /* The send on the other end of sock that is under way at t_ns, else the last one before; NULL. */

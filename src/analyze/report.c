@@ -497,27 +497,56 @@ static int make_graph(struct builder *b)
 	return 0;
 }
 
+/* Gaps listed at most; the rest only makes the report incomplete. */
+#define GAPS_MAX 1000
+
 /* Groups whose loss can change the answer. */
 static bool loss_matters(uint32_t group)
 {
 	return group != KP_GROUP_payload && group != KP_GROUP_clock && group != KP_GROUP_meta;
 }
 
-static int list_losses(struct kp_report *r, const struct kp_model *m)
+static bool overlaps(const struct kp_loss *loss, uint64_t t0_ns, uint64_t t1_ns)
 {
+	return loss->from_ns <= t1_ns && loss->to_ns >= t0_ns;
+}
+
+/* Of the gaps in the switches of CPUs those by which something in the report is unknown. */
+static int list_gaps(struct kp_report *r, const struct kp_walk *walk)
+{
+	const struct kp_model *m = walk->model;
+	const struct kp_piece *p = walk->pieces.at, *end = p + walk->pieces.cnt;
+
+	for (; p < end; p++)
+		r->complete &= p->kind != KP_B_unknown || p->detail != KP_D_lost;
+	for (uint32_t i = 0; i < m->gaps.cnt && r->lost.cnt < GAPS_MAX; i++) {
+		if (!overlaps(&m->gaps.at[i], r->t0_ns, r->t1_ns))
+			continue;
+		for (p = walk->pieces.at; p < end; p++)
+			if (p->kind == KP_B_unknown && p->detail == KP_D_lost &&
+			    overlaps(&m->gaps.at[i], p->t0_ns, p->t1_ns))
+				break;
+		if (p < end && KP_VEC_PUSH(&r->lost, m->gaps.at[i]) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int list_losses(struct kp_report *r, const struct kp_walk *walk)
+{
+	const struct kp_model *m = walk->model;
 	const struct kp_loss *loss;
 
 	r->complete = r->t0_ns >= m->first_ns && r->t1_ns <= m->last_ns;
 	for (uint32_t i = 0; i < m->losses.cnt; i++) {
 		loss = &m->losses.at[i];
-		if (loss->from_ns > r->t1_ns || loss->to_ns < r->t0_ns ||
-		    !loss_matters(loss->group))
+		if (!overlaps(loss, r->t0_ns, r->t1_ns) || !loss_matters(loss->group))
 			continue;
 		r->complete = false;
 		if (KP_VEC_PUSH(&r->lost, *loss) < 0)
 			return -ENOMEM;
 	}
-	return 0;
+	return list_gaps(r, walk);
 }
 
 int kp_report_build(struct kp_report *report, const struct kp_walk *walk)
@@ -530,7 +559,7 @@ int kp_report_build(struct kp_report *report, const struct kp_walk *walk)
 	if (!b.comms || !b.wait_via)
 		goto out;
 	if (via_all(&b) < 0 || collect(&b) < 0 || make_buckets(&b) < 0 || make_causes(&b) < 0 ||
-	    make_path(&b) < 0 || make_graph(&b) < 0 || list_losses(report, walk->model) < 0)
+	    make_path(&b) < 0 || make_graph(&b) < 0 || list_losses(report, walk) < 0)
 		goto out;
 	err = 0;
 out:

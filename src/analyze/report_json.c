@@ -145,9 +145,13 @@ static void put_lost(struct writer *w, const struct kp_report *r)
 		put_u64(w->out, "from_ns", l->from_ns);
 		put_u64(w->out, "to_ns", l->to_ns);
 		if (l->cpu == KP_NONE)
-			kp_buf_puts(w->out, ",\"cpu\":null,\"count\":null}");
+			kp_buf_puts(w->out, ",\"cpu\":null");
 		else
-			kp_buf_printf(w->out, ",\"cpu\":%u,\"count\":%" PRIu64 "}", l->cpu, l->cnt);
+			kp_buf_printf(w->out, ",\"cpu\":%u", l->cpu);
+		if (l->cnt)
+			kp_buf_printf(w->out, ",\"count\":%" PRIu64 "}", l->cnt);
+		else
+			kp_buf_puts(w->out, ",\"count\":null}");
 	}
 	kp_buf_putc(w->out, ']');
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The partition of a task's time; see walk.h. A stretch is cut at the holes of the log first, so
- * that below only stretches without loss are explained; what a hole separates is never joined:
- * a state counts only when no hole lies between the event that tells it and the time it is asked
- * for. Work and depth are bounded; what is cut becomes unknown.
+ * The partition of a task's time; see walk.h. What lost events leave unknown stands in the task's
+ * records (holes.c), so that a state is never joined across it. Work and depth are bounded; what is
+ * cut becomes unknown.
  */
 #include "analyze/walk.h"
 
@@ -145,7 +144,7 @@ static void walk_runnable(struct kp_walk *walk, uint32_t task, const struct stat
 		piece.detail = KP_D_none;
 		piece.confidence = 'C';
 		occ = i < end ? &cpu->occupants.at[i] : NULL;
-		if (occ && occ->task != task && !kp_model_hole(walk->model, occ->t_ns, lo)) {
+		if (occ && occ->task != task && occ->task != KP_NONE) {
 			piece.cause = occ->task;
 			piece.detail = occ->task ? KP_D_none : KP_D_latency;
 			piece.confidence = 'A';
@@ -208,6 +207,19 @@ static bool last_wait(const struct kp_task *t, uint32_t i, const struct kp_call 
 	return true;
 }
 
+/* Whether nothing is unknown between two records; not, if they are too far apart to tell. */
+static bool is_whole(struct kp_walk *walk, const struct kp_task *t, uint32_t from, uint32_t to)
+{
+	if (!t->has_lost)
+		return true;
+	if (to > from + MERGE_MAX)
+		return false;
+	for (; from <= to; from++, walk->work++)
+		if (t->recs.at[from].kind == KP_REC_LOST)
+			return false;
+	return true;
+}
+
 static const struct kp_rec *wake_of(const struct kp_task *t, uint32_t i)
 {
 	if (i + 1 < t->recs.cnt && t->recs.at[i + 1].kind == KP_REC_WAKE &&
@@ -245,12 +257,12 @@ static void walk_blocked(struct kp_walk *walk, uint32_t task, const struct kp_re
 		last = ended ? wake_of(t, k) : NULL;
 		if (!ended) {
 			wake = NULL;
-		} else if (k != next - 1 && last && !kp_model_hole(m, lo, last->t_ns)) {
+		} else if (k != next - 1 && last && is_whole(walk, t, next, k)) {
 			b.prev_wake_ns = wake ? wake->t_ns : 0;
 			wake = last;
 		}
 	}
-	if (wake && !kp_model_hole(m, lo, wake->t_ns))
+	if (wake)
 		b.wake = &m->wakes.at[wake->aux];
 	if (b.wake && !(b.wake->ctx & KP_CTX_IRQ) && b.wake->waker)
 		b.wake_call = kp_task_call(&m->tasks.at[b.wake->waker], b.wake->t_ns);
@@ -283,20 +295,19 @@ static struct state infer(const struct kp_rec *next)
 	return st;
 }
 
-/* The state from record i on, as far as it is certain at lo. */
-static struct state state_at(const struct kp_model *m, const struct kp_task *t, uint32_t i,
-			     uint64_t lo)
+/* The state from record i on. */
+static struct state state_at(const struct kp_task *t, uint32_t i)
 {
 	const struct kp_rec *rec = i != KP_NONE ? &t->recs.at[i] : NULL;
 	const struct kp_rec *next = i + 1 < t->recs.cnt ? &t->recs.at[i + 1] : NULL;
 	struct state st = {.kind = STATE_UNKNOWN};
 
-	if (rec && !kp_model_hole(m, rec->t_ns, lo)) {
+	if (rec && rec->kind != KP_REC_BEFORE) {
 		st = (struct state){rec->kind, rec->cpu, rec->flags, rec};
 		/* A wake names the CPU where the task ran last, not the one that it goes to. */
 		if (rec->kind == KP_REC_WAKE && next && next->kind == KP_REC_RUN)
 			st.cpu = next->cpu;
-	} else if (next && !kp_model_hole(m, lo, next->t_ns)) {
+	} else if (next) {
 		st = infer(next);
 	}
 	return st;
@@ -328,7 +339,8 @@ static void walk_state(struct kp_walk *walk, uint32_t task, const struct state *
 			walk_runnable(walk, task, st, lo, hi, wait);
 		break;
 	default:
-		emit_unknown(walk, task, lo, hi, wait, KP_D_state);
+		emit_unknown(walk, task, lo, hi, wait,
+			     st->kind == KP_REC_LOST ? KP_D_lost : KP_D_state);
 	}
 }
 
@@ -384,7 +396,7 @@ static void walk_states(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64
 		while (i + 1 < t->recs.cnt && t->recs.at[i + 1].t_ns <= lo)
 			i++;
 		end = i + 1 < t->recs.cnt ? min64(t->recs.at[i + 1].t_ns, hi) : hi;
-		st = state_at(walk->model, t, i, lo);
+		st = state_at(t, i);
 		if (in_reclaim(t, lo, &end) &&
 		    (st.kind == KP_REC_RUN || st.kind == KP_REC_BLOCKED)) {
 			reclaim.t0_ns = lo;
@@ -421,64 +433,19 @@ void kp_walk_task(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64_t hi,
 	walk->depth--;
 }
 
-/* Whether the record at and after lo show that the task ran on a CPU that lost nothing. */
-static bool ran_safely(const struct kp_model *m, const struct kp_task *t, uint64_t lo, uint64_t hi)
-{
-	uint32_t i = kp_task_rec(t, lo);
-	const struct kp_loss *loss;
-	const struct kp_rec *rec;
-
-	if (i == KP_NONE || i + 1 >= t->recs.cnt || t->recs.at[i + 1].t_ns < hi)
-		return false;
-	rec = &t->recs.at[i];
-	if (rec->kind != KP_REC_RUN || t->recs.at[i + 1].cpu != rec->cpu)
-		return false;
-	for (uint32_t k = 0; k < m->losses.cnt; k++) {
-		loss = &m->losses.at[k];
-		if ((loss->group == KP_NONE || loss->group == KP_GROUP_sched) &&
-		    (loss->cpu == KP_NONE || loss->cpu == rec->cpu) &&
-		    loss->from_ns <= t->recs.at[i + 1].t_ns && loss->to_ns >= rec->t_ns)
-			return false;
-	}
-	return true;
-}
-
-/* [lo, hi) lies in a hole: only a task that ran on a CPU without loss is known to have run. */
-static void walk_hole(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64_t hi)
-{
-	const struct kp_task *t = &walk->model->tasks.at[task];
-	struct state st = {.kind = KP_REC_RUN};
-
-	if (ran_safely(walk->model, t, lo, hi)) {
-		st.cpu = t->recs.at[kp_task_rec(t, lo)].cpu;
-		walk_running(walk, task, &st, lo, hi, KP_NONE);
-	} else {
-		emit_unknown(walk, task, lo, hi, KP_NONE, KP_D_lost);
-	}
-}
-
-/* The window, cut at the ends of the log and at its holes. */
+/* The window, cut at the ends of the log. */
 static void walk_window(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64_t hi)
 {
 	const struct kp_model *m = walk->model;
-	uint64_t end = min64(hi, m->first_ns);
-	uint64_t last = min64(hi, m->last_ns);
-	uint32_t i;
+	uint64_t first = min64(hi, m->first_ns), last = min64(hi, m->last_ns);
 
-	if (lo < end) {
-		emit_unknown(walk, task, lo, end, KP_NONE, KP_D_outside);
-		lo = end;
+	if (lo < first) {
+		emit_unknown(walk, task, lo, first, KP_NONE, KP_D_outside);
+		lo = first;
 	}
-	i = kp_interval_find(m->holes.at, m->holes.cnt, lo);
-	while (lo < last) {
-		if (i >= m->holes.cnt || m->holes.at[i].t0_ns > lo) {
-			end = i < m->holes.cnt ? min64(m->holes.at[i].t0_ns, last) : last;
-			kp_walk_task(walk, task, lo, end, KP_NONE);
-		} else {
-			end = min64(m->holes.at[i++].t1_ns, last);
-			walk_hole(walk, task, lo, end);
-		}
-		lo = end;
+	if (lo < last) {
+		kp_walk_task(walk, task, lo, last, KP_NONE);
+		lo = last;
 	}
 	if (lo < hi)
 		emit_unknown(walk, task, lo, hi, KP_NONE, KP_D_outside);
