@@ -62,8 +62,9 @@ struct kp_hdr {
 	kp_u32 tid; /* the current task */
 };
 
-#define KP_CPU_USER 0xffff        /* written by the recorder itself, not by a probe */
-#define KP_DATA_MAX (64u * 1024u) /* largest data_len of any event */
+#define KP_CPU_USER 0xffff           /* written by the recorder itself, not by a probe */
+#define KP_LOST_ANYWHERE 0xffffffffu /* of a loss: on which CPU and stream is not known */
+#define KP_DATA_MAX (64u * 1024u)    /* largest data_len of any event */
 #define KP_EVENT_MAX (KP_DATA_MAX + 512u)
 
 /* kp_ev_sched_waking.ctx and kp_ev_signal_generate.ctx */

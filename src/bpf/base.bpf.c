@@ -21,6 +21,7 @@ struct {
 
 struct kp_counts counts[KP_CPU_MAX * KP_RING_CNT];
 struct kp_cpu cpus[KP_CPU_MAX];
+__u32 prepared;  /* 1: every task has had its chance of storage */
 __u32 selecting; /* 1: tasks may be selected for replay */
 const volatile __u32 self_pid = 0;
 
@@ -40,8 +41,14 @@ int kp_prepare_tasks(struct bpf_iter__task *ctx)
 		return 0;
 	tgid = task->tgid;
 	t = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (t && !t->selected && bpf_map_lookup_elem(&chosen, &tgid))
-		t->selected = 1;
+	if (t && t->selected)
+		return 0;
+	if (bpf_map_lookup_elem(&chosen, &tgid)) {
+		if (t)
+			t->selected = 1;
+		else /* no room: what it does cannot be recorded for replay */
+			kp_count_lost(KP_RING_PAYLOAD, KP_GROUP_syscall);
+	}
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0
  *
  * The rings, the counters, and how an event gets into a ring. Each event is counted as produced,
- * and as lost when its ring is full; nothing else can happen to it here.
+ * and as lost when its ring is full, or when what it needs before that has no room (kp_count_lost).
  *
  * All tracepoints here run with preemption off, so a CPU's memory has one user at a time apart from
  * interrupts. Groups that interrupts write too count atomically.
@@ -47,6 +47,7 @@ extern struct kp_ring_map bulk_rings SEC(".maps");
 extern struct kp_task_map tasks SEC(".maps");
 extern struct kp_counts counts[KP_CPU_MAX * KP_RING_CNT];
 extern struct kp_cpu cpus[KP_CPU_MAX];
+extern __u32 prepared;
 extern __u32 selecting;
 extern const volatile __u32 self_pid;
 
@@ -77,6 +78,15 @@ static __always_inline void kp_count(__u64 *counter, enum kp_group group)
 		__sync_fetch_and_add(counter, 1);
 	else
 		(*counter)++;
+}
+
+/* An event that cannot be made: something that it needs had no room. */
+static __always_inline void kp_count_lost(enum kp_ring ring, enum kp_group group)
+{
+	struct kp_counts *c = kp_this_counts(bpf_get_smp_processor_id(), ring);
+
+	kp_count(&c->produced[group], group);
+	kp_count(&c->lost[group], group);
 }
 
 /*

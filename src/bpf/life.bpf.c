@@ -35,6 +35,8 @@ int BPF_PROG(kp_fork, struct task_struct *parent, struct task_struct *child)
 		p = bpf_task_storage_get(&tasks, parent, NULL, 0);
 	if (t && p && p->selected)
 		t->selected = 1;
+	else if (p && p->selected) /* what the child does cannot be recorded for replay */
+		kp_count_lost(KP_RING_PAYLOAD, KP_GROUP_syscall);
 	if (!emit_life)
 		return 0;
 	ev = LIFE_EVENT(task_fork, bpf_ktime_get_ns());
@@ -75,8 +77,10 @@ int BPF_PROG(kp_exec, struct task_struct *task, int old_tid, struct linux_binprm
 	struct kp_counts *c = kp_this_counts(cpu, KP_RING_LIFE);
 	long n;
 
-	if (!e || !ring)
+	if (!e || !ring) {
+		kp_count_lost(KP_RING_LIFE, KP_GROUP_life);
 		return 0;
+	}
 	n = bpf_probe_read_kernel_str(e->name, KP_PATH_MAX, bprm->filename);
 	len = n > 0 ? n - 1 : 0;
 	len &= KP_PATH_MAX - 1;

@@ -6,6 +6,7 @@
 #include "bpf/emit.h"
 
 const volatile bool emit_sched = true;
+const volatile bool count_entries = true; /* system calls are recorded */
 
 /* The task leaves its CPU in the middle of a system call: its exit may be on another CPU. */
 static __always_inline void spill_entry(struct kp_cpu *c, struct task_struct *prev)
@@ -19,6 +20,9 @@ static __always_inline void spill_entry(struct kp_cpu *c, struct task_struct *pr
 		t->entry_ns = c->entry_ns;
 		t->nr = c->nr;
 		t->i386 = c->i386;
+	} else if (count_entries && prepared && (__u32)prev->tgid != self_pid) {
+		/* It had no room for storage: the call's record will be without its begin. */
+		kp_count_lost(KP_RING_EVENTS, KP_GROUP_syscall);
 	}
 	c->entry_ns = 0;
 }

@@ -27,8 +27,9 @@ static __always_inline int begin(__u32 kind, __u64 detail)
 	struct span_key key = {bpf_get_current_pid_tgid(), kind};
 	struct span span = {bpf_ktime_get_ns(), detail};
 
-	if (!kp_is_self())
-		bpf_map_update_elem(&spans, &key, &span, BPF_ANY);
+	if (!kp_is_self() && bpf_map_update_elem(&spans, &key, &span, BPF_ANY))
+		kp_count_lost(KP_RING_EVENTS,
+			      kind == SPAN_RECLAIM ? KP_GROUP_memory : KP_GROUP_sync);
 	return 0;
 }
 

@@ -95,6 +95,7 @@ static const char *const fd_is_gone[] = {"close", "close_range", NULL};
 
 struct kp_probes {
 	struct kprobe_bpf *skel;
+	uint32_t groups; /* that are wanted */
 	enum kp_probe_state states[PROBE_CNT];
 	struct bpf_link *links[PROBE_CNT];
 	unsigned cpu_cnt;
@@ -223,6 +224,7 @@ static void set_constants(struct kprobe_bpf *skel, const struct kp_probes_option
 	rodata->irq_threshold_ns = options->irq_threshold_ns;
 	rodata->payload_ring_len = (uint32_t)payload_len;
 	rodata->emit_sched = options->groups & G(sched);
+	rodata->count_entries = options->groups & G(syscall);
 	rodata->emit_life = options->groups & G(life);
 	rodata->emit_signal = options->groups & G(signal);
 	rodata->emit_syscall = options->groups & G(syscall);
@@ -394,6 +396,7 @@ static int load(struct kp_probes *probes, const struct kp_probes_options *option
 	skel = probes->skel = kprobe_bpf__open();
 	if (!skel)
 		return explain(err, -errno, "cannot open the BPF programs");
+	probes->groups = options->groups;
 	r = choose(probes, options->groups | (options->select ? SELECT : 0), err);
 	if (r < 0)
 		return r;
@@ -448,6 +451,8 @@ static int visit_tasks(struct kp_probes *probes, struct kp_err *err)
 	if (fd >= 0)
 		close(fd);
 	bpf_link__destroy(link);
+	if (r >= 0)
+		probes->skel->bss->prepared = 1;
 	return r;
 }
 
@@ -528,6 +533,28 @@ const volatile struct kp_counts *kp_probes_counts(const struct kp_probes *probes
 const volatile struct kp_irq_sum *kp_probes_irq_sums(const struct kp_probes *probes, unsigned cpu)
 {
 	return probes->skel->bss->cpus[cpu].irq_sums;
+}
+
+void kp_probes_misses(const struct kp_probes *probes, uint64_t ret_misses[KP_GROUP_CNT])
+{
+	struct bpf_prog_info info;
+	uint32_t len;
+	int fd;
+
+	memset(ret_misses, 0, KP_GROUP_CNT * sizeof(*ret_misses));
+	for (size_t i = 0; i < PROBE_CNT; i++) {
+		if (probes->states[i] != KP_PROBE_ON)
+			continue;
+		memset(&info, 0, sizeof(info));
+		len = sizeof(info);
+		fd = bpf_program__fd(
+			bpf_object__find_program_by_name(probes->skel->obj, table[i].program));
+		if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+			continue;
+		for (unsigned g = 0; g < KP_GROUP_CNT; g++)
+			if (table[i].groups & probes->groups & 1u << g)
+				ret_misses[g] += info.recursion_misses;
+	}
 }
 
 void kp_probes_free(struct kp_probes *probes)

@@ -59,6 +59,12 @@ struct kp_ring_reader *kp_probes_ring(struct kp_probes *probes, unsigned cpu, en
 const volatile struct kp_counts *kp_probes_counts(const struct kp_probes *probes, unsigned cpu,
 						  enum kp_ring kind);
 
+/*
+ * How often the kernel did not run a program because it was running on that CPU already: a loss
+ * that no program can count, in each group that the program serves. On which CPU is not known.
+ */
+void kp_probes_misses(const struct kp_probes *probes, uint64_t ret_misses[KP_GROUP_CNT]);
+
 /* KP_IRQ_SUM_CNT sums of a CPU, by softirq vector; KP_IRQ_SUM_DEVICE: all device interrupts. */
 const volatile struct kp_irq_sum *kp_probes_irq_sums(const struct kp_probes *probes, unsigned cpu);
 

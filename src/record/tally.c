@@ -28,6 +28,7 @@ struct kp_tally {
 	unsigned cpu_cnt;
 	uint64_t own_lost[OWN_CNT][KP_GROUP_CNT]; /* already told */
 	uint64_t looked_ns;                       /* time of the last look for losses */
+	uint64_t missed[KP_GROUP_CNT]; /* already told, of programs that the kernel did not run */
 };
 
 uint32_t kp_tally_stream(unsigned cpu, enum kp_ring ring)
@@ -97,11 +98,32 @@ static void tell_ring(struct kp_tally *t, unsigned cpu, enum kp_ring kind, uint6
 		kp_pipeline_set_lost(t->pipeline, stream, in_ring);
 }
 
+static void tell_misses(struct kp_tally *t, uint64_t now)
+{
+	uint64_t missed[KP_GROUP_CNT];
+
+	kp_probes_misses(t->probes, missed);
+	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
+		struct kp_ev_lost ev = {.from_ns = t->looked_ns,
+					.to_ns = now,
+					.count = missed[g] - t->missed[g],
+					.lost_group = g,
+					.lost_cpu = KP_LOST_ANYWHERE,
+					.lost_stream = KP_LOST_ANYWHERE};
+
+		t->missed[g] = missed[g];
+		if (ev.count)
+			kp_sink_put_fixed(kp_pipeline_sink(t->pipeline), KP_EV_lost, &ev,
+					  sizeof(ev));
+	}
+}
+
 void kp_tally_losses(struct kp_tally *t)
 {
 	static const uint64_t none[KP_GROUP_CNT];
 	uint64_t now = kp_clock_ns(CLOCK_MONOTONIC);
 
+	tell_misses(t, now);
 	for (unsigned cpu = 0; cpu < t->cpu_cnt; cpu++)
 		for (int kind = 0; kind < KP_RING_CNT; kind++)
 			tell_ring(t, cpu, (enum kp_ring)kind, now);
@@ -144,11 +166,31 @@ void kp_tally_sum(struct kp_tally *t, struct kp_totals *ret)
 			ret->lost[g] += accounts.dropped[g];
 		}
 	}
+	for (int g = 0; g < KP_GROUP_CNT; g++) {
+		ret->produced[g] += t->missed[g];
+		ret->lost[g] += t->missed[g];
+	}
 	ret->log_len = kp_pipeline_written(t->pipeline);
+}
+
+/* What programs missed is of no CPU that is known. */
+static void write_misses(struct kp_tally *t)
+{
+	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
+		struct kp_ev_record_stats ev = {.produced = t->missed[g],
+						.lost = t->missed[g],
+						.of_group = g,
+						.of_cpu = KP_LOST_ANYWHERE};
+
+		if (ev.lost)
+			kp_sink_put_fixed(kp_pipeline_sink(t->pipeline), KP_EV_record_stats, &ev,
+					  sizeof(ev));
+	}
 }
 
 void kp_tally_write(struct kp_tally *t)
 {
+	write_misses(t);
 	for (unsigned cpu = 0; cpu < t->cpu_cnt; cpu++) {
 		struct kp_totals totals = {0};
 

@@ -296,6 +296,9 @@ static bool is_anothers(struct kp_session *session, const struct kp_hdr *event)
  */
 static bool loss_matters(const struct kp_ev_lost *lost)
 {
+	if (lost->lost_stream == KP_LOST_ANYWHERE)
+		return lost->lost_group == KP_GROUP_syscall ||
+		       lost->lost_group == KP_GROUP_payload || lost->lost_group == KP_GROUP_signal;
 	return KP_STREAM_IS(lost->lost_stream, KP_STREAM_SELECTED) ||
 	       lost->lost_group == KP_GROUP_meta;
 }

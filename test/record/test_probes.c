@@ -2,14 +2,17 @@
  * Each kind of event is provoked by a child and found in the log with what it must say.
  */
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 #include "probes_run.h"
 
@@ -334,6 +337,72 @@ Test(probes, file_sync_and_block_requests)
 		;
 	cr_assert(complete, "the request was not completed");
 	cr_expect_eq(complete->error, 0);
+	done(&run);
+}
+
+/* The map with this name of process pid, by its number in the process's descriptors; -1: none. */
+static int map_by_name(pid_t pid, const char *name)
+{
+	struct bpf_map_info info;
+	char path[64], line[128];
+	unsigned id;
+	int fd;
+
+	for (int i = 0; i < 512; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, i);
+		FILE *file = fopen(path, "re");
+
+		for (id = 0; file && fgets(line, sizeof(line), file);)
+			sscanf(line, "map_id: %u", &id);
+		if (file)
+			fclose(file);
+		fd = id ? bpf_map_get_fd_by_id(id) : -1;
+		uint32_t len = sizeof(info);
+
+		memset(&info, 0, sizeof(info));
+		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 &&
+		    strcmp(info.name, name) == 0)
+			return fd;
+		if (fd >= 0)
+			close(fd);
+	}
+	return -1;
+}
+
+/* Syncs a file while the map of what has begun is full. */
+static void sync_without_room(struct told *told)
+{
+	char path[] = "/var/tmp/kprobe-test-XXXXXX";
+	int map = map_by_name(getppid(), "spans"), fd = mkstemp(path);
+	uint64_t value[2] = {0};
+	uint32_t key[2] = {1u << 30, 7};
+
+	(void)told;
+	if (map < 0 || fd < 0)
+		_exit(1);
+	unlink(path);
+	while (bpf_map_update_elem(map, key, value, BPF_ANY) == 0)
+		key[0]++;
+	if (write(fd, path, sizeof(path)) != (ssize_t)sizeof(path) || fsync(fd) < 0)
+		_exit(2);
+}
+
+Test(probes, what_has_no_room_for_its_begin_is_counted)
+{
+	const struct kp_ev_lost *lost;
+	struct run run = {0};
+	struct statfs fs;
+
+	if (statfs("/var/tmp", &fs) < 0 || fs.f_type != EXT4_SUPER_MAGIC)
+		cr_skip_test("/var/tmp is not on ext4");
+	record_child(&run, sync_without_room, (struct kp_recorder_options){0});
+	cr_expect_geq(run.result.totals.lost[KP_GROUP_sync], 1);
+	cr_expect_eq(run.result.totals.produced[KP_GROUP_sync],
+		     run.result.totals.stored[KP_GROUP_sync] +
+			     run.result.totals.lost[KP_GROUP_sync]);
+	while ((lost = next_of(&run, KP_EV_lost)) && lost->lost_group != KP_GROUP_sync)
+		;
+	cr_expect(lost, "the log does not tell");
 	done(&run);
 }
 
