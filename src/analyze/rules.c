@@ -11,6 +11,9 @@
 
 /* A signal's event comes within this of the wake that it causes. */
 #define SIGNAL_SLACK_NS 200000
+/* Calls behind one that waits for many descriptors in which the one that was ready is looked for.
+ */
+#define ROUND_MAX 64
 #define SOFTIRQ_TIMER 1
 #define SOFTIRQ_NET_RX 3
 #define SOFTIRQ_BLOCK 4
@@ -299,13 +302,71 @@ static void explain_fault(struct kp_walk *walk, const struct kp_rule *rule,
 
 /* --- network --- */
 
+/* Calls that wait for any of many descriptors, and so name no socket. */
+static bool waits_for_many(const struct kp_call *call)
+{
+	switch (call->nr) {
+	case SYS_poll:
+	case SYS_ppoll:
+	case SYS_select:
+	case SYS_pselect6:
+	case SYS_epoll_wait:
+	case SYS_epoll_pwait:
+	case SYS_epoll_pwait2:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Whether the call is on this socket: a connection belongs to the listening one as well. */
+static bool is_on(const struct kp_model *m, const struct kp_call *call, uint32_t sock)
+{
+	const struct kp_sock *own = &m->socks.at[call->sock], *s = &m->socks.at[sock];
+
+	return call->sock == sock ||
+	       (call->obj == KP_OBJ_tcp && !own->rport && own->lport == s->lport);
+}
+
+/*
+ * The socket for which the task was woken, or KP_NONE: not known. What stands in the wake, if
+ * anything, is the TCP socket of the last segment in that softirq; a datagram or another protocol's
+ * packet that came behind it leaves it there. So it must be what the task waited for, or after
+ * waiting for many what it then read from.
+ */
+static uint32_t woken_sock(const struct kp_model *m, const struct kp_blocked *b)
+{
+	const struct kp_task *t = &m->tasks.at[b->task];
+	uint32_t sock = b->wake->sock, other = KP_NONE, n = 0;
+	const struct kp_call *call = b->call;
+
+	if (!call)
+		return sock;
+	if (call->sock != KP_NONE)
+		return sock != KP_NONE && is_on(m, call, sock) ? sock : call->sock;
+	if (!waits_for_many(call))
+		return call->obj == KP_OBJ_none || call->obj == KP_OBJ_tcp ? sock : KP_NONE;
+	for (call++; call < t->calls.at + t->calls.cnt && n < ROUND_MAX; call++, n++) {
+		if (waits_for_many(call))
+			break;
+		if (call->sock == KP_NONE || kp_call_sends(call->nr))
+			continue;
+		if (sock != KP_NONE && is_on(m, call, sock))
+			return sock;
+		if (other == KP_NONE)
+			other = call->sock;
+	}
+	return other != KP_NONE ? other : sock;
+}
+
 /* Who sent what woke the task, on this host: its send, or a made-up one of the process itself. */
 static bool find_sender(const struct kp_walk *walk, const struct kp_blocked *b,
 			struct kp_send *ret_send)
 {
 	const struct kp_model *m = walk->model;
 	const struct kp_wake *wake = b->wake;
-	const struct kp_send *send = kp_model_peer_send(m, wake->sock, wake->t_ns);
+	uint32_t sock = woken_sock(m, b);
+	const struct kp_send *send = kp_model_peer_send(m, sock, wake->t_ns);
 	const struct kp_call *call;
 
 	if (send && send->exit_ns >= b->begin_ns) {
@@ -321,7 +382,8 @@ static bool find_sender(const struct kp_walk *walk, const struct kp_blocked *b,
 	if (wake->waker == 0 || wake->waker == b->task)
 		return false;
 	if ((send && m->tasks.at[send->task].pid == m->tasks.at[wake->waker].pid) ||
-	    (wake->sock == KP_NONE && is_socket(call) && kp_call_sends(call->nr))) {
+	    ((sock == KP_NONE || sock != wake->sock) && is_socket(call) &&
+	     kp_call_sends(call->nr))) {
 		*ret_send = (struct kp_send){
 			.entry_ns = wake->t_ns, .exit_ns = wake->t_ns, .task = wake->waker};
 		return true;
@@ -335,11 +397,13 @@ static void emit_transport(struct kp_walk *walk, const struct kp_rule *rule,
 {
 	const struct kp_model *m = walk->model;
 	struct kp_piece piece = piece_of(rule, b, KP_B_network);
-	uint32_t sock = b->wake && b->wake->sock != KP_NONE ? b->wake->sock
-			: b->call                           ? b->call->sock
-							    : KP_NONE;
-	uint32_t r = sock != KP_NONE ? kp_model_retransmit(m, sock, lo, b->hi) : KP_NONE;
+	uint32_t sock = b->wake ? woken_sock(m, b) : KP_NONE;
+	uint32_t r = KP_NONE;
 
+	if (sock == KP_NONE && b->call)
+		sock = b->call->sock;
+	if (sock != KP_NONE)
+		r = kp_model_retransmit(m, sock, lo, b->hi);
 	piece.t0_ns = lo;
 	piece.wait = wait;
 	if (sock != KP_NONE)
@@ -367,7 +431,9 @@ static void explain_sender(struct kp_walk *walk, const struct kp_rule *rule,
 	/* While the call that sent it goes on, its task is what we wait for. */
 	sent = send.exit_ns >= b->wake->t_ns ? b->hi : clamp64(send.exit_ns, b->lo, b->hi);
 	wait = push_wait(walk, rule, b, send.task,
-			 b->wake->sock == KP_NONE ? 'B' : rule->confidence);
+			 woken_sock(walk->model, b) != b->wake->sock || b->wake->sock == KP_NONE
+				 ? 'B'
+				 : rule->confidence);
 	kp_walk_task(walk, send.task, b->lo, sent, wait);
 	emit_transport(walk, rule, b, sent, wait);
 }

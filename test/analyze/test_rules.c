@@ -259,6 +259,86 @@ Test(rules, loopback_sender_by_its_socket)
 	done(&w);
 }
 
+static const struct ends datagrams = {0x0100007f, 0x0100007f, 5000, 5353};
+
+static void call_on(uint64_t entry, uint64_t exit, uint32_t tid, uint16_t nr, uint8_t obj,
+		    struct ends e)
+{
+	FEED(&m, syscall, exit, 0, tid, .entry_ns = entry * US, .nr = nr, .obj = obj, .ret = 1,
+	     .laddr = e.laddr, .raddr = e.raddr, .lport = e.lport, .rport = e.rport, .netns = 1);
+}
+
+/* A datagram that came behind a segment in the same softirq: B sent the segment, C the datagram. */
+static void datagram_behind_a_segment(void)
+{
+	begin();
+	sw(&m, 0, 1, 0, 0, C);
+	sw(&m, 1000, 0, A, S, 0);
+	call_tcp(&m, 7000, 7900, B, SYS_sendto, swapped(client));
+	wake_net(&m, 8000, 0, 0, A, client);
+	sw(&m, 8000, 0, 0, 0, A);
+}
+
+Test(rules, a_datagram_does_not_inherit_the_segments_socket)
+{
+	datagram_behind_a_segment();
+	call_on(900, 8100, A, SYS_recvfrom, KP_OBJ_udp, datagrams);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_network, 0), 7000 * US, "who sent it is not known");
+	cr_expect_eq(w.pieces.at[1].confidence, 'B');
+	done(&w);
+
+	datagram_behind_a_segment();
+	call_on(7000, 7950, C, SYS_sendto, KP_OBJ_udp, swapped(datagrams));
+	call_on(900, 8100, A, SYS_recvfrom, KP_OBJ_udp, datagrams);
+	w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, C), 6950 * US);
+	cr_expect_eq(w.pieces.at[1].confidence, 'B');
+	done(&w);
+}
+
+/* After epoll it is the socket that is then read. */
+Test(rules, epoll_and_a_datagram_behind_a_segment)
+{
+	datagram_behind_a_segment();
+	call_on(7000, 7950, C, SYS_sendto, KP_OBJ_udp, swapped(datagrams));
+	call(&m, 900, 8100, A, SYS_epoll_wait, KP_OBJ_anon, 1);
+	call_on(8200, 8300, A, SYS_recvfrom, KP_OBJ_udp, datagrams);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, C), 6950 * US);
+	done(&w);
+
+	datagram_behind_a_segment(); /* both were ready */
+	call(&m, 900, 8100, A, SYS_epoll_wait, KP_OBJ_anon, 2);
+	call_on(8200, 8300, A, SYS_recvfrom, KP_OBJ_udp, datagrams);
+	call_tcp(&m, 8400, 8500, A, SYS_recvfrom, client);
+	sw(&m, 8600, 1, C, S, B);
+	sw(&m, 8700, 1, B, S, 0);
+	w = finish(0, 10000);
+	cr_expect_str_eq(via(&w, &w.pieces.at[1]), "socket");
+	cr_expect_eq(w.waits.at[0].waker, kp_model_task(&m, B, 0));
+	done(&w);
+}
+
+/* The listening socket is woken for the connection's. */
+Test(rules, epoll_and_an_accepted_connection)
+{
+	const struct ends listening = {0, 0, 80, 0};
+
+	begin();
+	sw(&m, 0, 1, 0, 0, B);
+	sw(&m, 1000, 0, A, S, 0);
+	call_tcp(&m, 7000, 7900, B, SYS_connect, client);
+	wake_net(&m, 7900, 0, B, A, swapped(client));
+	sw(&m, 7900, 0, 0, 0, A);
+	call(&m, 900, 8100, A, SYS_epoll_wait, KP_OBJ_anon, 1);
+	call_tcp(&m, 8200, 8300, A, SYS_accept4, listening);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, B), 6900 * US);
+	cr_expect_eq(w.pieces.at[1].confidence, 'A');
+	done(&w);
+}
+
 Test(rules, remote_peer_and_retransmission)
 {
 	const struct ends remote = {0x0100000a, 0x0200000a, 40000, 443};
