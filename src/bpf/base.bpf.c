@@ -21,8 +21,9 @@ struct {
 
 struct kp_counts counts[KP_CPU_MAX * KP_RING_CNT];
 struct kp_cpu cpus[KP_CPU_MAX];
-__u32 prepared;  /* 1: every task has had its chance of storage */
-__u32 selecting; /* 1: tasks may be selected for replay */
+__u32 loss_round; /* see kp_counts */
+__u32 prepared;   /* 1: every task has had its chance of storage */
+__u32 selecting;  /* 1: tasks may be selected for replay */
 const volatile __u32 self_pid = 0;
 
 /*

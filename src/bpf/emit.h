@@ -47,6 +47,7 @@ extern struct kp_ring_map bulk_rings SEC(".maps");
 extern struct kp_task_map tasks SEC(".maps");
 extern struct kp_counts counts[KP_CPU_MAX * KP_RING_CNT];
 extern struct kp_cpu cpus[KP_CPU_MAX];
+extern __u32 loss_round;
 extern __u32 prepared;
 extern __u32 selecting;
 extern const volatile __u32 self_pid;
@@ -80,13 +81,23 @@ static __always_inline void kp_count(__u64 *counter, enum kp_group group)
 		(*counter)++;
 }
 
+static __always_inline void kp_lose(struct kp_counts *c, enum kp_group group, __u64 now)
+{
+	if (c->lost_in[group] != loss_round) {
+		c->lost_in[group] = loss_round;
+		c->first_lost_ns[group] = now;
+	}
+	c->last_lost_ns[group] = now;
+	kp_count(&c->lost[group], group);
+}
+
 /* An event that cannot be made: something that it needs had no room. */
 static __always_inline void kp_count_lost(enum kp_ring ring, enum kp_group group)
 {
 	struct kp_counts *c = kp_this_counts(bpf_get_smp_processor_id(), ring);
 
 	kp_count(&c->produced[group], group);
-	kp_count(&c->lost[group], group);
+	kp_lose(c, group, bpf_ktime_get_ns());
 }
 
 /*
@@ -108,7 +119,7 @@ static __always_inline void *kp_reserve_for(enum kp_ring ring, enum kp_group gro
 	if (rb)
 		hdr = bpf_ringbuf_reserve(rb, size, 0);
 	if (!hdr) {
-		kp_count(&c->lost[group], group);
+		kp_lose(c, group, now);
 		return NULL;
 	}
 	hdr->time_ns = now;

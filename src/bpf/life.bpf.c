@@ -97,7 +97,7 @@ int BPF_PROG(kp_exec, struct task_struct *task, int old_tid, struct linux_binprm
 	e->ev.data_len = len;
 	kp_count(&c->produced[KP_GROUP_life], KP_GROUP_life);
 	if (bpf_ringbuf_output(ring, e, size & 8191, KP_FLAG_RB_QUIET))
-		kp_count(&c->lost[KP_GROUP_life], KP_GROUP_life);
+		kp_lose(c, KP_GROUP_life, e->ev.hdr.time_ns);
 	return 0;
 }
 

@@ -107,7 +107,7 @@ static __always_inline void send(struct kp_cpu *c, struct kp_scratch *s, void *r
 					       payload_ring_len / KP_WAKE_PART
 				       ? KP_FLAG_RB_WAKE
 				       : KP_FLAG_RB_QUIET)) {
-		kp_count(&counters->lost[KP_GROUP_payload], KP_GROUP_payload);
+		kp_lose(counters, KP_GROUP_payload, bpf_ktime_get_ns());
 		c->incomplete = 1;
 	}
 }

@@ -21,10 +21,14 @@ enum kp_ring {
 	KP_RING_CNT = 4,     /* a power of two */
 };
 
-/* Events made for one ring of one CPU, and those for which the ring had no room. */
+/* Events made for one ring of one CPU, and those for which the ring had no room: how many, and when
+ * the first and the last since user space looked (it changes loss_round then). */
 struct kp_counts {
 	kp_u64 produced[KP_GROUP_CNT];
 	kp_u64 lost[KP_GROUP_CNT];
+	kp_u64 first_lost_ns[KP_GROUP_CNT];
+	kp_u64 last_lost_ns[KP_GROUP_CNT];
+	kp_u32 lost_in[KP_GROUP_CNT]; /* round of first_lost_ns */
 };
 
 /* Sums per softirq vector (there are 10), then one of all device interrupts; a power of two. */

@@ -535,6 +535,11 @@ const volatile struct kp_irq_sum *kp_probes_irq_sums(const struct kp_probes *pro
 	return probes->skel->bss->cpus[cpu].irq_sums;
 }
 
+uint32_t kp_probes_new_round(struct kp_probes *probes)
+{
+	return __atomic_add_fetch(&probes->skel->bss->loss_round, 1, __ATOMIC_SEQ_CST);
+}
+
 void kp_probes_misses(const struct kp_probes *probes, uint64_t ret_misses[KP_GROUP_CNT])
 {
 	struct bpf_prog_info info;

@@ -59,6 +59,9 @@ struct kp_ring_reader *kp_probes_ring(struct kp_probes *probes, unsigned cpu, en
 const volatile struct kp_counts *kp_probes_counts(const struct kp_probes *probes, unsigned cpu,
 						  enum kp_ring kind);
 
+/* Begins a new round of kp_counts.first_lost_ns and gives its number. */
+uint32_t kp_probes_new_round(struct kp_probes *probes);
+
 /*
  * How often the kernel did not run a program because it was running on that CPU already: a loss
  * that no program can count, in each group that the program serves. On which CPU is not known.

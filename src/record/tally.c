@@ -4,6 +4,7 @@
 #include "record/tally.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,6 +15,8 @@
 /* Per CPU: what was already told of losses, and the interrupts at the last reading. */
 struct cpu_state {
 	uint64_t lost[KP_RING_CNT][KP_GROUP_CNT];
+	uint64_t in_ring[KP_RING_CNT][KP_GROUP_CNT]; /* of these, for lack of room there */
+	bool is_late[KP_RING_CNT][KP_GROUP_CNT];     /* more of the round before are to be told */
 	uint64_t irq_cnt[KP_IRQ_SUM_CNT];
 };
 
@@ -28,6 +31,7 @@ struct kp_tally {
 	unsigned cpu_cnt;
 	uint64_t own_lost[OWN_CNT][KP_GROUP_CNT]; /* already told */
 	uint64_t looked_ns;                       /* time of the last look for losses */
+	uint32_t round;                           /* of the losses to be told next */
 	uint64_t missed[KP_GROUP_CNT]; /* already told, of programs that the kernel did not run */
 };
 
@@ -59,9 +63,19 @@ int kp_tally_new(struct kp_probes *probes, struct kp_pipeline *pipeline, uint64_
 	return 0;
 }
 
-/* What a stream lost since it was last told; in_ring: what the probes lost of it so far. */
+/* Losses of one class as the programs saw them since the last look. */
+struct seen {
+	uint64_t cnt;
+	uint64_t from_ns, to_ns; /* 0: not known */
+};
+
+/*
+ * What a stream lost since it was last told; in_ring: what the probes lost of it so far. If that is
+ * all, the time is theirs, else any since the last look.
+ */
 static void tell(struct kp_tally *t, uint32_t stream, unsigned cpu,
-		 const uint64_t in_ring[KP_GROUP_CNT], uint64_t told[KP_GROUP_CNT], uint64_t now)
+		 const uint64_t in_ring[KP_GROUP_CNT], const struct seen seen[KP_GROUP_CNT],
+		 uint64_t told[KP_GROUP_CNT], uint64_t now)
 {
 	struct kp_accounts accounts;
 	struct kp_unsaid unsaid;
@@ -79,6 +93,10 @@ static void tell(struct kp_tally *t, uint32_t stream, unsigned cpu,
 		lost = in_ring[g] + accounts.dropped[g];
 		ev.count = lost - told[g] + unsaid.cnt[g];
 		told[g] = lost;
+		if (seen[g].from_ns && ev.count == seen[g].cnt) {
+			ev.from_ns = seen[g].from_ns;
+			ev.to_ns = seen[g].to_ns;
+		}
 		if (ev.count)
 			kp_sink_put_fixed(kp_pipeline_sink(t->pipeline), KP_EV_lost, &ev,
 					  sizeof(ev));
@@ -89,13 +107,39 @@ static void tell_ring(struct kp_tally *t, unsigned cpu, enum kp_ring kind, uint6
 {
 	const volatile struct kp_counts *counts = kp_probes_counts(t->probes, cpu, kind);
 	uint32_t stream = kp_tally_stream(cpu, kind);
-	uint64_t in_ring[KP_GROUP_CNT];
+	struct cpu_state *state = &t->cpus[cpu];
+	struct seen seen[KP_GROUP_CNT] = {0};
+	uint64_t first, last;
 
-	for (unsigned g = 0; g < KP_GROUP_CNT; g++)
-		in_ring[g] = counts->lost[g];
-	tell(t, stream, cpu, in_ring, t->cpus[cpu].lost[kind], now);
+	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
+		first = counts->first_lost_ns[g];
+		last = counts->last_lost_ns[g];
+		seen[g].cnt = counts->lost[g] - state->in_ring[kind][g];
+		state->in_ring[kind][g] += seen[g].cnt;
+		if (!state->is_late[kind][g] && counts->lost_in[g] == t->round &&
+		    first >= t->looked_ns && last >= first) {
+			seen[g].from_ns = first;
+			seen[g].to_ns = last;
+		}
+	}
+	tell(t, stream, cpu, state->in_ring[kind], seen, state->lost[kind], now);
 	if (kp_probes_ring(t->probes, cpu, kind))
-		kp_pipeline_set_lost(t->pipeline, stream, in_ring);
+		kp_pipeline_set_lost(t->pipeline, stream, state->in_ring[kind]);
+}
+
+/* What was lost between the look and the new round has the old one's time. */
+static void begin_round(struct kp_tally *t)
+{
+	const volatile struct kp_counts *counts;
+
+	t->round = kp_probes_new_round(t->probes);
+	for (unsigned cpu = 0; cpu < t->cpu_cnt; cpu++)
+		for (int kind = 0; kind < KP_RING_CNT; kind++) {
+			counts = kp_probes_counts(t->probes, cpu, (enum kp_ring)kind);
+			for (unsigned g = 0; g < KP_GROUP_CNT; g++)
+				t->cpus[cpu].is_late[kind][g] =
+					counts->lost[g] != t->cpus[cpu].in_ring[kind][g];
+		}
 }
 
 static void tell_misses(struct kp_tally *t, uint64_t now)
@@ -121,6 +165,7 @@ static void tell_misses(struct kp_tally *t, uint64_t now)
 void kp_tally_losses(struct kp_tally *t)
 {
 	static const uint64_t none[KP_GROUP_CNT];
+	static const struct seen nothing[KP_GROUP_CNT];
 	uint64_t now = kp_clock_ns(CLOCK_MONOTONIC);
 
 	tell_misses(t, now);
@@ -128,7 +173,8 @@ void kp_tally_losses(struct kp_tally *t)
 		for (int kind = 0; kind < KP_RING_CNT; kind++)
 			tell_ring(t, cpu, (enum kp_ring)kind, now);
 	for (size_t i = 0; i < OWN_CNT; i++)
-		tell(t, own_streams[i], KP_CPU_USER, none, t->own_lost[i], now);
+		tell(t, own_streams[i], KP_CPU_USER, none, nothing, t->own_lost[i], now);
+	begin_round(t);
 	t->looked_ns = now;
 }
 

@@ -39,8 +39,11 @@ static void expect_accounts(struct run *run, bool must_lose)
 			counted[desc->group]++;
 	}
 	rewind_run(run);
-	while ((gone = next_of(run, KP_EV_lost)))
+	while ((gone = next_of(run, KP_EV_lost))) {
 		told_lost[gone->lost_group] += gone->count;
+		cr_expect_leq(gone->from_ns, gone->to_ns);
+		cr_expect_leq(gone->to_ns, gone->hdr.time_ns);
+	}
 	for (int g = 0; g < KP_GROUP_CNT; g++) {
 		if (g != KP_GROUP_meta)
 			cr_expect_eq(counted[g], totals->stored[g],
