@@ -42,6 +42,22 @@ static void put_sock_end(uint32_t addr, uint16_t port, struct kp_buf *out)
 	kp_buf_printf(out, "%s:%u", text, port);
 }
 
+uint32_t kp_evidence_dev(const struct kp_model *model, uint64_t obj)
+{
+	return obj & KP_OBJ_DEV ? (uint32_t)obj : model->requests.at[obj].dev;
+}
+
+/* As from the process that waits; a socket that is not connected has no one other end. */
+static void put_peer(const struct kp_sock *s, struct kp_buf *out)
+{
+	if (s->rport) {
+		put_sock_end(s->raddr, s->rport, out);
+		return;
+	}
+	kp_buf_puts(out, "any of ");
+	put_sock_end(s->laddr, s->lport, out);
+}
+
 static void put_object(const struct kp_model *m, uint8_t kind, uint64_t obj, const char **ret_key,
 		       struct kp_buf *out)
 {
@@ -60,13 +76,13 @@ static void put_object(const struct kp_model *m, uint8_t kind, uint64_t obj, con
 	case KP_B_disk:
 	case KP_B_fault:
 		*ret_key = "device";
-		kp_buf_printf(out, "%u:%u", m->requests.at[obj].dev >> 20,
-			      m->requests.at[obj].dev & 0xfffff);
+		kp_buf_printf(out, "%u:%u", kp_evidence_dev(m, obj) >> 20,
+			      kp_evidence_dev(m, obj) & 0xfffff);
 		break;
 	case KP_B_network:
 	case KP_B_retransmit:
 		*ret_key = "remote";
-		put_sock_end(m->socks.at[obj].raddr, m->socks.at[obj].rport, out);
+		put_peer(&m->socks.at[obj], out);
 		break;
 	case KP_B_stopped:
 		*ret_key = "signal";
@@ -127,16 +143,19 @@ static void put_cause(const struct kp_cause *c, struct kp_buf *out)
 		kp_buf_puts(out, c->cause.value);
 		break;
 	case KP_B_disk:
-		kp_buf_printf(out, "disk %s%s", c->cause.value, task ? ", request of " : "");
+		kp_buf_printf(out, "%s%s%s", c->cause.value[0] ? "disk " : "a disk", c->cause.value,
+			      task ? ", request of " : "");
 		break;
 	case KP_B_lock:
 		kp_buf_printf(out, "futex %s, holder not known", c->cause.value);
 		break;
 	case KP_B_network:
-		kp_buf_printf(out, "network, peer %s", c->cause.value);
+		kp_buf_printf(out, "network%s%s", c->cause.value[0] ? ", peer " : "",
+			      c->cause.value);
 		break;
 	case KP_B_retransmit:
-		kp_buf_printf(out, "TCP loss, peer %s", c->cause.value);
+		kp_buf_printf(out, "TCP loss%s%s", c->cause.value[0] ? ", peer " : "",
+			      c->cause.value);
 		break;
 	case KP_B_timer:
 		kp_buf_puts(out, c->detail == KP_D_late ? "late timer of " : "sleep of ");
@@ -150,8 +169,8 @@ static void put_cause(const struct kp_cause *c, struct kp_buf *out)
 		kp_buf_puts(out, "memory reclaim by ");
 		break;
 	case KP_B_fault:
-		kp_buf_printf(out, "major page fault, disk %s%s", c->cause.value,
-			      task ? ", of " : "");
+		kp_buf_printf(out, "major page fault%s%s%s", c->cause.value[0] ? ", disk " : "",
+			      c->cause.value, task ? ", of " : "");
 		break;
 	case KP_B_unknown:
 		kp_buf_puts(out, "unexplained");
@@ -163,6 +182,22 @@ static void put_cause(const struct kp_cause *c, struct kp_buf *out)
 	}
 	if (task)
 		kp_evidence_who(&c->cause, out);
+}
+
+void kp_evidence_via(const char *via, struct kp_buf *out)
+{
+	static const char unseen[] = "woke";
+	size_t len;
+
+	for (; *via; via += len + (via[len] != '\0')) {
+		len = strcspn(via, ",");
+		if (len == sizeof(unseen) - 1 && strncmp(via, unseen, len) == 0)
+			kp_buf_puts(out, "a wakeup whose reason was not seen");
+		else
+			kp_text_append(out, via, len);
+		if (via[len])
+			kp_buf_putc(out, ',');
+	}
 }
 
 const char *kp_evidence_cause(const struct kp_cause *cause, const struct kp_who *own,
@@ -177,8 +212,10 @@ const char *kp_evidence_cause(const struct kp_cause *cause, const struct kp_who 
 	}
 	if (cause->detail && cause->detail != KP_D_late)
 		kp_buf_printf(&text, ": %s", kp_detail_text(cause->detail));
-	if (cause->via[0])
-		kp_buf_printf(&text, ", via %s", cause->via);
+	if (cause->via[0]) {
+		kp_buf_puts(&text, ", via ");
+		kp_evidence_via(cause->via, &text);
+	}
 	return take_text(arena, &text);
 }
 
@@ -277,7 +314,7 @@ const char *kp_evidence_piece(const struct kp_walk *walk, const struct kp_piece 
 
 	if (piece->wait != KP_NONE)
 		put_wait(walk, &walk->waits.at[piece->wait], &text);
-	if (piece->obj != KP_NO_OBJ && (piece->kind == KP_B_disk || piece->kind == KP_B_fault))
+	if ((piece->kind == KP_B_disk || piece->kind == KP_B_fault) && !(piece->obj & KP_OBJ_DEV))
 		put_request(walk->model, piece->obj, &text);
 	if (piece->obj != KP_NO_OBJ && piece->kind == KP_B_stopped) {
 		kp_buf_printf(&text, "%ssignal_generate at ", text.len ? "\n" : "");

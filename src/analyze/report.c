@@ -152,7 +152,7 @@ static uint64_t object_identity(const struct kp_model *m, const struct kp_piece 
 		return p->obj;
 	case KP_B_disk:
 	case KP_B_fault:
-		return m->requests.at[p->obj].dev;
+		return kp_evidence_dev(m, p->obj);
 	case KP_B_network:
 	case KP_B_retransmit:
 		return (uint64_t)m->socks.at[p->obj].raddr << 16 | m->socks.at[p->obj].rport;
@@ -499,6 +499,7 @@ static int make_graph(struct builder *b)
 
 /* Gaps listed at most; the rest only makes the report incomplete. */
 #define GAPS_MAX 1000
+#define GAP_WORK_MAX 10000000u
 
 /* Groups whose loss can change the answer. */
 static bool loss_matters(uint32_t group)
@@ -511,24 +512,36 @@ static bool overlaps(const struct kp_loss *loss, uint64_t t0_ns, uint64_t t1_ns)
 	return loss->from_ns <= t1_ns && loss->to_ns >= t0_ns;
 }
 
+static bool is_lost(const struct kp_piece *piece)
+{
+	return piece->kind == KP_B_unknown && piece->detail == KP_D_lost;
+}
+
+static bool matters(const struct kp_loss *gap, const struct kp_walk *walk, uint32_t *work)
+{
+	const struct kp_piece *p;
+
+	for (uint32_t i = 0; i < walk->pieces.cnt && *work < GAP_WORK_MAX; i++, (*work)++) {
+		p = &walk->pieces.at[i];
+		if (is_lost(p) && overlaps(gap, p->t0_ns, p->t1_ns))
+			return true;
+	}
+	return false;
+}
+
 /* Of the gaps in the switches of CPUs those by which something in the report is unknown. */
 static int list_gaps(struct kp_report *r, const struct kp_walk *walk)
 {
 	const struct kp_model *m = walk->model;
-	const struct kp_piece *p = walk->pieces.at, *end = p + walk->pieces.cnt;
+	uint32_t work = 0;
 
-	for (; p < end; p++)
-		r->complete &= p->kind != KP_B_unknown || p->detail != KP_D_lost;
-	for (uint32_t i = 0; i < m->gaps.cnt && r->lost.cnt < GAPS_MAX; i++) {
-		if (!overlaps(&m->gaps.at[i], r->t0_ns, r->t1_ns))
-			continue;
-		for (p = walk->pieces.at; p < end; p++)
-			if (p->kind == KP_B_unknown && p->detail == KP_D_lost &&
-			    overlaps(&m->gaps.at[i], p->t0_ns, p->t1_ns))
-				break;
-		if (p < end && KP_VEC_PUSH(&r->lost, m->gaps.at[i]) < 0)
+	for (uint32_t i = 0; i < walk->pieces.cnt; i++)
+		r->complete &= !is_lost(&walk->pieces.at[i]);
+	for (uint32_t i = 0; i < m->gaps.cnt && r->lost.cnt < GAPS_MAX && work < GAP_WORK_MAX; i++)
+		if (overlaps(&m->gaps.at[i], r->t0_ns, r->t1_ns) &&
+		    matters(&m->gaps.at[i], walk, &work) &&
+		    KP_VEC_PUSH(&r->lost, m->gaps.at[i]) < 0)
 			return -ENOMEM;
-	}
 	return 0;
 }
 

@@ -12,9 +12,11 @@
 #include "base/text.h"
 #include "event/event.h"
 
-/* Rows printed; the JSON has all of them. */
+/* Rows printed, those of less than a hundredth of the time only while they are few; the JSON has
+ * all of them. */
 #define CAUSE_ROWS 10
 #define PATH_ROWS 40
+#define FEW_ROWS 6
 
 struct style {
 	const char *bold, *red, *dim, *off;
@@ -70,6 +72,7 @@ static void put_head(const struct kp_report *r, const struct style *st, struct k
 	kp_clock_put_wall(r->t0_realtime_ns, out);
 	kp_buf_puts(out, " to ");
 	kp_clock_put_wall(r->t1_realtime_ns, out);
+	kp_buf_puts(out, " (times below: since the begin)");
 	if (r->join_confidence)
 		kp_buf_printf(out, ", thread found with confidence %c", r->join_confidence);
 	kp_buf_putc(out, '\n');
@@ -108,15 +111,90 @@ static void put_cause(const struct kp_report *r, uint32_t i, const struct style 
 	kp_buf_printf(out, " earlier%s%s\n", r->deadline_realtime_ns ? met[c->met] : "", st->off);
 }
 
-static void put_step(const struct kp_report *r, const struct kp_step *s, const struct style *st,
-		     struct kp_buf *out)
+/* A time as all others in the report: since the incident's begin. */
+static void put_since(const struct kp_report *r, uint64_t t_ns, struct kp_buf *out)
 {
-	kp_buf_puts(out, "  +");
-	kp_buf_printf(out, "%.6f ms  %10.6f ms  %-10s %c  ", (double)(s->t0_ns - r->t0_ns) / 1e6,
-		      (double)(s->t1_ns - s->t0_ns) / 1e6, kp_bucket_name(s->kind), s->confidence);
+	int64_t ns = (int64_t)(t_ns - r->t0_ns);
+	uint64_t abs = ns < 0 ? 0 - (uint64_t)ns : (uint64_t)ns;
+
+	kp_buf_printf(out, "%c%" PRIu64 ".%06" PRIu64 " ms", ns < 0 ? '-' : '+', abs / 1000000,
+		      abs % 1000000);
+}
+
+/* Length of what kp_evidence_time wrote at the begin of text, and the time; 0: something else. */
+static size_t time_at(const char *text, size_t len, uint64_t *ret_ns)
+{
+	size_t whole = strspn(text, "0123456789"), part;
+
+	if (!whole || whole > 10 || whole + 10 > len || text[whole] != '.')
+		return 0;
+	part = strspn(text + whole + 1, "0123456789");
+	if (part != 9)
+		return 0;
+	*ret_ns = strtoull(text, NULL, 10) * 1000000000 + strtoull(text + whole + 1, NULL, 10);
+	return whole + 10;
+}
+
+/* A line of evidence. */
+static void put_line(const struct kp_report *r, const char *line, size_t len,
+		     const struct style *st, struct kp_buf *out)
+{
+	size_t word = 0, skip;
+	uint64_t t_ns;
+
+	kp_buf_printf(out, "      %s", st->dim);
+	for (size_t i = 0; i < len; i++) {
+		skip = i == 0 || line[i - 1] == ' ' ? time_at(line + i, len - i, &t_ns) : 0;
+		if (!skip)
+			continue;
+		kp_text_append(out, line + word, i - word);
+		put_since(r, t_ns, out);
+		word = i + skip;
+		i = word - 1;
+	}
+	kp_text_append(out, line + word, len - word);
+	kp_buf_printf(out, "%s\n", st->off);
+}
+
+/* Whether a line stands in text, which are lines. */
+static bool has_line(const char *text, const char *line, size_t len)
+{
+	for (size_t n; *text; text += n + (text[n] != '\0')) {
+		n = strcspn(text, "\n");
+		if (n == len && memcmp(text, line, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The evidence of a step that no step printed before it had. */
+static void put_evidence(const struct kp_report *r, const uint32_t *steps, uint32_t n,
+			 const struct style *st, struct kp_buf *out)
+{
+	const char *line = r->path.at[steps[n]].evidence;
+	uint32_t k;
+
+	for (size_t len; *line; line += len + (line[len] != '\0')) {
+		len = strcspn(line, "\n");
+		for (k = 0; k < n; k++)
+			if (has_line(r->path.at[steps[k]].evidence, line, len))
+				break;
+		if (k == n)
+			put_line(r, line, len, st, out);
+	}
+}
+
+static void put_step(const struct kp_report *r, const struct kp_step *s, struct kp_buf *out)
+{
+	kp_buf_puts(out, "  ");
+	put_since(r, s->t0_ns, out);
+	kp_buf_printf(out, "  %10.6f ms  %-10s %c  ", (double)(s->t1_ns - s->t0_ns) / 1e6,
+		      kp_bucket_name(s->kind), s->confidence);
 	kp_evidence_who(&s->task, out);
-	if (s->via[0])
-		kp_buf_printf(out, " via %s", s->via);
+	if (s->via[0]) {
+		kp_buf_puts(out, " via ");
+		kp_evidence_via(s->via, out);
+	}
 	if (s->cause.tid && s->cause.tid != s->task.tid) {
 		kp_buf_puts(out, " <- ");
 		kp_evidence_who(&s->cause, out);
@@ -129,14 +207,11 @@ static void put_step(const struct kp_report *r, const struct kp_step *s, const s
 	if (s->detail)
 		kp_buf_printf(out, " (%s)", kp_detail_text(s->detail));
 	kp_buf_putc(out, '\n');
-	for (const char *line = s->evidence; *line;) {
-		size_t len = strcspn(line, "\n");
+}
 
-		kp_buf_printf(out, "      %s", st->dim);
-		kp_text_append(out, line, len);
-		kp_buf_printf(out, "%s\n", st->off);
-		line += len + (line[len] != '\0');
-	}
+static uint64_t length(const struct kp_step *s)
+{
+	return s->t1_ns - s->t0_ns;
 }
 
 static uint32_t count_steps(const struct kp_report *r, uint64_t least_ns)
@@ -144,32 +219,53 @@ static uint32_t count_steps(const struct kp_report *r, uint64_t least_ns)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < r->path.cnt; i++)
-		n += r->path.at[i].t1_ns - r->path.at[i].t0_ns >= least_ns;
+		n += length(&r->path.at[i]) >= least_ns;
 	return n;
 }
 
-/* The longest steps, in the order of time. */
-static void put_path(const struct kp_report *r, const struct style *st, struct kp_buf *out)
+/* The smallest length of a step that is printed: at most PATH_ROWS have it, and a hundredth of the
+ * time, unless there are few anyway. */
+static uint64_t least_step(const struct kp_report *r)
 {
 	uint64_t least = 0, above = r->t1_ns - r->t0_ns + 1, mid;
 
-	/* The smallest length that at most PATH_ROWS steps have. */
-	while (r->path.cnt > PATH_ROWS && above - least > 1) {
+	if (r->path.cnt <= FEW_ROWS)
+		return 0;
+	least = (r->t1_ns - r->t0_ns) / 100;
+	if (count_steps(r, least) <= PATH_ROWS)
+		return least;
+	while (above - least > 1) {
 		mid = least + (above - least) / 2;
 		if (count_steps(r, mid) > PATH_ROWS)
 			least = mid;
 		else
 			above = mid;
 	}
-	least = r->path.cnt > PATH_ROWS ? above : 0;
+	return above;
+}
+
+/* The longest steps, in the order of time. */
+static void put_path(const struct kp_report *r, const struct style *st, struct kp_buf *out)
+{
+	uint64_t least = least_step(r), left_ns = 0;
+	uint32_t steps[PATH_ROWS], n = 0;
+
 	kp_buf_printf(out, "%schain%s (since the begin, length, kind, confidence)\n", st->bold,
 		      st->off);
-	for (uint32_t i = 0; i < r->path.cnt; i++)
-		if (r->path.at[i].t1_ns - r->path.at[i].t0_ns >= least)
-			put_step(r, &r->path.at[i], st, out);
-	if (least)
-		kp_buf_printf(out, "  (%u steps in all; shorter ones are in --format json)\n",
-			      r->path.cnt);
+	for (uint32_t i = 0; i < r->path.cnt; i++) {
+		if (length(&r->path.at[i]) < least || n == PATH_ROWS) {
+			left_ns += length(&r->path.at[i]);
+			continue;
+		}
+		steps[n] = i;
+		put_step(r, &r->path.at[i], out);
+		put_evidence(r, steps, n++, st, out);
+	}
+	if (n == r->path.cnt)
+		return;
+	kp_buf_printf(out, "  and %u shorter ones, ", r->path.cnt - n);
+	put_ms((int64_t)left_ns, false, out);
+	kp_buf_puts(out, " together; they are in --format json\n");
 }
 
 static void put_sum(const struct kp_report *r, struct kp_buf *out)
@@ -195,23 +291,36 @@ static void put_clock(const struct kp_report *r, struct kp_buf *out)
 		      r->clock_note[0] ? "; " : "", r->clock_note);
 }
 
+static void put_loss(const struct kp_report *r, const struct kp_loss *l, struct kp_buf *out)
+{
+	const char *group = kp_group_name(l->group);
+
+	if (l->group == KP_NONE)
+		kp_buf_puts(out, " the log has a hole");
+	else if (l->group == KP_GROUP_sched && !l->cnt)
+		kp_buf_printf(out, " the kernel did not tell all switches of cpu %u", l->cpu);
+	else
+		kp_buf_printf(out, " %" PRIu64 " %s events lost", l->cnt, group ? group : "");
+	if (l->group != KP_NONE && l->cnt && l->cpu != KP_NONE)
+		kp_buf_printf(out, " on cpu %u", l->cpu);
+	kp_buf_puts(out, " from ");
+	put_since(r, l->from_ns, out);
+	if (l->to_ns == KP_NEVER) {
+		kp_buf_puts(out, " on;");
+		return;
+	}
+	kp_buf_puts(out, " to ");
+	put_since(r, l->to_ns, out);
+	kp_buf_putc(out, ';');
+}
+
 static void put_lost(const struct kp_report *r, struct kp_buf *out)
 {
-	const struct kp_loss *l;
-	const char *group;
-
 	if (r->complete)
 		return;
 	kp_buf_puts(out, "incomplete:");
-	for (uint32_t i = 0; i < r->lost.cnt && i < 5; i++) {
-		l = &r->lost.at[i];
-		group = kp_group_name(l->group);
-		kp_buf_printf(out, " %s events lost from ", group ? group : "all");
-		kp_evidence_time(l->from_ns, out);
-		kp_buf_puts(out, " to ");
-		kp_evidence_time(l->to_ns, out);
-		kp_buf_puts(out, ";");
-	}
+	for (uint32_t i = 0; i < r->lost.cnt && i < 5; i++)
+		put_loss(r, &r->lost.at[i], out);
 	if (!r->lost.cnt)
 		kp_buf_puts(out, " the log does not cover the whole time");
 	else if (r->lost.cnt > 5)
@@ -219,15 +328,42 @@ static void put_lost(const struct kp_report *r, struct kp_buf *out)
 	kp_buf_putc(out, '\n');
 }
 
+/* Whether a row is one of the first few, or worth a hundredth. */
+static bool is_row(const struct kp_report *r, uint32_t i)
+{
+	uint64_t total = r->t1_ns - r->t0_ns;
+
+	return i < CAUSE_ROWS &&
+	       (r->causes.cnt <= FEW_ROWS || i == 0 || r->causes.at[i].ns >= total / 100);
+}
+
+static void put_causes(const struct kp_report *r, const struct style *st, struct kp_buf *out)
+{
+	uint64_t rest_ns = 0;
+	uint32_t rest = 0;
+
+	for (uint32_t i = 0; i < r->causes.cnt; i++) {
+		if (is_row(r, i)) {
+			put_cause(r, i, st, out);
+			continue;
+		}
+		rest++;
+		rest_ns += r->causes.at[i].ns;
+	}
+	if (!rest)
+		return;
+	kp_buf_printf(out, "   and %u smaller one%s, ", rest, rest > 1 ? "s" : "");
+	put_ms((int64_t)rest_ns, false, out);
+	kp_buf_puts(out, rest > 1 ? " together; they are" : "; it is");
+	kp_buf_puts(out, " in --format json\n");
+}
+
 void kp_report_text(const struct kp_report *report, bool color, struct kp_buf *out)
 {
 	const struct style *st = &styles[color];
 
 	put_head(report, st, out);
-	for (uint32_t i = 0; i < report->causes.cnt && i < CAUSE_ROWS; i++)
-		put_cause(report, i, st, out);
-	if (report->causes.cnt > CAUSE_ROWS)
-		kp_buf_printf(out, "   and %u smaller ones\n", report->causes.cnt - CAUSE_ROWS);
+	put_causes(report, st, out);
 	put_path(report, st, out);
 	put_clock(report, out);
 	put_lost(report, out);

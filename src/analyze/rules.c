@@ -181,12 +181,19 @@ static void explain_slept(struct kp_walk *walk, const struct kp_rule *rule,
 	kp_walk_emit(walk, piece);
 }
 
+/* The device of the file that the call is on. */
+static uint64_t device_of(const struct kp_blocked *b)
+{
+	return b->call && on_file(b->call) && b->call->dev ? KP_OBJ_DEV | b->call->dev : KP_NO_OBJ;
+}
+
 static void explain_dirty(struct kp_walk *walk, const struct kp_rule *rule,
 			  const struct kp_blocked *b)
 {
 	struct kp_piece piece = piece_of(rule, b, KP_B_disk);
 
 	piece.cause = b->task;
+	piece.obj = device_of(b);
 	piece.detail = KP_D_dirty;
 	kp_walk_emit(walk, piece);
 }
@@ -242,6 +249,7 @@ static void explain_request(struct kp_walk *walk, const struct kp_rule *rule,
 	uint32_t wait;
 
 	if (i == KP_NONE) {
+		piece.obj = device_of(b);
 		piece.confidence = 'C';
 		kp_walk_emit(walk, piece);
 		return;
@@ -297,6 +305,7 @@ static void explain_fault(struct kp_walk *walk, const struct kp_rule *rule,
 		return;
 	}
 	piece.cause = b->task;
+	piece.obj = device_of(b);
 	kp_walk_emit(walk, piece);
 }
 

@@ -76,12 +76,14 @@ struct kp_wait {
 };
 
 #define KP_NO_OBJ UINT64_MAX
+/* disk, fault: a device whose request is not known, by its number behind this bit. */
+#define KP_OBJ_DEV (1ull << 63)
 
 struct kp_piece {
 	uint64_t t0_ns;
 	uint64_t t1_ns;
-	uint64_t obj;   /* run_queue: CPU; irq: what; disk, fault: request; network, retransmit:
-			   socket; stopped: signal; lock: futex address; or KP_NO_OBJ */
+	uint64_t obj;   /* run_queue: CPU; irq: what; disk, fault: request or KP_OBJ_DEV; network,
+			   retransmit:   socket; stopped: signal; lock: futex address; or KP_NO_OBJ */
 	uint32_t task;  /* whose state this is */
 	uint32_t cause; /* task that spent the time, or KP_NONE */
 	uint32_t wait;  /* the innermost wait that led here, or KP_NONE */
