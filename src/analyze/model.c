@@ -210,7 +210,8 @@ static int wake_add(struct kp_model *m, const struct kp_ev_sched_waking *e, uint
 		.softirq = e->softirq,
 		.cpu = e->hdr.cpu,
 	};
-	struct kp_sock key = {e->netns, e->laddr, e->raddr, e->lport, e->rport, KP_NONE, {0}};
+	struct kp_sock key = {e->netns, e->laddr, e->raddr, e->lport,
+			      e->rport, KP_NONE,  {0},      KP_NONE};
 
 	if (wake.t_ns < m->keep_from_ns) {
 		*ret_wake = KP_NONE;
@@ -550,6 +551,8 @@ void kp_model_done(struct kp_model *model)
 	KP_VEC_DONE(&model->holes);
 	kp_map_done(&model->tids);
 	kp_map_done(&model->sock_map);
+	kp_map_done(&model->remote_map);
+	kp_map_done(&model->local_map);
 	kp_map_done(&model->rq_map);
 	kp_map_done(&model->sig_map);
 	memset(model, 0, sizeof(*model));

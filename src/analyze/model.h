@@ -134,6 +134,7 @@ struct kp_sock {
 	uint16_t lport, rport;
 	uint32_t next;                /* another socket with the same hash */
 	KP_VEC(struct kp_send) sends; /* in the order of exit */
+	uint32_t next_remote;         /* another socket with the same other end */
 };
 
 struct kp_request {
@@ -188,11 +189,13 @@ struct kp_model {
 	uint64_t last_ns;
 	uint64_t keep_from_ns; /* of what is before it only the last states are kept */
 	uint64_t event_cnt;
-	uint64_t last_switch_ns; /* of any CPU */
-	struct kp_map tids;      /* tid → newest life */
-	struct kp_map sock_map;  /* hash of the 4-tuple → first socket */
-	struct kp_map rq_map;    /* identity → newest request */
-	struct kp_map sig_map;   /* pid → newest stop signal to it */
+	uint64_t last_switch_ns;  /* of any CPU */
+	struct kp_map tids;       /* tid → newest life */
+	struct kp_map sock_map;   /* hash of the 4-tuple → first socket */
+	struct kp_map remote_map; /* other end → newest socket with it */
+	struct kp_map local_map;  /* own address → any socket with it */
+	struct kp_map rq_map;     /* identity → newest request */
+	struct kp_map sig_map;    /* pid → newest stop signal to it */
 	KP_VEC(struct kp_task) tasks;
 	KP_VEC(struct kp_name) names;
 	KP_VEC(struct kp_wake) wakes;
@@ -246,6 +249,17 @@ bool kp_model_hole(const struct kp_model *model, uint64_t from_ns, uint64_t to_n
 /* The send on the other end of sock that is under way at t_ns, else the last one before; NULL. */
 const struct kp_send *kp_model_peer_send(const struct kp_model *model, uint32_t sock,
 					 uint64_t t_ns);
+
+/* The same, where only one end is alike on both sides: the address of the other was translated on
+ * the way. For a socket without an other end on this host; else NULL. */
+const struct kp_send *kp_model_translated_send(const struct kp_model *model, uint32_t sock,
+					       uint64_t t_ns);
+
+/* Whether the other end's address is one of this host. */
+bool kp_model_is_here(const struct kp_model *model, uint32_t sock);
+
+/* Key of model->remote_map. */
+uint64_t kp_sock_remote_key(uint32_t addr, uint16_t port);
 
 /* The last send on sock itself that began at or before t_ns, or NULL. */
 const struct kp_send *kp_sock_last_send(const struct kp_sock *sock, uint64_t t_ns);

@@ -32,6 +32,13 @@ int kp_model_sock_get(struct kp_model *m, struct kp_sock key, uint32_t *ret_sock
 	if (KP_VEC_PUSH(&m->socks, key) < 0)
 		return -ENOMEM;
 	*first = *ret_sock = m->socks.cnt - 1;
+	if (kp_map_put(&m->local_map, key.laddr, 1) < 0)
+		return -ENOMEM;
+	first = kp_map_upsert(&m->remote_map, kp_sock_remote_key(key.raddr, key.rport), KP_NONE);
+	if (!first)
+		return -ENOMEM;
+	m->socks.at[*ret_sock].next_remote = (uint32_t)*first;
+	*first = *ret_sock;
 	return 0;
 }
 
@@ -74,7 +81,8 @@ bool kp_call_receives(unsigned nr)
 int kp_model_on_syscall(struct kp_model *m, const struct kp_hdr *hdr)
 {
 	const struct kp_ev_syscall *e = (const void *)hdr;
-	struct kp_sock key = {e->netns, e->laddr, e->raddr, e->lport, e->rport, KP_NONE, {0}};
+	struct kp_sock key = {e->netns, e->laddr, e->raddr, e->lport,
+			      e->rport, KP_NONE,  {0},      KP_NONE};
 	struct kp_call call = {
 		.entry_ns = e->entry_ns < hdr->time_ns ? e->entry_ns : hdr->time_ns,
 		.exit_ns = hdr->time_ns,
@@ -279,7 +287,8 @@ int kp_model_on_complete(struct kp_model *m, const struct kp_hdr *hdr)
 int kp_model_on_retransmit(struct kp_model *m, const struct kp_hdr *hdr)
 {
 	const struct kp_ev_tcp_retransmit *e = (const void *)hdr;
-	struct kp_sock key = {e->netns, e->laddr, e->raddr, e->lport, e->rport, KP_NONE, {0}};
+	struct kp_sock key = {e->netns, e->laddr, e->raddr, e->lport,
+			      e->rport, KP_NONE,  {0},      KP_NONE};
 	struct kp_retransmit r = {
 		.t_ns = hdr->time_ns, .tcp_seq = e->tcp_seq, .timeouts = e->icsk_retransmits};
 

@@ -175,6 +175,38 @@ const struct kp_send *kp_model_peer_send(const struct kp_model *model, uint32_t 
 	return best;
 }
 
+uint64_t kp_sock_remote_key(uint32_t addr, uint16_t port)
+{
+	return (uint64_t)addr << 16 | port;
+}
+
+const struct kp_send *kp_model_translated_send(const struct kp_model *model, uint32_t sock,
+					       uint64_t t_ns)
+{
+	const struct kp_sock *s = &model->socks.at[sock];
+	const uint64_t *first;
+	const struct kp_send *best = NULL, *send;
+	uint32_t i, n;
+
+	if (!s->lport || !s->rport || peer_next(model, sock, KP_NONE) != KP_NONE)
+		return NULL;
+	first = kp_map_get(&model->remote_map, kp_sock_remote_key(s->laddr, s->lport));
+	i = first ? (uint32_t)*first : KP_NONE;
+	for (n = 0; i != KP_NONE && n < 64; n++, i = model->socks.at[i].next_remote) {
+		send = i != sock ? send_at(&model->socks.at[i], t_ns) : NULL;
+		if (send && (!best || send->entry_ns > best->entry_ns))
+			best = send;
+	}
+	return best;
+}
+
+bool kp_model_is_here(const struct kp_model *model, uint32_t sock)
+{
+	uint32_t raddr = model->socks.at[sock].raddr;
+
+	return raddr && kp_map_get(&model->local_map, raddr);
+}
+
 const struct kp_send *kp_sock_last_send(const struct kp_sock *sock, uint64_t t_ns)
 {
 	return send_at(sock, t_ns);

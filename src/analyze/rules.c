@@ -368,6 +368,22 @@ static uint32_t woken_sock(const struct kp_model *m, const struct kp_blocked *b)
 	return other != KP_NONE ? other : sock;
 }
 
+static const struct kp_send *send_to(const struct kp_model *m, uint32_t sock, uint64_t t_ns)
+{
+	const struct kp_send *send = kp_model_peer_send(m, sock, t_ns);
+
+	return send || sock == KP_NONE ? send : kp_model_translated_send(m, sock, t_ns);
+}
+
+/* Whether the sender was found by the socket that stands in the wake, with both ends swapped. */
+static bool is_sure(const struct kp_model *m, const struct kp_blocked *b)
+{
+	uint32_t sock = woken_sock(m, b);
+
+	return sock != KP_NONE && sock == b->wake->sock &&
+	       !kp_model_translated_send(m, sock, b->wake->t_ns);
+}
+
 /* Who sent what woke the task, on this host: its send, or a made-up one of the process itself. */
 static bool find_sender(const struct kp_walk *walk, const struct kp_blocked *b,
 			struct kp_send *ret_send)
@@ -375,7 +391,7 @@ static bool find_sender(const struct kp_walk *walk, const struct kp_blocked *b,
 	const struct kp_model *m = walk->model;
 	const struct kp_wake *wake = b->wake;
 	uint32_t sock = woken_sock(m, b);
-	const struct kp_send *send = kp_model_peer_send(m, sock, wake->t_ns);
+	const struct kp_send *send = send_to(m, sock, wake->t_ns);
 	const struct kp_call *call;
 
 	if (send && send->exit_ns >= b->begin_ns) {
@@ -440,9 +456,7 @@ static void explain_sender(struct kp_walk *walk, const struct kp_rule *rule,
 	/* While the call that sent it goes on, its task is what we wait for. */
 	sent = send.exit_ns >= b->wake->t_ns ? b->hi : clamp64(send.exit_ns, b->lo, b->hi);
 	wait = push_wait(walk, rule, b, send.task,
-			 woken_sock(walk->model, b) != b->wake->sock || b->wake->sock == KP_NONE
-				 ? 'B'
-				 : rule->confidence);
+			 is_sure(walk->model, b) ? rule->confidence : 'B');
 	kp_walk_task(walk, send.task, b->lo, sent, wait);
 	emit_transport(walk, rule, b, sent, wait);
 }
@@ -451,6 +465,19 @@ static void explain_network(struct kp_walk *walk, const struct kp_rule *rule,
 			    const struct kp_blocked *b)
 {
 	emit_transport(walk, rule, b, b->lo, b->wait);
+}
+
+/* The network is fast within a host: most of the time is somebody's who was not found. */
+static void explain_here(struct kp_walk *walk, const struct kp_rule *rule,
+			 const struct kp_blocked *b)
+{
+	struct kp_piece piece = piece_of(rule, b, KP_B_network);
+	uint32_t sock = woken_sock(walk->model, b);
+
+	if (sock != KP_NONE)
+		piece.obj = sock;
+	piece.detail = KP_D_here;
+	kp_walk_emit(walk, piece);
 }
 
 static void explain_lock(struct kp_walk *walk, const struct kp_rule *rule,
@@ -520,6 +547,24 @@ static bool is_sender(const struct kp_walk *walk, const struct kp_blocked *b)
 	struct kp_send send;
 
 	return is_net(b) && find_sender(walk, b, &send);
+}
+
+/* From an address of this host, or in the middle of a send that another socket's bytes left by. */
+static bool is_here(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	const struct kp_model *m = walk->model;
+	const struct kp_call *call;
+	uint32_t sock;
+
+	if (!is_net(b))
+		return false;
+	sock = woken_sock(m, b);
+	if (sock != KP_NONE && kp_model_is_here(m, sock))
+		return true;
+	call = b->wake->waker && b->wake->waker != b->task
+		       ? kp_task_call(&m->tasks.at[b->wake->waker], b->wake->t_ns)
+		       : NULL;
+	return call && call->sock != KP_NONE && kp_call_sends(call->nr);
 }
 
 static bool is_network(const struct kp_walk *walk, const struct kp_blocked *b)
@@ -664,7 +709,10 @@ const struct kp_rule kp_rules[] = {
 	{"disk", "disk", 'A', is_disk, explain_disk,
 	 "a block request: queued, behind whose requests, on the device"},
 	{"socket", "socket", 'A', is_sender, explain_sender,
-	 "TCP on this host: the task whose send has the two ends swapped"},
+	 "TCP on this host: the task whose send has the two ends swapped, or, behind address "
+	 "translation, one of them"},
+	{"here", NULL, 'C', is_here, explain_here,
+	 "bytes from this host, whose sender is not in the log"},
 	{"network", NULL, 'B', is_network, explain_network,
 	 "bytes from another host; time up to a retransmission is loss"},
 	{"signal", "signal", 'A', is_signal, follow_waker, "a signal, sent by the waker"},

@@ -49,7 +49,8 @@ enum kp_bucket_kind {
 	X(outside, "outside the log")                       \
 	X(unended, "what ended the wait is not in the log") \
 	X(state, "the task's state is not in the log")      \
-	X(flush, "the device flushed its cache")
+	X(flush, "the device flushed its cache")            \
+	X(here, "sent on this host, by whom is not in the log")
 
 enum kp_detail {
 #define X(name, text) KP_D_##name,

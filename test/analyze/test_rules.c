@@ -285,7 +285,8 @@ Test(rules, a_datagram_does_not_inherit_the_segments_socket)
 	call_on(900, 8100, A, SYS_recvfrom, KP_OBJ_udp, datagrams);
 	struct kp_walk w = finish(0, 10000);
 	cr_expect_eq(spent(&w, KP_B_network, 0), 7000 * US, "who sent it is not known");
-	cr_expect_eq(w.pieces.at[1].confidence, 'B');
+	cr_expect_eq(w.pieces.at[1].confidence, 'C', "it was on this host");
+	cr_expect_eq(w.pieces.at[1].detail, KP_D_here);
 	done(&w);
 
 	datagram_behind_a_segment();
@@ -294,6 +295,50 @@ Test(rules, a_datagram_does_not_inherit_the_segments_socket)
 	w = finish(0, 10000);
 	cr_expect_eq(spent(&w, KP_B_on_cpu, C), 6950 * US);
 	cr_expect_eq(w.pieces.at[1].confidence, 'B');
+	done(&w);
+}
+
+/* The client's peer is a virtual address, the server's is the client. */
+Test(rules, a_sender_behind_address_translation)
+{
+	const struct ends virtual = {0x0100000a, 0xc800000a, 40000, 80};
+	const struct ends server = {0x0200000a, 0x0100000a, 7001, 40000};
+	struct kp_walk w;
+
+	for (int is_seen = 1; is_seen >= 0; is_seen--) {
+		begin();
+		sw(&m, 0, 1, 0, 0, B);
+		sw(&m, 1000, 0, A, S, 0);
+		if (is_seen)
+			call_tcp(&m, 7000, 7900, B, SYS_sendto, server);
+		wake_net(&m, 8000, 1, 0, A, virtual);
+		sw(&m, 8000, 0, 0, 0, A);
+		call_tcp(&m, 900, 8100, A, SYS_recvfrom, virtual);
+		w = finish(0, 10000);
+		cr_expect_eq(spent(&w, KP_B_on_cpu, B), is_seen ? 6900 * US : 0);
+		cr_expect_eq(spent(&w, KP_B_network, 0), is_seen ? 100 * US : 7000 * US);
+		cr_expect_eq(w.pieces.at[1].confidence, 'B');
+		done(&w);
+	}
+}
+
+/* A wake in the middle of a send by a socket that is neither end: somebody on this host sent it. */
+Test(rules, a_local_sender_that_is_not_found_is_not_the_network)
+{
+	const struct ends virtual = {0x0100000a, 0xc800000a, 40000, 80};
+	const struct ends other = {0x0200000a, 0x0900000a, 7001, 55555};
+
+	begin();
+	sw(&m, 0, 1, 0, 0, B);
+	sw(&m, 1000, 0, A, S, 0);
+	wake_net(&m, 8000, 1, B, A, virtual);
+	sw(&m, 8000, 0, 0, 0, A);
+	call_tcp(&m, 7900, 8050, B, SYS_sendto, other);
+	call_tcp(&m, 900, 8100, A, SYS_recvfrom, virtual);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(w.pieces.at[1].kind, KP_B_network);
+	cr_expect_eq(w.pieces.at[1].detail, KP_D_here);
+	cr_expect_eq(w.pieces.at[1].confidence, 'C');
 	done(&w);
 }
 
