@@ -173,10 +173,11 @@ static int on_switch(struct kp_model *m, const struct kp_hdr *hdr)
 	struct kp_cpu *cpu;
 	uint32_t prev, next;
 
-	if (m->last_switch_ns && hdr->time_ns > m->last_switch_ns + SILENCE_NS &&
+	if (m->last_switch_ns && (m->run_ended || hdr->time_ns > m->last_switch_ns + SILENCE_NS) &&
 	    kp_model_add_gap(m, m->last_switch_ns, hdr->time_ns) < 0)
 		return -ENOMEM;
 	m->last_switch_ns = hdr->time_ns;
+	m->run_ended = false;
 	if (kp_model_task_get(m, hdr->pid, hdr->tid, &prev) < 0 ||
 	    kp_model_task_get(m, e->next_pid, e->next_tid, &next) < 0)
 		return -ENOMEM;
@@ -422,6 +423,14 @@ static int on_lost(struct kp_model *m, const struct kp_hdr *hdr)
 	return KP_VEC_PUSH(&m->losses, loss);
 }
 
+/* Another recorder may go on with the log. */
+static int on_stats(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	(void)hdr;
+	m->run_ended = true;
+	return 0;
+}
+
 typedef int (*handler)(struct kp_model *m, const struct kp_hdr *hdr);
 
 static const handler handlers[KP_EV_END] = {
@@ -444,6 +453,7 @@ static const handler handlers[KP_EV_END] = {
 	[KP_EV_block_complete] = kp_model_on_complete,
 	[KP_EV_tcp_retransmit] = kp_model_on_retransmit,
 	[KP_EV_lost] = on_lost,
+	[KP_EV_record_stats] = on_stats,
 };
 
 int kp_model_add(struct kp_model *model, const struct kp_hdr *event)

@@ -190,6 +190,7 @@ struct kp_model {
 	uint64_t keep_from_ns; /* of what is before it only the last states are kept */
 	uint64_t event_cnt;
 	uint64_t last_switch_ns;  /* of any CPU */
+	bool run_ended;           /* the recorder's final accounts came since */
 	struct kp_map tids;       /* tid → newest life */
 	struct kp_map sock_map;   /* hash of the 4-tuple → first socket */
 	struct kp_map remote_map; /* other end → newest socket with it */

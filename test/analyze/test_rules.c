@@ -635,6 +635,22 @@ Test(rules, a_hole_before_and_behind_all_records)
 	done(&w);
 }
 
+/* Between two recordings in one log nothing is known, however short it is. */
+Test(rules, nothing_is_bridged_between_two_recordings)
+{
+	begin();
+	sw(&m, 1000, 0, A, S, 0);
+	sw(&m, 2000, 1, 0, 0, 0);
+	FEED(&m, record_stats, 2500, KP_CPU_USER, 0, .produced = 1);
+	sw(&m, 4000, 1, 0, 0, 0);
+	wake(&m, 8000, 1, 0, A, 0);
+	sw(&m, 8000, 0, 0, 0, A);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_unknown, 0), 2000 * US);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, A), 3000 * US);
+	done(&w);
+}
+
 /* Another thread than the leader goes through exec: the chain holds. */
 Test(rules, exec_of_a_thread_is_no_gap)
 {
