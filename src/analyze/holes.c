@@ -25,19 +25,27 @@ static bool is_queued(const struct kp_rec *rec)
 
 /* --- switches that do not chain --- */
 
-int kp_model_lose(struct kp_model *m, uint32_t task, uint64_t t_ns, uint16_t cpu)
+/* gap: index of the gap by which it is unknown, or KP_NONE. */
+static int lose(struct kp_model *m, uint32_t task, uint64_t t_ns, uint16_t cpu, uint32_t gap)
 {
-	struct kp_rec lost = {.t_ns = t_ns, .cpu = cpu, .kind = KP_REC_LOST};
+	struct kp_rec lost = {.t_ns = t_ns, .cpu = cpu, .kind = KP_REC_LOST, .aux = gap};
 	const struct kp_task *t = &m->tasks.at[task];
 	const struct kp_rec *last = t->recs.cnt ? &t->recs.at[t->recs.cnt - 1] : NULL;
 
 	if (!task || (last && (last->kind == KP_REC_DEAD || last->kind == KP_REC_LOST)))
 		return 0;
 	/* It cannot have run on two CPUs: when it left the other one nobody saw. */
-	if (last && last->kind == KP_REC_RUN && last->cpu != cpu)
+	if (last && last->kind == KP_REC_RUN && last->cpu != cpu) {
 		lost.t_ns = last->t_ns;
+		lost.aux = KP_NONE;
+	}
 	m->tasks.at[task].has_lost = true;
 	return kp_model_rec_push(m, task, lost);
+}
+
+int kp_model_lose(struct kp_model *m, uint32_t task, uint64_t t_ns, uint16_t cpu)
+{
+	return lose(m, task, t_ns, cpu, KP_NONE);
 }
 
 int kp_model_chain(struct kp_model *m, uint16_t cpu, uint32_t prev, uint64_t t_ns)
@@ -60,11 +68,10 @@ int kp_model_chain(struct kp_model *m, uint16_t cpu, uint32_t prev, uint64_t t_n
 	t = &m->tasks.at[occ->task];
 	last = t->recs.cnt ? &t->recs.at[t->recs.cnt - 1] : NULL;
 	if (last && last->kind == KP_REC_RUN && last->cpu == cpu &&
-	    kp_model_lose(m, occ->task, last->t_ns, cpu) < 0)
+	    lose(m, occ->task, last->t_ns, cpu, m->gaps.cnt - 1) < 0)
 		return -ENOMEM;
-	occ->task = KP_NONE;
 	/* Who leaves now: since when it ran nobody saw; before the gap it did not. */
-	return kp_model_lose(m, prev, gap.from_ns, cpu);
+	return lose(m, prev, gap.from_ns, cpu, m->gaps.cnt - 1);
 }
 
 /* --- holes --- */
@@ -183,6 +190,41 @@ static uint32_t endangered_by(const struct kp_rec *rec, const struct kp_rec *nex
 		       : KP_NONE;
 }
 
+/* Where the losses in a gap were counted it begins with the first of them. */
+static void narrow_gaps(struct kp_model *m)
+{
+	const struct kp_interval *hole;
+	struct kp_loss *gap;
+
+	for (uint32_t i = 0; i < m->gaps.cnt; i++) {
+		gap = &m->gaps.at[i];
+		hole = gap->cpu < m->cpus.cnt
+			       ? first_hole(&m->cpus.at[gap->cpu].holes, gap->from_ns, gap->to_ns)
+			       : NULL;
+		if (hole && hole->t0_ns > gap->from_ns)
+			gap->from_ns = hole->t0_ns;
+	}
+}
+
+/* Likewise what is unknown by it. */
+static void apply_gaps(const struct kp_model *m, struct kp_task *t)
+{
+	struct kp_rec *rec, *next;
+	uint64_t from_ns;
+
+	for (uint32_t i = 0; i < t->recs.cnt && t->has_lost; i++) {
+		rec = &t->recs.at[i];
+		next = i + 1 < t->recs.cnt ? rec + 1 : NULL;
+		if (rec->kind != KP_REC_LOST || rec->aux == KP_NONE)
+			continue;
+		from_ns = m->gaps.at[rec->aux].from_ns;
+		if (next && from_ns > next->t_ns)
+			from_ns = next->t_ns;
+		if (from_ns > rec->t_ns)
+			rec->t_ns = from_ns;
+	}
+}
+
 typedef KP_VEC(struct kp_rec) rec_list;
 
 static int push_lost(rec_list *out, const struct kp_rec *rec, uint64_t t_ns)
@@ -254,7 +296,8 @@ static int mark_task(const struct kp_model *m, struct kp_task *t)
 
 typedef KP_VEC(struct kp_occupant) occupant_list;
 
-/* Who had the CPU from an occupant on: nobody known in a hole, behind it who leaves it first. */
+/* Who had the CPU from an occupant on: nobody known in a hole, behind it who leaves it first; nor
+ * if that is somebody else and no hole says since when. */
 static int mark_occupant(const kp_holes *holes, const struct kp_occupant *occ,
 			 const struct kp_occupant *next, occupant_list *out)
 {
@@ -263,6 +306,10 @@ static int mark_occupant(const kp_holes *holes, const struct kp_occupant *occ,
 	const struct kp_interval *hole;
 
 	again.task = next ? next->prev : KP_NONE;
+	if (next && next->prev != occ->task && !first_hole(holes, lo, hi)) {
+		nobody.t_ns = lo;
+		return KP_VEC_PUSH(out, nobody);
+	}
 	if (KP_VEC_PUSH(out, *occ) < 0)
 		return -ENOMEM;
 	for (int n = 1; (hole = first_hole(holes, lo, hi)); n++) {
@@ -302,11 +349,12 @@ int kp_model_mark_holes(struct kp_model *m)
 {
 	int err = collect(m);
 
-	if (!m->holes.cnt)
-		return err;
-	for (uint32_t i = 1; i < m->tasks.cnt && err >= 0; i++)
+	narrow_gaps(m);
+	for (uint32_t i = 1; i < m->tasks.cnt && err >= 0 && m->holes.cnt; i++) {
+		apply_gaps(m, &m->tasks.at[i]);
 		err = mark_task(m, &m->tasks.at[i]);
-	for (uint32_t i = 0; i < m->cpus.cnt && err >= 0; i++)
+	}
+	for (uint32_t i = 0; i < m->cpus.cnt && err >= 0 && (m->holes.cnt || m->gaps.cnt); i++)
 		err = mark_cpu(&m->cpus.at[i]);
 	return err;
 }

@@ -589,6 +589,24 @@ Test(rules, nobody_is_blamed_in_a_gap)
 	done(&w);
 }
 
+/* A counted loss says since when a gap can be: up to it who came last had the CPU. */
+Test(rules, a_gap_begins_with_the_loss)
+{
+	begin();
+	sw(&m, 1000, 0, A, 0, B);
+	lost(7000, 7000, 0); /* B leaves for C */
+	sw(&m, 9000, 0, C, S, A);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_run_queue, B), 6000 * US);
+	cr_expect_eq(spent(&w, KP_B_run_queue, C), 2000 * US - 1, "who left it first had it");
+	cr_expect_eq(only_gap()->from_ns, 7000 * US);
+	kp_walk_done(&w);
+	w = walk_of(&m, B, 2000, 9000);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, B), 5000 * US);
+	cr_expect_eq(spent(&w, KP_B_unknown, 0), 2000 * US);
+	done(&w);
+}
+
 /* Only who has run since it was woken can be woken again. */
 Test(rules, woken_twice_has_run_between)
 {
