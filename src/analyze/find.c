@@ -116,6 +116,8 @@ static int longest_first(const void *a, const void *b, void *arg)
 		return length_of(x) > length_of(y) ? -1 : 1;
 	if (x->start_ns != y->start_ns)
 		return x->start_ns < y->start_ns ? -1 : 1;
+	if (strcmp(x->trace_id, y->trace_id) != 0)
+		return strcmp(x->trace_id, y->trace_id);
 	return strcmp(x->span_id, y->span_id);
 }
 

@@ -306,7 +306,8 @@ static void join_process(const struct kp_model *model, uint32_t pid, const struc
 		judge_process(model, &p, span, joined);
 }
 
-static void join_thread(const struct kp_model *model, uint32_t tid, struct kp_joined *joined)
+static void join_thread(const struct kp_model *model, uint32_t tid, const struct kp_span *span,
+			struct kp_joined *joined)
 {
 	uint32_t task = kp_model_task(model, tid, joined->t1_ns);
 
@@ -317,6 +318,9 @@ static void join_thread(const struct kp_model *model, uint32_t tid, struct kp_jo
 	}
 	joined->task = task;
 	say(joined, 'B', "--tid");
+	if (span->by->pid && span->by->pid != model->tasks.at[task].pid && !container_of(span))
+		say(joined, 'C', "; but that is of process %u, and the span's process.pid is %u",
+		    model->tasks.at[task].pid, span->by->pid);
 }
 
 /* --- a span without the attribute that names its process --- */
@@ -378,7 +382,7 @@ struct kp_joined kp_join(const struct kp_model *model, const struct kp_clock *cl
 	else if (joined.t1_ns < model->first_ns || joined.t0_ns > model->last_ns)
 		say(&joined, 'D', "it is outside the log's time");
 	else if (place->tid)
-		join_thread(model, place->tid, &joined);
+		join_thread(model, place->tid, span, &joined);
 	else if (place->pid)
 		join_process(model, place->pid, span, &joined);
 	else if (is_here(place->host, span, &joined) && has_pid(span, &joined))

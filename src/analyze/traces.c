@@ -73,6 +73,8 @@ static uint64_t limit_of(unsigned which, uint64_t size)
 	X(duration)                    \
 	X(id)                          \
 	X(localendpoint)               \
+	X(log)                         \
+	X(stream)                      \
 	X(resourcemetrics)             \
 	X(resourcelogs)
 
@@ -107,6 +109,7 @@ static const struct format {
 	{BIT(traceid) | BIT(starttimeunixnano), NULL, kp_trace_read_span, NULL},
 	{BIT(resourcemetrics), "OTLP metrics", NULL, "give the file of the traces"},
 	{BIT(resourcelogs), "OTLP logs", NULL, "give the file of the traces"},
+	{BIT(log) | BIT(stream), "Docker's log", NULL, "give what docker logs prints"},
 	{BIT(trace), NULL, NULL, "trace"},   /* what Tempo answers */
 	{BIT(data), NULL, NULL, "data"},     /* what Jaeger answers */
 	{BIT(result), NULL, NULL, "result"}, /* the same, version 3 */

@@ -138,6 +138,21 @@ Test(find, by_the_incidents_id)
 	cr_expect_eq(find(&first), -ENOENT, "no id, and no value");
 }
 
+/* Spans of one length and begin, of several traces: copies are found among them all the same. */
+Test(find, copies_among_others)
+{
+	uint32_t first;
+
+	what.id = "x";
+	what.traces = "FILE";
+	what.attribute = "payment=4017";
+	for (int i = 0; i < 3; i++) {
+		add(ONE, "00000000000000a1", "", 10, &attrs[0]);
+		add(TWO, "00000000000000a1", "", 10, &attrs[0]);
+	}
+	cr_expect_eq(find(&first), 2);
+}
+
 Test(find, what_was_left_out_is_said)
 {
 	uint32_t first;

@@ -234,6 +234,11 @@ Test(join, the_thread_can_be_named)
 	place.tid = 101;
 	cr_expect_eq(joined_tid(), 101, "%s", j.why);
 	cr_expect_eq(j.confidence, 'B');
+	by.container = "";
+	cr_expect_eq(joined_tid(), 101);
+	cr_expect_eq(j.confidence, 'C', "nothing says why it is another's: %s", j.why);
+	cr_expect(strstr(j.why, "of process 100, and the span's process.pid is 7"), "%s", j.why);
+	by.container = "container.id";
 	place.tid = 4711;
 	cr_expect_eq(joined_tid(), 0);
 	cr_expect(strstr(j.why, "no task 4711"), "%s", j.why);

@@ -208,6 +208,8 @@ Test(traces, what_it_is_instead)
 		BYTES("{\"resourceMetrics\":[]}", "OTLP metrics: give the file of the traces"),
 		BYTES("[{\"traceId\":\"1\",\"id\":\"1\",\"timestamp\":1,\"localEndpoint\":{}}]",
 		      "Zipkin's JSON: export OTLP"),
+		BYTES("{\"log\":\"{}\\n\",\"stream\":\"stdout\",\"time\":\"\"}\n",
+		      "Docker's log: give what docker logs prints"),
 		BYTES("\xff\xfe{\0\"\0", "UTF-16: convert it with iconv"),
 		BYTES("\xfe\xff\0{", "UTF-16"),
 		BYTES("{\0\"\0", "UTF-16"),
