@@ -10,7 +10,8 @@ id=$(. /etc/os-release && echo "$ID")
 build="gcc libc6-dev cmake ninja-build clang libbpf-dev libelf-dev zlib1g-dev libsqlite3-dev
 	libuv1-dev linux-libc-dev dpkg-dev ca-certificates python3 procps util-linux mount"
 test="libcriterion-dev clang-format-14 clang-tidy-14 mandoc sqlite3 strace
-	qemu-system-x86 busybox-static cpio git iptables iproute2 debian-archive-keyring nginx-light"
+	qemu-system-x86 busybox-static cpio git iptables iproute2 debian-archive-keyring nginx-light
+	make openssl vim tmux gdb postgresql"
 case $id in
 debian) build="$build bpftool" test="$test linux-perf" ;;
 ubuntu) build="$build linux-tools-common linux-tools-generic libzstd-dev" ;;
