@@ -25,6 +25,13 @@
 
 /* Largest raw length of a block, and so of what a reader must be ready to allocate. */
 #define KP_BLOCK_RAW_MAX (256u * 1024u)
+/*
+ * A writer pads a payload to at least a part of this many of its raw length; a reader takes no
+ * block whose events are more than KP_UNPACK_MAX times as long as the payload, in its own layout,
+ * which may have more fields. So a log of a megabyte cannot unpack to a gigabyte.
+ */
+#define KP_PACK_MAX 32u
+#define KP_UNPACK_MAX 64u
 /* Largest header text. */
 #define KP_SEG_TEXT_MAX (1024u * 1024u)
 

@@ -23,6 +23,7 @@
  *
  * KP_CODEC_DELTA_ZLIB: that, as one zlib stream of level 1. Real events repeat each other in runs
  * that only matches find: without them zlib takes as long and leaves two to three times as much.
+ * Behind the stream stand zeros if the payload would else be shorter than raw_len / KP_PACK_MAX.
  *
  * An encoded event is at most twice as long as its struct: 24 bytes of header become 1 + 1 + 8 + 10
  * + 3 + 5 + 5 = 33, a u8 2, a u16 3, a u32 5 and a u64 10 bytes.
@@ -344,6 +345,22 @@ static int pack(struct kp_encoder *e, struct kp_encoded *ret, struct kp_err *err
 	return 0;
 }
 
+static uint32_t least_len(size_t raw_len)
+{
+	return (uint32_t)((raw_len + KP_PACK_MAX - 1) / KP_PACK_MAX);
+}
+
+/* A stranger's block may not unpack to more than that, so ours don't either. */
+static void pad(struct kp_encoder *e, size_t raw_len, struct kp_encoded *ret)
+{
+	uint32_t least = least_len(raw_len);
+
+	if (ret->codec != KP_CODEC_DELTA_ZLIB || ret->len >= least)
+		return;
+	memset(e->packed + ret->len, 0, least - ret->len);
+	ret->len = least;
+}
+
 int kp_encode(struct kp_encoder *e, const void *events, size_t len, struct kp_encoded *ret_encoded,
 	      struct kp_err *err)
 {
@@ -360,7 +377,8 @@ int kp_encode(struct kp_encoder *e, const void *events, size_t len, struct kp_en
 		r = pack(e, &encoded, err);
 	if (r < 0)
 		return r;
-	if (e->codec == KP_CODEC_RAW || encoded.len >= len) {
+	pad(e, len, &encoded);
+	if (e->codec == KP_CODEC_RAW || encoded.len >= len || encoded.len < least_len(len)) {
 		encoded.codec = KP_CODEC_RAW;
 		encoded.data = events;
 		encoded.len = (uint32_t)len;
@@ -659,6 +677,15 @@ static const char *decode_raw(struct output *o, struct input in)
 	return NULL;
 }
 
+/* Whether all that is left of the input are the zeros that may stand behind the zlib stream. */
+static bool is_padding(const z_stream *z)
+{
+	for (uInt i = 0; i < z->avail_in; i++)
+		if (z->next_in[i])
+			return false;
+	return true;
+}
+
 static const char *unpack(struct kp_decoder *d, const struct kp_decode *block, struct input *in)
 {
 	size_t max = ENCODED_MAX(block->raw_len);
@@ -669,7 +696,7 @@ static const char *unpack(struct kp_decoder *d, const struct kp_decode *block, s
 	d->z.avail_in = (uInt)(in->end - in->at);
 	d->z.next_out = d->plain;
 	d->z.avail_out = (uInt)max;
-	if (inflate(&d->z, Z_FINISH) != Z_STREAM_END || d->z.avail_in)
+	if (inflate(&d->z, Z_FINISH) != Z_STREAM_END || !is_padding(&d->z))
 		return "the zlib stream is damaged";
 	in->at = d->plain;
 	in->end = d->plain + d->z.total_out;
@@ -681,14 +708,19 @@ int kp_decode(struct kp_decoder *decoder, const struct kp_schema *schema, struct
 {
 	struct output o = {.schema = schema, .block = block, .out = out};
 	struct input in = {.at = stored, .end = (const unsigned char *)stored + stored_len};
+	size_t grown_len = block->raw_len + (size_t)block->event_cnt * schema->growth_max;
 	const char *why = NULL;
 
 	if (block->raw_len > KP_BLOCK_RAW_MAX || stored_len > ENCODED_MAX(KP_BLOCK_RAW_MAX) ||
 	    block->event_cnt > block->raw_len / sizeof(struct kp_hdr))
 		return kp_err_set(err, -EBADMSG, "the block's lengths are impossible");
+	if (grown_len > stored_len * KP_UNPACK_MAX)
+		return kp_err_set(err, -EBADMSG,
+				  "the block unpacks to more than %u times its length",
+				  KP_UNPACK_MAX);
 	block->unknown_cnt = 0;
 	kp_buf_reset(out);
-	if (!kp_buf_reserve(out, block->raw_len + (size_t)block->event_cnt * schema->growth_max))
+	if (!kp_buf_reserve(out, grown_len))
 		return kp_err_set(err, -ENOMEM, "out of memory");
 	if (block->codec == KP_CODEC_DELTA_ZLIB)
 		why = unpack(decoder, block, &in);

@@ -144,6 +144,16 @@ static int parse_kind(const cJSON *row, struct kp_schema *schema, unsigned *fiel
 	return 0;
 }
 
+/* Each segment has a schema, and a log may have thousands of segments. */
+static void shrink_fields(struct kp_schema *schema, unsigned field_cnt)
+{
+	struct kp_schema_field *fields;
+
+	fields = realloc(schema->fields, (field_cnt + 1) * sizeof(*fields));
+	if (fields)
+		schema->fields = fields;
+}
+
 int kp_schema_parse(const char *text, size_t len, struct kp_schema **ret_schema, struct kp_err *err)
 {
 	struct kp_schema *schema = calloc(1, sizeof(*schema));
@@ -178,6 +188,7 @@ out:
 				  r == -ENOMEM ? "out of memory"
 					       : "the header's text holds no usable schema");
 	}
+	shrink_fields(schema, field_cnt);
 	*ret_schema = schema;
 	return 0;
 }

@@ -36,7 +36,8 @@
  *   32            8
  *   40            4         event_cnt, at least 1
  *   44            4         raw_len: length of the events as structs, at most 256 KiB
- *   48            4         stored_len: length of the payload, at most 256 KiB
+ *   48            4         stored_len: length of the payload, at most 256 KiB, at least
+ *                           raw_len / KP_UNPACK_MAX
  *   52            4         stream
  *   56            4         prev_crc: payload_crc of the block before, text_crc for the first
  *   60            4         payload_crc: CRC-32C of the payload
@@ -306,11 +307,23 @@ static const char *check_block(const struct kp_seg_scan *scan, const struct kp_b
 	if (hdr->version != KP_LOG_VERSION || !hdr->event_cnt || hdr->raw_len > KP_BLOCK_RAW_MAX ||
 	    hdr->stored_len > KP_STORED_MAX || hdr->first_ns > hdr->last_ns)
 		return "the block's header is impossible";
+	if (hdr->raw_len > (uint64_t)hdr->stored_len * KP_UNPACK_MAX)
+		return "the block claims to unpack to more than 64 times its length";
 	if (hdr->sequence < scan->next_sequence)
 		return "an older block stands here";
 	if (hdr->stored_len > scan->end - offset - sizeof(*hdr))
 		return "the block is cut";
 	return NULL;
+}
+
+/* First offset from `from` that the file system holds: a hole has no block. */
+static uint64_t skip_hole(const struct kp_seg_scan *scan, uint64_t from)
+{
+	off_t at = lseek(scan->fd, (off_t)from, SEEK_DATA);
+
+	if (at < 0)
+		return errno == ENXIO ? scan->end : from;
+	return (uint64_t)at;
 }
 
 /* First offset from `from` at which a good block stands, with its header; scan->end: none. */
@@ -325,6 +338,7 @@ static int find_block(const struct kp_seg_scan *scan, uint64_t from, uint64_t *r
 		return -ENOMEM;
 	for (*ret_offset = scan->end; from + sizeof(*ret_hdr) <= scan->end;
 	     from += (uint64_t)n - sizeof(*ret_hdr) + 1) {
+		from = skip_hole(scan, from);
 		n = kp_seg_read(scan->fd, data, SEARCH_LEN, from);
 		if (n < (int64_t)sizeof(*ret_hdr)) {
 			free(data);

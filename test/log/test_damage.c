@@ -286,3 +286,71 @@ Test(damage, decoder_takes_any_bytes)
 	kp_buf_done(&events);
 	kp_buf_done(&back);
 }
+
+/* A block of zeros, as a process that writes zeros leaves. */
+Test(damage, no_block_unpacks_beyond_its_bound)
+{
+	struct kp_ev_payload payload = {.hdr = {.kind = KP_EV_payload}, .data_len = KP_DATA_MAX};
+	uint32_t size = KP_ALIGN8((uint32_t)sizeof(payload) + KP_DATA_MAX);
+	struct kp_buf events = {0}, back = {0};
+	struct kp_encoder *encoder;
+	struct kp_decoder *decoder;
+	struct kp_schema *schema;
+	struct kp_encoded enc;
+	struct kp_decode dec;
+	unsigned char stored[8192];
+	struct kp_err err = {""};
+
+	payload.hdr.size = size;
+	cr_assert_eq(kp_decoder_new(&decoder, NULL), 0);
+	cr_assert_eq(kp_schema_own(&schema, NULL), 0);
+	cr_assert_eq(kp_encoder_new(KP_CODEC_DELTA_ZLIB, &encoder, NULL), 0);
+	while (events.len + size <= KP_BLOCK_RAW_MAX) {
+		memcpy(kp_buf_reserve(&events, size), &payload, sizeof(payload));
+		memset(events.data + events.len + sizeof(payload), 0, size - sizeof(payload));
+		events.len += size;
+	}
+	cr_assert_eq(kp_encode(encoder, events.data, events.len, &enc, NULL), 0);
+	cr_assert_eq(enc.codec, KP_CODEC_DELTA_ZLIB);
+	cr_assert_eq(enc.len, (events.len + KP_PACK_MAX - 1) / KP_PACK_MAX);
+	dec = (struct kp_decode){
+		.codec = enc.codec, .raw_len = (uint32_t)events.len, .event_cnt = enc.event_cnt};
+	cr_assert_eq(kp_decode(decoder, schema, &dec, enc.data, enc.len, &back, NULL), 0);
+	cr_assert_eq(back.len, events.len);
+	cr_assert_arr_eq(back.data, events.data, back.len);
+	/* As short as it gets, as the reader just takes it, and as it does not. */
+	memcpy(stored, enc.data, enc.len);
+	cr_assert_eq(kp_decode(decoder, schema, &dec, stored, enc.len / 2 + 1, &back, NULL), 0);
+	cr_assert_eq(kp_decode(decoder, schema, &dec, stored, enc.len / 2 - 1, &back, NULL),
+		     -EBADMSG);
+	/* Only zeros may stand behind the stream. */
+	stored[enc.len - 1] = 1;
+	cr_assert_eq(kp_decode(decoder, schema, &dec, stored, enc.len, &back, NULL), -EBADMSG);
+	/* What a schema adds counts. */
+	schema->growth_max = UINT16_MAX;
+	dec.event_cnt *= 8;
+	cr_assert_eq(kp_decode(decoder, schema, &dec, enc.data, enc.len, &back, &err), -EBADMSG);
+	cr_assert_not_null(strstr(err.text, "unpacks to more than 64 times"), "%s", err.text);
+	kp_encoder_free(encoder);
+	kp_schema_free(schema);
+	kp_decoder_free(decoder);
+	kp_buf_done(&events);
+	kp_buf_done(&back);
+}
+
+/* Nobody reads through a hole of a terabyte: the test would take minutes. */
+Test(damage, a_hole_is_not_searched, .timeout = 60)
+{
+	struct kp_log_writer *writer = fixture_create(0);
+	struct kp_log_reader *reader;
+	uint64_t time_ns = 0, rnd = 3;
+
+	fixture_append(writer, 0, 10, &time_ns, &rnd, NULL);
+	fixture_close(writer);
+	if (truncate(fixture_path(1), 1ll << 40) < 0)
+		cr_skip_test("no file of a terabyte here");
+	reader = fixture_open(fixture_dir, NULL);
+	cr_assert_eq(fixture_read(reader, NULL), 10);
+	cr_assert_eq(kp_log_get_info(reader)->gap_cnt, 1);
+	kp_log_reader_free(reader);
+}
