@@ -4,6 +4,7 @@
  * and system call lists, shell completions.
  *
  *   generate man PAGE.in      the page with @OPTIONS COMMAND@, @EVENTS@, @SYSCALLS@, @RULES@,
+ * @BOUNDS@,
  *                           @TABLES@ filled in
  *   generate bash|zsh|fish    a completion script
  */
@@ -13,6 +14,7 @@
 
 #include "analyze/rules.h"
 #include "analyze/tables.h"
+#include "base/limit.h"
 #include "cli/cli.h"
 #include "event/event.h"
 #include "event/syscall.h"
@@ -133,6 +135,33 @@ static void man_tables(void)
 	printf(".It Va host\nThe hosts:\n.Va name , boot_id .\n.El\n");
 }
 
+/* "64 MiB; from 1 MiB of log on 1 GiB, or 64 MiB for each MiB of it": what differs. */
+static void man_limit(const struct kp_limit *limit)
+{
+	char small[KP_LIMIT_TEXT_MAX], least[KP_LIMIT_TEXT_MAX], per_mib[KP_LIMIT_TEXT_MAX];
+
+	kp_limit_print(limit->unit, limit->small, small);
+	kp_limit_print(limit->unit, limit->least, least);
+	kp_limit_print(limit->unit, limit->per_mib, per_mib);
+	printf(".It ");
+	roff(limit->what);
+	printf("\n%s", small);
+	if (limit->per_mib)
+		printf(" for a log below 1 MiB, else %s or, if that is more, %s for each MiB of it",
+		       least, per_mib);
+	printf("; ");
+	roff(limit->remedy);
+	printf(".\n");
+}
+
+static void man_limits(void)
+{
+	printf(".Bl -tag -width Ds -compact\n");
+	for (int i = 0; i < KP_LIMIT_CNT; i++)
+		man_limit(&kp_limits[i]);
+	printf(".El\n");
+}
+
 static int man_page(const char *path)
 {
 	const struct kp_command *command;
@@ -158,6 +187,8 @@ static int man_page(const char *path)
 			man_syscalls();
 		} else if (!strncmp(line, "@TABLES@", 8)) {
 			man_tables();
+		} else if (!strncmp(line, "@BOUNDS@", 8)) {
+			man_limits();
 		} else if (!strncmp(line, "@RULES@", 7)) {
 			man_rules();
 		} else if (*line == '@') {

@@ -27,13 +27,10 @@
 #define KP_BLOCK_RAW_MAX (256u * 1024u)
 /*
  * A writer pads a payload to at least a part of this many of its raw length; a reader takes no
- * block whose events are more than KP_UNPACK_MAX times as long as the payload, in its own layout,
+ * block whose events are more than KP_MAX_UNPACKED times as long as the payload, in its own layout,
  * which may have more fields. So a log of a megabyte cannot unpack to a gigabyte.
  */
 #define KP_PACK_MAX 32u
-#define KP_UNPACK_MAX 64u
-/* Largest header text. */
-#define KP_SEG_TEXT_MAX (1024u * 1024u)
 
 /* kp_block_hdr.codec: how the events became the stored bytes. */
 enum kp_codec {

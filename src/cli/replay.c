@@ -27,6 +27,8 @@ struct request {
 	bool trace;
 	bool quiet;
 	bool unsafe;
+	uint64_t memory_max;
+	uint64_t cpu_max_ns;
 };
 
 static int set_until_point(const char *text, void *target, struct kp_err *err)
@@ -61,6 +63,12 @@ static const struct kp_option options[] = {
 	 KP_TEXT(struct request, report)},
 	{0, "unsafe", NULL, "go on where this machine refuses walls of the sandbox, and say which",
 	 KP_FLAG(struct request, unsafe)},
+	{0, "memory", "SIZE",
+	 "what the replayed process, and what is unpacked of the log, may take (default: by the "
+	 "log's length, see LIMITS)",
+	 .least = "1M", .most = "1T", KP_SIZE(struct request, memory_max)},
+	{0, "time", "TIME", "CPU time that may be used (default: by the log's length, see LIMITS)",
+	 .least = "1s", .most = "1000d", KP_DURATION(struct request, cpu_max_ns)},
 	{0},
 };
 
@@ -211,14 +219,18 @@ static int replay(const struct request *request, const char *log, struct kp_sess
 	struct kp_replay_options run = {.exe = request->exe,
 					.unsafe = request->unsafe,
 					.until_seq = request->until_seq,
+					.memory_max = request->memory_max,
+					.cpu_max_ns = request->cpu_max_ns,
 					.output = request->quiet ? NULL : write_output,
 					.trace = request->trace ? write_trace : NULL,
 					.progress = isatty(STDERR_FILENO) ? write_progress : NULL};
+	const struct kp_session_options load = {.pid = request->pid,
+						.held_max = request->memory_max};
 	struct kp_replay_result result = {0};
 	int rc, status = KP_EXIT_OK, output_error = 0;
 
 	run.arg = &output_error;
-	rc = kp_session_load(log, request->pid, session, err);
+	rc = kp_session_load(log, &load, session, err);
 	if (rc < 0)
 		return kp_cli_status(rc);
 	rc = set_until(log, request, &run, err);

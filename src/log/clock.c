@@ -12,14 +12,13 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/limit.h"
 #include "log/reader.h"
 
 /* The clocks are rounded one by one. */
 #define ROUNDING_NS 10
 /* The recorder reads the clocks each second: so far its readings hold around them. */
 #define EDGE_NS 2000000000ull
-/* A machine that sleeps or is set each hour does so this often in a year. */
-#define ERAS_MAX 10000
 /* No reading is later or took longer (as a log may claim): sums of two stay far from overflow. */
 #define TIME_MAX_NS (UINT64_MAX / 8)
 /* What the header of a segment says was read one after the other, not together. */
@@ -84,7 +83,7 @@ int kp_clock_add(struct kp_clock *clock, struct kp_clock_reading reading)
 		return 0;
 	if (n > 0 && narrow(&clock->eras.at[n - 1], &new))
 		return 0;
-	return n == ERAS_MAX ? -EOVERFLOW : KP_VEC_PUSH(&clock->eras, new);
+	return n == KP_MAX_CLOCK_SETS ? -EOVERFLOW : KP_VEC_PUSH(&clock->eras, new);
 }
 
 static int add_or_say(struct kp_clock *clock, struct kp_clock_reading reading, struct kp_err *err)
@@ -96,7 +95,7 @@ static int add_or_say(struct kp_clock *clock, struct kp_clock_reading reading, s
 			err, -EBADMSG,
 			"the wall clock was set more than %d times by this log: its times "
 			"cannot be told from one another",
-			ERAS_MAX);
+			KP_MAX_CLOCK_SETS);
 	return r < 0 ? kp_err_set(err, r, "out of memory") : 0;
 }
 

@@ -36,6 +36,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/limit.h"
 #include "event/event.h"
 
 #define ENCODED_MAX(raw_len) (2 * (size_t)(raw_len))
@@ -714,10 +715,10 @@ int kp_decode(struct kp_decoder *decoder, const struct kp_schema *schema, struct
 	if (block->raw_len > KP_BLOCK_RAW_MAX || stored_len > ENCODED_MAX(KP_BLOCK_RAW_MAX) ||
 	    block->event_cnt > block->raw_len / sizeof(struct kp_hdr))
 		return kp_err_set(err, -EBADMSG, "the block's lengths are impossible");
-	if (grown_len > stored_len * KP_UNPACK_MAX)
+	if (grown_len > stored_len * KP_MAX_UNPACKED)
 		return kp_err_set(err, -EBADMSG,
-				  "the block unpacks to more than %u times its length",
-				  KP_UNPACK_MAX);
+				  "the block unpacks to more than %d times its length",
+				  KP_MAX_UNPACKED);
 	block->unknown_cnt = 0;
 	kp_buf_reset(out);
 	if (!kp_buf_reserve(out, grown_len))

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/limit.h"
 #include "log/folder.h"
 #include "log/json.h"
 #include "log/recover.h"
@@ -256,6 +257,10 @@ static int read_header(struct kp_index *index, struct kp_index_segment *segment)
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	segment->file_len = (uint64_t)st.st_size;
+	segment->disk_len = (uint64_t)st.st_blocks * 512;
+	/* Some file systems don't say. */
+	if (!segment->disk_len || segment->disk_len > segment->file_len)
+		segment->disk_len = segment->file_len;
 	r = kp_seg_read_hdr(fd, &segment->hdr, &text, &gap.why);
 	if (r >= 0) {
 		r = kp_schema_parse(text, segment->hdr.text_len, &segment->schema, NULL);
@@ -308,6 +313,7 @@ static int read_headers(struct kp_index *index)
 		s->is_run_end = !next || !next->schema || strcmp(s->run, next->run);
 		index->info.segment_cnt += s->schema != NULL;
 		index->info.len += s->schema ? s->file_len : 0;
+		index->info.disk_len += s->schema ? s->disk_len : 0;
 	}
 	return index->info.segment_cnt ? 0 : -EBADMSG;
 }
@@ -364,7 +370,7 @@ static int add_block(struct kp_index *index, uint32_t segment, const struct kp_s
 	struct kp_index_stream *stream;
 	struct kp_index_block *blocks;
 
-	if (index->stream_cnt == KP_STREAM_MAX && !kp_map_get(&index->stream_map, hdr->stream))
+	if (index->stream_cnt == KP_MAX_STREAMS && !kp_map_get(&index->stream_map, hdr->stream))
 		return -EBADMSG;
 	stream = get_stream(index, hdr->stream, segment);
 	if (index->block_cnt == index->block_cap && stream) {

@@ -15,8 +15,6 @@
 #include "log/schema.h"
 
 #define KP_INDEX_NONE UINT32_MAX
-/* Streams are CPUs; more than any machine has are a hostile file's. */
-#define KP_STREAM_MAX 16384u
 
 struct kp_index_segment {
 	char *path;
@@ -24,6 +22,7 @@ struct kp_index_segment {
 	int fd;           /* -1 while closed */
 	uint64_t number;
 	uint64_t file_len;
+	uint64_t disk_len; /* without holes */
 	struct kp_seg_hdr hdr;
 	struct kp_schema *schema; /* NULL: the header is not readable */
 	char run[32];

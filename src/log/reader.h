@@ -68,7 +68,8 @@ struct kp_log_info {
 	uint64_t start_time_ns;     /* … and CLOCK_MONOTONIC at that moment */
 	size_t segment_cnt;
 	size_t block_cnt;
-	uint64_t len;                /* bytes of the segments whose headers are readable */
+	uint64_t len;                /* bytes of the segments whose headers are readable … */
+	uint64_t disk_len;           /* … and those of them that the disk holds: no holes */
 	uint64_t event_cnt;          /* by the block headers */
 	uint64_t lost[KP_GROUP_CNT]; /* by the block headers: the sum over streams and recorder runs
 				      */

@@ -37,7 +37,7 @@
  *   40            4         event_cnt, at least 1
  *   44            4         raw_len: length of the events as structs, at most 256 KiB
  *   48            4         stored_len: length of the payload, at most 256 KiB, at least
- *                           raw_len / KP_UNPACK_MAX
+ *                           raw_len / KP_MAX_UNPACKED
  *   52            4         stream
  *   56            4         prev_crc: payload_crc of the block before, text_crc for the first
  *   60            4         payload_crc: CRC-32C of the payload
@@ -74,6 +74,7 @@
 #include <unistd.h>
 
 #include "base/crc32c.h"
+#include "base/limit.h"
 
 #define SUFFIX ".kpl"
 #define SEARCH_LEN (64u * 1024u)
@@ -213,7 +214,7 @@ static const char *check_seg_hdr(const struct kp_seg_hdr *hdr)
 		return "the segment's header is damaged";
 	if (hdr->version != KP_LOG_VERSION)
 		return "written in a format that this version does not know";
-	if (hdr->text_len > KP_SEG_TEXT_MAX)
+	if (hdr->text_len > KP_MAX_HEADER)
 		return "the segment's header is damaged";
 	return NULL;
 }
@@ -259,7 +260,7 @@ bool kp_seg_is_hdr_torn(int fd, uint64_t file_len)
 		return false;
 	if (file_len < sizeof(hdr) || !memcmp(&hdr, &zero, sizeof(hdr)))
 		return true;
-	return hdr.magic == KP_SEG_MAGIC && hdr.text_len <= KP_SEG_TEXT_MAX &&
+	return hdr.magic == KP_SEG_MAGIC && hdr.text_len <= KP_MAX_HEADER &&
 	       file_len < sizeof(hdr) + hdr.text_len;
 }
 
@@ -307,7 +308,7 @@ static const char *check_block(const struct kp_seg_scan *scan, const struct kp_b
 	if (hdr->version != KP_LOG_VERSION || !hdr->event_cnt || hdr->raw_len > KP_BLOCK_RAW_MAX ||
 	    hdr->stored_len > KP_STORED_MAX || hdr->first_ns > hdr->last_ns)
 		return "the block's header is impossible";
-	if (hdr->raw_len > (uint64_t)hdr->stored_len * KP_UNPACK_MAX)
+	if (hdr->raw_len > (uint64_t)hdr->stored_len * KP_MAX_UNPACKED)
 		return "the block claims to unpack to more than 64 times its length";
 	if (hdr->sequence < scan->next_sequence)
 		return "an older block stands here";

@@ -23,6 +23,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/crc32c.h"
+#include "base/limit.h"
 #include "event/event.h"
 #include "log/codec.h"
 #include "log/folder.h"
@@ -113,7 +114,7 @@ static int build_text(const struct kp_log_writer *w, struct kp_buf *out)
 	kp_buf_printf(out, ",\"options\":%s,\"schema\":", w->options_json);
 	kp_event_print_schema(out);
 	kp_buf_puts(out, "}\n");
-	return out->failed ? -ENOMEM : out->len > KP_SEG_TEXT_MAX ? -E2BIG : 0;
+	return out->failed ? -ENOMEM : out->len > KP_MAX_HEADER ? -E2BIG : 0;
 }
 
 static int write_hdr(int fd, const struct kp_buf *text, uint64_t sequence,

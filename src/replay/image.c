@@ -21,15 +21,10 @@ uint64_t kp_image_stub_address(const struct kp_image *image)
 {
 	uint64_t address = STUB_FIRST;
 
-	for (uint32_t i = 0; i < image->maps.cnt; i++) {
-		const struct kp_image_map *map = &image->maps.at[i];
-
-		/* Also clear of where a program at a low address keeps its heap. */
-		if (address >= map->start && address < map->end) {
-			address = map->end;
-			i = UINT32_MAX; /* look at all of them again */
-		}
-	}
+	/* They are sorted. Also clear of where a program at a low address keeps its heap. */
+	for (uint32_t i = 0; i < image->maps.cnt && image->maps.at[i].start <= address; i++)
+		if (address < image->maps.at[i].end)
+			address = image->maps.at[i].end;
 	return address;
 }
 

@@ -5,9 +5,13 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/limit.h"
 #include "log/reader.h"
 #include "replay/session.h"
 
+/* No call takes longer than it takes to make so many processes. */
+#define MADE_MAX 64u
+#define LIST_SHOWN 300u   /* bytes of all of them */
 #define COMMAND_SHOWN 60u /* bytes of a command when there are several */
 #define KIND(name) (1ULL << KP_EV_##name)
 
@@ -39,7 +43,8 @@ static int list_commands(struct kp_log_reader *reader, uint32_t *ret_pid, struct
 
 	while ((rc = kp_log_next(reader, &event, err)) == 1) {
 		*ret_pid = event->pid;
-		print_command(event, list);
+		if (list->len < LIST_SHOWN)
+			print_command(event, list);
 		cnt++;
 	}
 	return rc < 0 ? rc : cnt;
@@ -127,11 +132,19 @@ static int read_all(struct kp_log_reader *reader, struct kp_session *session, st
 /* The process that a call made: its own number need not be the one that the call gave. */
 static struct kp_child made_by(const struct kp_session *session, const struct kp_ev_syscall *call)
 {
-	for (uint32_t i = 0; i < session->made.cnt; i++) {
-		const struct kp_child *child = &session->made.at[i];
+	uint32_t lo = 0, hi = session->made.cnt, mid;
 
-		if (child->time_ns >= call->entry_ns && child->time_ns <= call->hdr.time_ns &&
-		    child->seen_pid == (uint32_t)call->ret)
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (session->made.at[mid].time_ns < call->entry_ns)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (hi = lo; hi < session->made.cnt && hi < lo + MADE_MAX; hi++) {
+		const struct kp_child *child = &session->made.at[hi];
+
+		if (child->time_ns <= call->hdr.time_ns && child->seen_pid == (uint32_t)call->ret)
 			return *child;
 	}
 	return (struct kp_child){.pid = (uint32_t)call->ret, .time_ns = call->entry_ns};
@@ -146,32 +159,14 @@ static int add_children(struct kp_session *session)
 
 		if (!kp_session_is_vfork(session, &session->steps.at[i]))
 			continue;
-		child = malloc(sizeof(*child));
-		if (!child)
-			return -ENOMEM;
 		made = made_by(session, session->steps.at[i].call);
-		kp_session_init(child, made.pid);
+		child = kp_session_add_child(session, made.pid);
+		if (!child)
+			return kp_session_is_full(session) ? 0 : -ENOMEM;
 		child->maker = session->steps.at[i].call;
 		child->born_ns = made.time_ns;
-		if (KP_VEC_PUSH(&session->children, child) < 0) {
-			free(child);
-			return -ENOMEM;
-		}
 	}
 	return 0;
-}
-
-/* The child of that number that lived then, by the index of the last one; or NULL. */
-static struct kp_session *child_at(const struct kp_session *session, uint64_t last, uint32_t pid,
-				   uint64_t time_ns)
-{
-	for (uint64_t i = last + 1; i-- > 0;) {
-		struct kp_session *child = session->children.at[i];
-
-		if (child->pid == pid && child->born_ns <= time_ns)
-			return child;
-	}
-	return NULL;
 }
 
 /* Gives each child the events of its pid while it lived. */
@@ -179,20 +174,14 @@ static int read_children(struct kp_log_reader *reader, struct kp_session *sessio
 			 struct kp_err *err)
 {
 	const struct kp_hdr *event;
-	struct kp_map index = {0};
 	int rc = 0;
 
-	for (uint32_t i = 0; i < session->children.cnt && rc == 0; i++)
-		rc = kp_map_put(&index, session->children.at[i]->pid, i);
 	while (rc >= 0 && (rc = kp_log_next(reader, &event, err)) == 1) {
-		const uint64_t *at = kp_map_get(&index, event->pid);
-		struct kp_session *child =
-			at ? child_at(session, *at, event->pid, event->time_ns) : NULL;
+		struct kp_session *child = kp_session_child(session, event->pid, event->time_ns);
 
 		if (child)
 			rc = kp_session_add(child, event, err);
 	}
-	kp_map_done(&index);
 	return rc;
 }
 
@@ -217,8 +206,10 @@ static int load_children(const char *path, struct kp_session *session, struct kp
 	return rc;
 }
 
-int kp_session_load(const char *path, uint32_t pid, struct kp_session *session, struct kp_err *err)
+int kp_session_load(const char *path, const struct kp_session_options *options,
+		    struct kp_session *session, struct kp_err *err)
 {
+	uint32_t pid = options->pid;
 	struct kp_log_filter filter = {.kinds = replay_kinds};
 	struct kp_log_reader *reader;
 	int rc = 0;
@@ -231,6 +222,9 @@ int kp_session_load(const char *path, uint32_t pid, struct kp_session *session, 
 	rc = kp_log_open(path, &filter, &reader, err);
 	if (rc < 0)
 		return rc;
+	session->log_len = kp_log_get_info(reader)->disk_len;
+	session->held_max = options->held_max ? options->held_max
+					      : kp_limit_get(KP_LIMIT_HELD, session->log_len);
 	rc = read_all(reader, session, err);
 	if (rc == 0)
 		check_log(session, kp_log_get_info(reader));

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/limit.h"
 #include "replay/engine.h"
 #include "replay/filter.h"
 #include "replay/image.h"
@@ -21,6 +22,7 @@
 #define BUDGET_BASE_NS 10000000000ULL
 #define BUDGET_FACTOR 20
 #define BUDGET_MAX_NS 3600000000000ULL
+#define NS_PER_S 1000000000ULL
 /* Exec puts the kernel's own pages at random; a few tries clear the way. */
 #define IMAGE_TRIES 8
 
@@ -264,11 +266,46 @@ static int make_stubs(const struct kp_session *session, int *stubs, struct kp_er
 	return 0;
 }
 
+/* What the process may take, in the unit of the table. A session made by hand has no limits. */
+static uint64_t limit_of(const struct kp_engine *engine, enum kp_limit_id id)
+{
+	const struct kp_replay_options *options = engine->options;
+	uint64_t chosen = id == KP_LIMIT_MEMORY ? options->memory_max
+						: (options->cpu_max_ns + NS_PER_S - 1) / NS_PER_S;
+
+	if (chosen || !engine->session->log_len)
+		return chosen;
+	return kp_limit_get(id, engine->session->log_len);
+}
+
+/* A process that was killed because it took too much cannot be judged by how it ended. */
+static void judge_limits(struct kp_engine *engine)
+{
+	static const enum kp_limit_id ids[] = {
+		[KP_WATCH_MEMORY] = KP_LIMIT_MEMORY, [KP_WATCH_TIME] = KP_LIMIT_TIME};
+	enum kp_watch_end end = engine->tracee.end;
+	struct kp_replay_result *result = engine->result;
+	const struct kp_limit *limit;
+	char text[KP_LIMIT_TEXT_MAX];
+
+	if ((end != KP_WATCH_MEMORY && end != KP_WATCH_TIME) ||
+	    result->verdict == KP_VERDICT_EXACT || result->verdict == KP_VERDICT_EQUIVALENT)
+		return;
+	limit = &kp_limits[ids[end]];
+	kp_limit_print(limit->unit, limit_of(engine, ids[end]), text);
+	kp_buf_reset(&result->evidence);
+	result->expected[0] = result->got[0] = '\0';
+	kp_engine_refuse(engine, "behind event %u the %s reached the limit of %s; %s", result->seq,
+			 limit->what, text, limit->remedy);
+}
+
 int kp_engine_spawn(struct kp_engine *engine, struct kp_spawn *spawn)
 {
 	int rc;
 
 	spawn->may_miss = engine->options->unsafe ? ~0u : 0;
+	spawn->limits = (struct kp_watch_limits){limit_of(engine, KP_LIMIT_MEMORY),
+						 limit_of(engine, KP_LIMIT_TIME) * NS_PER_S};
 	rc = kp_tracee_spawn(&engine->tracee, spawn, engine->err);
 	if (rc == -ENOTSUP)
 		return kp_engine_refuse(engine, "%s", engine->err->text);
@@ -355,7 +392,8 @@ int kp_replay_run(struct kp_session *session, const struct kp_replay_options *op
 	share_cpu(&engine, first_cpu(session));
 	rc = options->exe ? kp_engine_run_other(&engine) : run_with_stubs(&engine);
 	sched_setaffinity(0, sizeof engine.cpus, &engine.cpus);
-	if (rc < 0)
+	judge_limits(&engine);
+	if (rc < 0 && result->verdict != KP_VERDICT_REFUSED)
 		return rc;
 	if (result->verdict == KP_VERDICT_NONE)
 		return kp_err_set(err, -EIO, "the replay ended without a verdict");

@@ -22,10 +22,12 @@ enum kp_verdict {
 };
 
 struct kp_replay_options {
-	const char *exe;    /* another build to run instead of the recorded one; NULL: that one */
-	uint64_t until_seq; /* stop before the call of this number; 0: none */
-	uint64_t until_ns;  /* stop before the first call that ended then or later; 0: none */
-	bool unsafe;        /* go on where the kernel refuses walls of the sandbox */
+	const char *exe;     /* another build to run instead of the recorded one; NULL: that one */
+	uint64_t until_seq;  /* stop before the call of this number; 0: none */
+	uint64_t until_ns;   /* stop before the first call that ended then or later; 0: none */
+	uint64_t memory_max; /* of the process, in bytes; 0: by the log's length */
+	uint64_t cpu_max_ns; /* CPU time of process and replayer; 0: by the log's length */
+	bool unsafe;         /* go on where the kernel refuses walls of the sandbox */
 	/* The process wrote to standard output (1) or error (2); may be NULL. */
 	void (*output)(int stream, const void *data, size_t len, void *arg);
 	/* A line for each call served; may be NULL. */

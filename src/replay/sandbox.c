@@ -23,7 +23,6 @@
 
 #include "replay/tracee.h"
 #include "replay/walls.h"
-#include "replay/watchdog.h"
 
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC 4u
@@ -172,7 +171,8 @@ static pid_t receive_hello(int sock, struct hello *ret_hello)
 }
 
 /* Seizes the process and brings it to the exit of its exec. */
-static int seize(struct kp_tracee *tracee, int sock, struct kp_err *err)
+static int seize(struct kp_tracee *tracee, const struct kp_spawn *spawn, int sock,
+		 struct kp_err *err)
 {
 	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK |
 			     PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACESECCOMP |
@@ -185,7 +185,7 @@ static int seize(struct kp_tracee *tracee, int sock, struct kp_err *err)
 				  "cannot trace the sandboxed process (check "
 				  "/proc/sys/kernel/yama/ptrace_scope and seccomp policy)");
 	tracee->alive = true;
-	rc = kp_watchdog_new(tracee->pid, &tracee->watchdog, err);
+	rc = kp_watchdog_new(tracee->pid, &spawn->limits, &tracee->watchdog, err);
 	if (rc < 0)
 		return rc;
 	if (send(sock, "g", 1, MSG_NOSIGNAL) != 1)
@@ -237,7 +237,7 @@ static int start(struct kp_tracee *tracee, const struct kp_spawn *spawn, int soc
 		return kp_err_set(err, -EAGAIN, "the sandbox's first process ended early");
 	tracee->missing_walls = hello.missing;
 	rc = check_walls(spawn, &hello, err);
-	return rc < 0 ? rc : seize(tracee, sock, err);
+	return rc < 0 ? rc : seize(tracee, spawn, sock, err);
 }
 
 int kp_tracee_spawn(struct kp_tracee *tracee, const struct kp_spawn *spawn, struct kp_err *err)
@@ -273,6 +273,7 @@ void kp_tracee_done(struct kp_tracee *tracee)
 {
 	int status;
 
+	tracee->end = kp_watchdog_fired(tracee->watchdog);
 	kp_watchdog_free(tracee->watchdog);
 	tracee->watchdog = NULL;
 	if (tracee->alive) {

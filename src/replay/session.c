@@ -14,11 +14,16 @@
 #include <unistd.h>
 
 #include "base/crc32c.h"
+#include "base/limit.h"
 #include "kprobe/log_format.h"
 
 /* A single archived file may not be longer than this; a log that says so is damaged. */
 #define FILE_LEN_MAX (16ULL << 30)
 #define USER_END 0x7ffffffff000ULL
+/* So many file_maps without their call may be passed over on the way to the next one with it. */
+#define UNPAIRED_MAX 1024u
+/* So many children of one number are looked at for the one that lived at a time. */
+#define LIVES_MAX 64
 
 void kp_session_init(struct kp_session *session, uint32_t pid)
 {
@@ -49,6 +54,7 @@ void kp_session_done(struct kp_session *session)
 	KP_VEC_DONE(&session->file_maps);
 	kp_map_done(&session->file_index);
 	kp_map_done(&session->image_index);
+	kp_map_done(&session->child_index);
 	kp_arena_done(&session->arena);
 }
 
@@ -70,10 +76,35 @@ const struct kp_archived *kp_session_file(const struct kp_session *session, uint
 	return index ? &session->files.at[*index] : NULL;
 }
 
+/* Counts memory; false: there is too much of it, and the session is refused. */
+static bool take(struct kp_session *session, uint64_t len)
+{
+	struct kp_session *owner = session->parent ? session->parent : session;
+	char text[KP_LIMIT_TEXT_MAX];
+
+	owner->held += len;
+	if (!owner->held_max || owner->held <= owner->held_max)
+		return true;
+	kp_limit_print(KP_UNIT_BYTES, owner->held_max, text);
+	kp_session_refuse(owner, "the log unpacks to more than %s for this process; %s", text,
+			  kp_limits[KP_LIMIT_HELD].remedy);
+	return false;
+}
+
+bool kp_session_is_full(const struct kp_session *session)
+{
+	const struct kp_session *owner = session->parent ? session->parent : session;
+
+	return owner->held_max && owner->held > owner->held_max;
+}
+
 static const void *keep(struct kp_session *session, const struct kp_hdr *event)
 {
-	void *copy = kp_arena_alloc(&session->arena, event->size);
+	/* With its row in a list, which may have twice the rows that it needs. */
+	void *copy = NULL;
 
+	if (take(session, event->size + 2 * sizeof(struct kp_step)))
+		copy = kp_arena_alloc(&session->arena, event->size);
 	if (copy)
 		memcpy(copy, event, event->size);
 	return copy;
@@ -130,6 +161,8 @@ static int add_image(struct kp_session *session, const struct kp_ev_exec_image *
 		kp_session_refuse(session, "the log has two images of number %u", event->image);
 		return 0;
 	}
+	if (!take(session, 4 * sizeof(image)))
+		return 0;
 	if (KP_VEC_PUSH(&session->images, image) < 0)
 		return -ENOMEM;
 	return kp_map_put(&session->image_index, event->image, session->images.cnt - 1);
@@ -148,8 +181,13 @@ static int add_map(struct kp_session *session, const struct kp_ev_exec_map *even
 	struct kp_image_map map = {event->start,   event->end,    event->offset, event->prot,
 				   event->file_id, event->shared, NULL};
 
-	if (!image)
+	if (!image || !take(session, event->data_len + 2 * sizeof(map)))
 		return 0;
+	if (image->maps.cnt == KP_MAX_MAPPINGS) {
+		kp_session_refuse(session, "image %u has more than %d mappings; %s", event->image,
+				  KP_MAX_MAPPINGS, kp_limits[KP_LIMIT_MAPPINGS].remedy);
+		return 0;
+	}
 	if ((event->start | event->end | event->offset) & 4095 || event->start >= event->end)
 		kp_session_refuse(session, "image %u has a mapping that cannot be", event->image);
 	map.path = kp_arena_strndup(&session->arena, (const char *)KP_TAIL(event), event->data_len);
@@ -189,6 +227,8 @@ static int add_file(struct kp_session *session, const struct kp_ev_file_info *ev
 				  event->file_id, (unsigned long long)event->len);
 		return 0;
 	}
+	if (!take(session, event->data_len + 4 * sizeof(file)))
+		return 0;
 	file.path =
 		kp_arena_strndup(&session->arena, (const char *)KP_TAIL(event), event->data_len);
 	if (!file.path)
@@ -210,6 +250,16 @@ static int add_file(struct kp_session *session, const struct kp_ev_file_info *ev
 	return kp_map_put(&session->file_index, file.id, session->files.cnt - 1);
 }
 
+/* Bytes of the pages that a piece of a file adds to it. */
+static uint64_t new_pages(const struct kp_archived *file, uint64_t offset, uint32_t len)
+{
+	uint64_t first = offset / 4096, last = (offset + len - 1) / 4096;
+
+	if (file->end && (file->end - 1) / 4096 == first)
+		first++;
+	return (last + 1 - first) * 4096;
+}
+
 static int add_file_data(struct kp_session *session, const struct kp_ev_file_data *event,
 			 struct kp_err *err)
 {
@@ -226,6 +276,8 @@ static int add_file_data(struct kp_session *session, const struct kp_ev_file_dat
 		kp_session_refuse(session, "archived file %u has bytes out of order", file->id);
 		return 0;
 	}
+	if (!event->data_len || !take(session, new_pages(file, event->offset, event->data_len)))
+		return 0;
 	for (uint32_t done = 0; done < event->data_len;) {
 		ssize_t n = pwrite(file->fd, KP_TAIL(event) + done, event->data_len - done,
 				   event->offset + done);
@@ -268,7 +320,7 @@ static int add_fork(struct kp_session *session, const struct kp_ev_task_fork *ev
 		session->threads |= session->images.cnt > 0;
 		return 0;
 	}
-	return KP_VEC_PUSH(&session->made, child);
+	return take(session, 2 * sizeof(child)) ? KP_VEC_PUSH(&session->made, child) : 0;
 }
 
 /*
@@ -396,6 +448,8 @@ int kp_session_add(struct kp_session *session, const struct kp_hdr *event, struc
 {
 	int rc = 0;
 
+	if (kp_session_is_full(session))
+		return 0;
 	if (event->kind == KP_EV_command)
 		begin_run(session);
 	if (!session->over)
@@ -412,6 +466,8 @@ int kp_session_add(struct kp_session *session, const struct kp_hdr *event, struc
 		if (rc == 0 && event->pid == session->pid)
 			rc = add_own(session, event);
 	}
+	if (kp_session_is_full(session))
+		return 0;
 	return rc == -ENOMEM ? kp_err_set(err, rc, "out of memory while reading the log") : rc;
 }
 
@@ -511,7 +567,8 @@ static void pair_up(struct kp_session *session)
 		}
 		if (!call || call->nr != SYS_mmap || call->arg3 & MAP_ANONYMOUS)
 			continue;
-		for (uint32_t k = session->file_map_used; k < session->file_maps.cnt; k++) {
+		for (uint32_t k = session->file_map_used;
+		     k < session->file_maps.cnt && k < session->file_map_used + UNPAIRED_MAX; k++) {
 			const struct kp_ev_file_map *map = session->file_maps.at[k];
 
 			if (map->hdr.time_ns > call->hdr.time_ns)
@@ -524,6 +581,23 @@ static void pair_up(struct kp_session *session)
 			break;
 		}
 	}
+}
+
+static int compare_maps(const void *a, const void *b)
+{
+	const struct kp_image_map *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static void sort_maps(struct kp_session *session, struct kp_image *image)
+{
+	if (image->maps.cnt)
+		qsort(image->maps.at, image->maps.cnt, sizeof(*image->maps.at), compare_maps);
+	for (uint32_t i = 1; i < image->maps.cnt; i++)
+		if (image->maps.at[i].start < image->maps.at[i - 1].end)
+			kp_session_refuse(session, "image %u has mappings that overlap",
+					  image->number);
 }
 
 /* A file that the process mapped must be the one that it mapped. */
@@ -550,6 +624,39 @@ static void check_files(struct kp_session *session)
 			check_file(session, session->images.at[i].maps.at[k].file_id);
 	for (uint32_t i = 0; i < session->file_maps.cnt; i++)
 		check_file(session, session->file_maps.at[i]->file_id);
+}
+
+struct kp_session *kp_session_add_child(struct kp_session *session, uint32_t pid)
+{
+	struct kp_session *child = NULL;
+	const uint64_t *older;
+
+	if (take(session, 2 * sizeof(*child)))
+		child = malloc(sizeof(*child));
+	if (!child)
+		return NULL;
+	kp_session_init(child, pid);
+	child->parent = session;
+	older = kp_map_get(&session->child_index, pid);
+	child->older = older ? session->children.at[*older] : NULL;
+	if (KP_VEC_PUSH(&session->children, child) < 0) {
+		free(child);
+		return NULL;
+	}
+	if (kp_map_put(&session->child_index, pid, session->children.cnt - 1) < 0)
+		return NULL;
+	return child;
+}
+
+struct kp_session *kp_session_child(const struct kp_session *session, uint32_t pid,
+				    uint64_t time_ns)
+{
+	const uint64_t *at = kp_map_get(&session->child_index, pid);
+	struct kp_session *child = at ? session->children.at[*at] : NULL;
+
+	for (int n = 0; child && n < LIVES_MAX && child->born_ns > time_ns; n++)
+		child = child->older;
+	return child && child->born_ns <= time_ns ? child : NULL;
 }
 
 struct kp_call_bytes kp_session_call_bytes(const struct kp_session *session,
@@ -610,6 +717,8 @@ void kp_session_finish(struct kp_session *session)
 	}
 	if (session->threads)
 		kp_session_refuse(session, "process %u is multi-threaded", session->pid);
+	for (uint32_t i = 0; i < session->images.cnt; i++)
+		sort_maps(session, &session->images.at[i]);
 	drop_before_image(session);
 	check_seq(session);
 	check_vsyscalls(session);

@@ -52,7 +52,7 @@ struct kp_image {
 	uint64_t brk;
 	uint64_t auxv; /* address */
 	struct user_regs_struct regs;
-	KP_VEC(struct kp_image_map) maps;
+	KP_VEC(struct kp_image_map) maps; /* by address */
 	KP_VEC(struct kp_image_memory) memory;
 };
 
@@ -96,19 +96,28 @@ struct kp_session {
 	KP_VEC(struct kp_child) made; /* in the order of time */
 	/* Children that borrowed its memory (vfork) up to their exec or exit; no images. */
 	KP_VEC(struct kp_session *) children;
+	struct kp_map child_index; /* pid → index of the last one in children */
 	/* Of such a child: the call that made it, and when it began. */
 	const struct kp_ev_syscall *maker;
 	bool seen; /* its calls are in the log */
 	uint64_t born_ns;
-	uint32_t pending; /* payloads before this index have their call */
-	bool ended;       /* the log has the recording's end */
-	bool threads;     /* it had more than one thread */
-	bool reused;      /* another process had its number later */
-	bool over;        /* the recorder's run that it was part of */
-	uint64_t lost;    /* events of the groups that replay needs */
+	struct kp_session *older; /* child of the same number before, or NULL */
+	uint32_t pending;         /* payloads before this index have their call */
+	bool ended;               /* the log has the recording's end */
+	bool threads;             /* it had more than one thread */
+	bool reused;              /* another process had its number later */
+	bool over;                /* the recorder's run that it was part of */
+	uint64_t lost;            /* events of the groups that replay needs */
 	struct kp_arena arena;
-	char refusal[512]; /* why it cannot be replayed; "": it can be tried */
+	struct kp_session *parent; /* whose memory it is counted to, or NULL */
+	uint64_t log_len;          /* by which limits are; 0: made by hand, without */
+	uint64_t held;             /* bytes of memory that are taken so far … */
+	uint64_t held_max;         /* … of these; 0: no limit */
+	char refusal[512];         /* why it cannot be replayed; "": it can be tried */
 };
+
+/* Whether it holds what it may; kp_session_add then takes no more. */
+bool kp_session_is_full(const struct kp_session *session);
 
 void kp_session_init(struct kp_session *session, uint32_t pid);
 void kp_session_done(struct kp_session *session);
@@ -121,6 +130,14 @@ int kp_session_add(struct kp_session *session, const struct kp_hdr *event, struc
  * missing. What cannot be replayed has its reason in session->refusal.
  */
 void kp_session_finish(struct kp_session *session);
+
+/* A place for the stream of a child that borrows the memory; NULL: there is no memory, or no room
+ * in the session. */
+struct kp_session *kp_session_add_child(struct kp_session *session, uint32_t pid);
+
+/* The last one of this pid that had begun at time_ns, or NULL. */
+struct kp_session *kp_session_child(const struct kp_session *session, uint32_t pid,
+				    uint64_t time_ns);
 
 /* As kp_session_finish, for a child that borrows its parent's memory. */
 void kp_session_finish_child(struct kp_session *session);
@@ -135,11 +152,17 @@ bool kp_session_is_vfork(const struct kp_session *session, const struct kp_step 
 /* Whether the step is an exec that succeeded. */
 bool kp_step_is_exec(const struct kp_step *step);
 
+struct kp_session_options {
+	uint32_t pid;      /* 0: the command that was recorded */
+	uint64_t held_max; /* bytes that may be kept of it; 0: by the log's length */
+};
+
 /*
- * Reads a log. pid 0: the command that was recorded. Errors: as kp_log_open; -ENOENT when the log
+ * Reads a log. Errors: as kp_log_open; -ENOENT when the log
  * has no such process, -EBADMSG when the log is damaged beyond opening.
  */
-int kp_session_load(const char *path, uint32_t pid, struct kp_session *session, struct kp_err *err);
+int kp_session_load(const char *path, const struct kp_session_options *options,
+		    struct kp_session *session, struct kp_err *err);
 
 /* The archived file of this id, or NULL. */
 const struct kp_archived *kp_session_file(const struct kp_session *session, uint32_t id);

@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "replay/watchdog.h"
-
 /* For calls that the replayer runs in the process; none of them computes. */
 #define INJECT_BUDGET_NS 30000000000ULL
 /* The system call instruction. */
@@ -144,7 +142,7 @@ static int wait_stop(struct kp_tracee *tracee, struct kp_stop *stop, struct kp_e
 		stop->kind = WIFEXITED(status) ? KP_STOP_EXITED : KP_STOP_KILLED;
 		stop->status = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 		stop->sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-		if (kp_watchdog_fired(tracee->watchdog))
+		if (kp_watchdog_fired(tracee->watchdog) != KP_WATCH_RUNS)
 			stop->kind = KP_STOP_STUCK;
 		return 0;
 	}

@@ -18,6 +18,7 @@
 #include <sys/user.h>
 
 #include "base/err.h"
+#include "replay/watchdog.h"
 
 enum kp_stop_kind {
 	KP_STOP_SYSCALL, /* at a call that will not be run (or at its exit, for injected ones) */
@@ -39,7 +40,6 @@ struct kp_stop {
 	const char *what;
 };
 
-struct kp_watchdog;
 struct kp_filter;
 
 struct kp_tracee {
@@ -51,6 +51,7 @@ struct kp_tracee {
 	bool dirty;
 	uint64_t stub; /* address of the stub's system call instruction; 0: no longer mapped */
 	struct kp_watchdog *watchdog;
+	enum kp_watch_end end;  /* after kp_tracee_done: whether the watchdog killed it */
 	unsigned missing_walls; /* KP_WALL_ that the kernel refused */
 };
 
@@ -61,7 +62,8 @@ struct kp_spawn {
 	char *const *argv; /* NULL: none */
 	char *const *envp;
 	const struct kp_filter *filter;
-	bool libraries;    /* it needs the machine's shared libraries */
+	bool libraries; /* it needs the machine's shared libraries */
+	struct kp_watch_limits limits;
 	unsigned may_miss; /* KP_WALL_ without which it is run all the same */
 };
 

@@ -3,13 +3,18 @@
  */
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "replay/filter.h"
 #include "replay/tracee.h"
 #include "replay/watchdog.h"
+
+static const struct kp_watch_limits none;
 
 static pid_t start_spinning(void)
 {
@@ -28,14 +33,52 @@ Test(watchdog, kills_what_does_not_stop, .timeout = 30)
 	pid_t pid = start_spinning();
 	int status;
 
-	cr_assert_eq(kp_watchdog_new(pid, &dog, &err), 0, "%s", err.text);
+	cr_assert_eq(kp_watchdog_new(pid, &none, &dog, &err), 0, "%s", err.text);
 	usleep(700000); /* not armed: nothing happens */
-	cr_expect(!kp_watchdog_fired(dog));
+	cr_expect_eq(kp_watchdog_fired(dog), KP_WATCH_RUNS);
 	kp_watchdog_arm(dog, 100000000);
 	waitpid(pid, &status, 0);
 	cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	cr_expect(kp_watchdog_fired(dog));
+	cr_expect_eq(kp_watchdog_fired(dog), KP_WATCH_STUCK);
 	kp_watchdog_free(dog);
+}
+
+static pid_t start_filling(void)
+{
+	const size_t len = 1 << 20;
+	pid_t pid = fork();
+	char *at;
+
+	if (pid == 0)
+		for (;;) {
+			at = malloc(len);
+			if (!at)
+				_exit(1);
+			memset(at, 1, len);
+		}
+	return pid;
+}
+
+/* Starts it, watches it within these limits, and waits for its end. */
+static void expect_end(pid_t pid, struct kp_watch_limits limits, enum kp_watch_end end)
+{
+	struct kp_watchdog *dog = NULL;
+	struct kp_err err = {""};
+	struct rusage usage;
+	int status;
+
+	cr_assert_eq(kp_watchdog_new(pid, &limits, &dog, &err), 0, "%s", err.text);
+	wait4(pid, &status, 0, &usage);
+	cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	cr_expect_eq(kp_watchdog_fired(dog), end);
+	cr_expect_lt(usage.ru_maxrss, 300 * 1024);
+	kp_watchdog_free(dog);
+}
+
+Test(watchdog, limits_hold_also_while_it_is_not_armed, .timeout = 60)
+{
+	expect_end(start_filling(), (struct kp_watch_limits){.memory = 100 << 20}, KP_WATCH_MEMORY);
+	expect_end(start_spinning(), (struct kp_watch_limits){.cpu_ns = 200000000}, KP_WATCH_TIME);
 }
 
 Test(watchdog, watches_the_sandboxed_process, .timeout = 30)
