@@ -21,6 +21,7 @@ struct kp_incident {
 	uint64_t from_realtime_ns;
 	uint64_t to_realtime_ns;
 	uint64_t deadline_realtime_ns;
+	uint64_t memory_max; /* bytes that may be taken; 0: by the log's length */
 };
 
 #endif

@@ -15,6 +15,7 @@
 #include "analyze/find.h"
 #include "analyze/join.h"
 #include "analyze/window.h"
+#include "base/limit.h"
 #include "log/reader.h"
 
 /* Logs with more events than this are not kept whole. */
@@ -25,6 +26,8 @@
 #define BASELINE_MAX 200
 /* Spans of an incident, or of its baseline, that are looked for in the log. */
 #define SPANS_MAX 2000
+/* Pieces and steps of walks after which no more of the baseline is walked. */
+#define WORK_MAX 20000000u
 
 struct analysis {
 	const struct kp_incident *what;
@@ -38,6 +41,7 @@ struct analysis {
 	uint32_t span;         /* the one chosen, or KP_NONE */
 	uint32_t task;
 	uint64_t t0_ns, t1_ns;
+	uint64_t work;                  /* that the walks have done so far */
 	struct kp_clock_moment ends[2]; /* how sure these are */
 	uint64_t wall_ns[2];            /* as they were asked for; 0: they were not */
 	bool ran;                       /* the process ran at both ends only then */
@@ -92,6 +96,19 @@ static int read_gaps(struct analysis *a, struct kp_err *err)
 	return 0;
 }
 
+/* Why an event was not taken. */
+static int blame(const struct analysis *a, int code, struct kp_err *err)
+{
+	char text[KP_LIMIT_TEXT_MAX];
+
+	if (code != -E2BIG)
+		return kp_err_set(err, code, "out of memory for the log's events");
+	kp_limit_print(KP_UNIT_BYTES, a->model.heap_max, text);
+	return kp_err_set(err, code, "the log's events reached the limit of %s for the %s; %s",
+			  text, kp_limits[KP_LIMIT_ANALYSIS].what,
+			  kp_limits[KP_LIMIT_ANALYSIS].remedy);
+}
+
 static int read_model(struct analysis *a, struct kp_err *err)
 {
 	struct kp_log_filter filter = {0};
@@ -105,9 +122,16 @@ static int read_model(struct analysis *a, struct kp_err *err)
 		filter.to_ns = hi + MARGIN_NS;
 		code = open_log(a, &filter, err);
 	}
-	while (code >= 0 && (code = kp_log_next(a->reader, &event, err)) > 0)
-		if (kp_model_add(&a->model, event) < 0)
-			return kp_err_set(err, -ENOMEM, "out of memory for the log's events");
+	if (code >= 0)
+		a->model.heap_max = a->what->memory_max
+					    ? a->what->memory_max
+					    : kp_limit_get(KP_LIMIT_ANALYSIS,
+							   kp_log_get_info(a->reader)->disk_len);
+	while (code >= 0 && (code = kp_log_next(a->reader, &event, err)) > 0) {
+		code = kp_model_add(&a->model, event);
+		if (code < 0)
+			return blame(a, code, err);
+	}
 	if (code == 0)
 		code = read_gaps(a, err);
 	if (code == 0 && kp_model_finish(&a->model) < 0)
@@ -260,6 +284,7 @@ static int walk_window(struct analysis *a, struct kp_report *report, uint32_t ta
 	weaken(&walk, report->join_confidence);
 	if (code == 0)
 		code = kp_report_build(report, &walk);
+	a->work += walk.work + walk.pieces.cnt;
 	kp_walk_done(&walk);
 	return code;
 }
@@ -287,8 +312,9 @@ static int compare(struct analysis *a)
 	uint32_t n = 0, tries = 0;
 	int code = normal ? 0 : -ENOMEM;
 
-	for (uint32_t i = 0;
-	     i < a->traces.spans.cnt && n < BASELINE_MAX && tries < SPANS_MAX && code == 0; i++) {
+	for (uint32_t i = 0; i < a->traces.spans.cnt && n < BASELINE_MAX && tries < SPANS_MAX &&
+			     a->work < WORK_MAX && !kp_model_is_full(&a->model, 0) && code == 0;
+	     i++) {
 		span = &a->traces.spans.at[i];
 		if (!is_normal(a, i) || kp_span_seen(&seen, span, &code))
 			continue;

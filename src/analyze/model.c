@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "analyze/ingest.h"
+#include "base/heap.h"
 
 /* TASK_DEAD of the kernel, beside the bits that event.h names. */
 #define STATE_DEAD 128u
@@ -21,6 +22,8 @@
 /* A running recorder wakes up every few milliseconds: so long without any switch on any CPU means
  * that nothing was recorded (it was not running, or the machine slept). */
 #define SILENCE_NS 2000000000u
+/* Events after which the memory in use is looked at. */
+#define LOOK_EACH 4096
 
 static int task_new(struct kp_model *m, uint32_t pid, uint32_t tid, uint64_t start_ns,
 		    uint32_t *ret_task)
@@ -456,9 +459,15 @@ static const handler handlers[KP_EV_END] = {
 	[KP_EV_record_stats] = on_stats,
 };
 
+bool kp_model_is_full(const struct kp_model *model, uint64_t more)
+{
+	return model->heap_max && kp_heap_held() + more > model->heap_max;
+}
+
 int kp_model_add(struct kp_model *model, const struct kp_hdr *event)
 {
-	model->event_cnt++;
+	if (model->event_cnt++ % LOOK_EACH == 0 && kp_model_is_full(model, 0))
+		return -E2BIG;
 	if (event->kind >= KP_EV_END || !handlers[event->kind])
 		return 0;
 	if (event->cpu != KP_CPU_USER) { /* the recorder's own words don't extend what was seen */

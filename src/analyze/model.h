@@ -188,6 +188,7 @@ struct kp_model {
 	uint64_t first_ns; /* time that the log covers */
 	uint64_t last_ns;
 	uint64_t keep_from_ns; /* of what is before it only the last states are kept */
+	uint64_t heap_max;     /* what may be taken from malloc; 0: no limit */
 	uint64_t event_cnt;
 	uint64_t last_switch_ns;  /* of any CPU */
 	bool run_ended;           /* the recorder's final accounts came since */
@@ -215,8 +216,12 @@ struct kp_model {
 int kp_model_init(struct kp_model *model);
 void kp_model_done(struct kp_model *model);
 
-/* Takes one valid event; 0 or -ENOMEM. Kinds that do not matter here are ignored. */
+/* Takes one valid event; 0, -ENOMEM, or -E2BIG: beyond heap_max. Kinds that do not matter here are
+ * ignored. */
 int kp_model_add(struct kp_model *model, const struct kp_hdr *event);
+
+/* Whether with so many bytes more there is more memory in use than may be. */
+bool kp_model_is_full(const struct kp_model *model, uint64_t more);
 
 /* Damage of the log: a time for which events of all kinds may be missing. */
 int kp_model_add_gap(struct kp_model *model, uint64_t from_ns, uint64_t to_ns);

@@ -16,6 +16,10 @@
 /* How far back the last wait of a system call is looked for. */
 #define MERGE_MAX 4096
 #define RESTART_MAX 16
+/* Pieces after which the memory in use is looked at. */
+#define LOOK_EACH 4096
+/* What a report takes for a piece, with its words. */
+#define STEP_LEN 512ull
 
 struct state {
 	uint8_t kind; /* KP_REC_, or STATE_UNKNOWN */
@@ -56,9 +60,30 @@ const char *kp_detail_text(unsigned detail)
 	return detail < KP_D_CNT ? details[detail][1] : "";
 }
 
+/* Makes it a piece without an explanation; true: it is now part of the one before. */
+static bool cut(struct kp_walk *walk, struct kp_piece *piece)
+{
+	struct kp_piece *last = &walk->pieces.at[walk->pieces.cnt - 1];
+
+	if (last->kind == KP_B_unknown && last->detail == KP_D_cut && last->t1_ns == piece->t0_ns) {
+		last->t1_ns = piece->t1_ns;
+		return true;
+	}
+	piece->kind = KP_B_unknown;
+	piece->detail = KP_D_cut;
+	piece->obj = KP_NO_OBJ;
+	piece->cause = KP_NONE;
+	piece->confidence = 'D';
+	return false;
+}
+
 void kp_walk_emit(struct kp_walk *walk, struct kp_piece piece)
 {
 	if (piece.t0_ns >= piece.t1_ns || walk->failed)
+		return;
+	if (walk->pieces.cnt % LOOK_EACH == LOOK_EACH - 1 && !walk->full)
+		walk->full = kp_model_is_full(walk->model, walk->pieces.cnt * STEP_LEN);
+	if (walk->full && cut(walk, &piece))
 		return;
 	if (piece.wait != KP_NONE && walk->waits.at[piece.wait].confidence > piece.confidence)
 		piece.confidence = walk->waits.at[piece.wait].confidence;
@@ -419,7 +444,7 @@ void kp_walk_task(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64_t hi,
 		emit_unknown(walk, task, lo, hi, wait, KP_D_state);
 		return;
 	}
-	if (walk->depth == KP_WALK_DEPTH_MAX || walk->work > WORK_MAX) {
+	if (walk->depth == KP_WALK_DEPTH_MAX || walk->work > WORK_MAX || walk->full) {
 		emit_unknown(walk, task, lo, hi, wait, KP_D_cut);
 		return;
 	}

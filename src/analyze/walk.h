@@ -103,6 +103,7 @@ struct kp_walk {
 	uint32_t depth;
 	uint32_t stack[KP_WALK_DEPTH_MAX]; /* tasks being walked, outermost first */
 	bool failed;                       /* out of memory */
+	bool full;                         /* what is left is cut: it took more than it may */
 };
 
 /*

@@ -65,6 +65,9 @@ static const struct kp_option options[] = {
 	{'f', "format", "FORMAT", "how to print: text, json, or jsonl (one line)",
 	 .values = "text|json|jsonl", .env = "KPROBE_FORMAT", KP_TEXT(struct args, format)},
 	{'O', "output-file", "FILE", "print into this file", KP_TEXT(struct args, output)},
+	{0, "memory", "SIZE",
+	 "memory that may be taken (default: by the log's length, see kprobe-log(5))",
+	 .least = "1M", .most = "1T", KP_SIZE(struct args, incident.memory_max)},
 	{0, "list", NULL, "list the incidents in the database", KP_FLAG(struct args, list)},
 	{0},
 };
