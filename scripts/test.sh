@@ -11,6 +11,7 @@ top=$PWD
 pattern=${1:-*}
 build=$top/build
 asan=$top/build-asan
+fuzz=$top/build-fuzz
 logs=$build/test-logs
 passed=0 failed=0 skipped=0
 export LC_ALL=C
@@ -160,6 +161,55 @@ build_all() {
 		>/dev/null && ninja -C "$build" --quiet
 }
 
+build_fuzz() {
+	CC=clang cmake -G Ninja -S . -B "$fuzz" -DCMAKE_BUILD_TYPE=Release -DKP_FUZZ=ON \
+		>/dev/null && ninja -C "$fuzz" --quiet fuzzers
+}
+
+# fuzz_one NAME: 30 s of the target, from what seed_NAME writes or the folder fuzz/NAME has. An input
+# that breaks it, takes more than 20 s or, sanitizers' part included, 512 MiB is kept beside the log.
+fuzz_one() {
+	local corpus status
+	corpus=$(mktemp -d) || return 1
+	[ -x "$fuzz/test/seed_$1" ] && "$fuzz/test/seed_$1" "$corpus"
+	[ -d "test/fuzz/$1" ] && cp "test/fuzz/$1"/* "$corpus"
+	ASAN_OPTIONS=quarantine_size_mb=8:detect_leaks=1 "$fuzz/test/fuzz_$1" -max_total_time=30 \
+		-max_len=65536 -timeout=20 -rss_limit_mb=512 -malloc_limit_mb=256 -print_final_stats=1 \
+		-artifact_prefix="$logs/fuzz-$1-" "$corpus"
+	status=$?
+	rm -rf "$corpus"
+	return $status
+}
+
+# Two at a time.
+fuzz_all() {
+	local source name names=() log status pids=()
+	for source in test/fuzz/fuzz_*.c; do
+		name=$(basename "$source" .c)
+		name=${name#fuzz_}
+		wanted "fuzz/$name" && names+=("$name")
+	done
+	for ((i = 0; i < ${#names[@]}; i += 2)); do
+		pids=()
+		for name in "${names[@]:i:2}"; do
+			fuzz_one "$name" >"$logs/fuzz_$name.log" 2>&1 </dev/null &
+			pids+=($!)
+		done
+		for name in "${names[@]:i:2}"; do
+			log=$logs/fuzz_$name.log
+			wait "${pids[0]}"
+			status=$?
+			pids=("${pids[@]:1}")
+			if [ $status -eq 0 ]; then
+				report PASS "fuzz/$name" "$(sed -n 's/stat::number_of_executed_units: *//p' "$log") executions"
+			else
+				report FAIL "fuzz/$name" "exit $status; $log"
+				grep -v '^#' "$log" | tail -n 40 | sed 's/^/    /'
+			fi
+		done
+	done
+}
+
 build_asan() {
 	cmake -G Ninja -S . -B "$asan" -DCMAKE_BUILD_TYPE=Release -DKP_WERROR=ON \
 		-DKP_SANITIZE=ON >/dev/null && ninja -C "$asan" --quiet && ninja -C "$asan" --quiet kprobe
@@ -182,8 +232,8 @@ done
 
 check layers 120 scripts/check-layers.sh "$build"
 export -f c_sources format tidy manuals static small empty_root reproducible installs
-export -f build_asan
-export build asan
+export -f build_asan build_fuzz
+export build asan fuzz
 check format 120 bash -c format
 check manuals 60 bash -c manuals
 check installs 60 bash -c installs
@@ -200,6 +250,8 @@ if [ -x "$asan/kprobe" ]; then
 		[ -x "$exe" ] && [ -f "$exe" ] && criterion "asan_$(basename "$exe")" "$exe"
 	done
 fi
+check build-fuzz 600 bash -c build_fuzz
+[ -x "$fuzz/test/fuzz_log" ] && fuzz_all
 check tidy 900 bash -c tidy
 
 for script in test/e2e/*.sh; do
