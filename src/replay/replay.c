@@ -295,7 +295,7 @@ static void judge_limits(struct kp_engine *engine)
 	kp_limit_print(limit->unit, limit_of(engine, ids[end]), text);
 	kp_buf_reset(&result->evidence);
 	result->expected[0] = result->got[0] = '\0';
-	kp_engine_refuse(engine, "behind event %u the %s reached the limit of %s; %s", result->seq,
+	kp_engine_refuse(engine, "at event %u the %s reached the limit of %s; %s", result->seq,
 			 limit->what, text, limit->remedy);
 }
 

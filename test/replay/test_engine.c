@@ -532,3 +532,75 @@ Test(engine, finds_the_iteration_that_a_signal_interrupted)
 	cr_expect_eq(result.exit_status, 15);
 	synth_done(&s, &result);
 }
+
+/* --- limits --- */
+
+/* The verdict on a process of which the log has nothing but its begin. */
+static struct kp_replay_result run_limited(const unsigned char *code, size_t len,
+					   const struct kp_replay_options *options)
+{
+	struct kp_replay_result result;
+	struct synth s;
+
+	synth_begin(&s, code, len, NULL, 0);
+	synth_map(&s, 0x10000000000, 1ull << 32, 3, "");
+	synth_call(&s, 39, 1, 0, 0, 0);
+	result = synth_run(&s, options);
+	kp_session_done(&s.session);
+	return result;
+}
+
+Test(limits, memory, .timeout = 60)
+{
+	/* mov rdi, 0x10000000000; 1: mov [rdi], rdi; add rdi, 4096; jmp 1b */
+	static const unsigned char fill[] = {0x48, 0xbf, 0,    0,    0,    0,    0,    1,
+					     0,    0,    0x48, 0x89, 0x3f, 0x48, 0x81, 0xc7,
+					     0,    0x10, 0,    0,    0xeb, 0xf4};
+	struct kp_replay_options options = {.memory_max = 64 << 20};
+	struct kp_replay_result result = run_limited(fill, sizeof fill, &options);
+
+	cr_expect_eq(result.verdict, KP_VERDICT_REFUSED);
+	cr_expect_str_eq(result.reason, "at event 1 the memory of a replayed process reached "
+					"the limit of 64 MiB; --memory SIZE raises it");
+	kp_replay_result_done(&result);
+}
+
+Test(limits, time, .timeout = 60)
+{
+	static const unsigned char spin[] = {0xeb, 0xfe};
+	struct kp_replay_options options = {.cpu_max_ns = 1000000000};
+	struct kp_replay_result result = run_limited(spin, sizeof spin, &options);
+
+	cr_expect_eq(result.verdict, KP_VERDICT_REFUSED);
+	cr_expect_str_eq(result.reason, "at event 1 the CPU time of a replay reached the limit "
+					"of 1 s; --time TIME raises it");
+	kp_replay_result_done(&result);
+}
+
+Test(limits, what_a_session_keeps)
+{
+	struct synth s;
+
+	memset(&s, 0, sizeof s);
+	kp_session_init(&s.session, SYNTH_PID);
+	s.session.held_max = 1 << 20;
+	synth_image(&s, "", 1, NULL, 0);
+	for (int i = 0; i < 100000; i++)
+		synth_call(&s, 39, 1, 0, 0, 0);
+	cr_expect(kp_session_is_full(&s.session));
+	cr_expect_lt(s.session.held, (1 << 20) + 4096);
+	cr_expect_str_eq(s.session.refusal, "the log unpacks to more than 1 MiB for this process; "
+					    "--memory SIZE raises it");
+	kp_session_done(&s.session);
+}
+
+Test(limits, mappings_do_not_overlap)
+{
+	struct synth s;
+
+	synth_begin(&s, "", 1, NULL, 0);
+	synth_map(&s, SYNTH_DATA, 8192, 3, "");
+	kp_session_finish(&s.session);
+	cr_expect_str_eq(s.session.refusal, "image 1 has mappings that overlap");
+	kp_session_done(&s.session);
+}
