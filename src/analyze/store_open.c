@@ -263,6 +263,11 @@ static bool has_schema(sqlite3 *db)
 	return same;
 }
 
+static uint32_t big_endian(const unsigned char *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
 /* The marks that SQLite keeps for applications, and that no write-ahead log belongs to it. */
 static bool has_marks(int fd)
 {
@@ -270,8 +275,7 @@ static bool has_marks(int fd)
 
 	return pread(fd, h, sizeof(h), 0) == (ssize_t)sizeof(h) &&
 	       memcmp(h, "SQLite format 3", 16) == 0 && h[18] == 1 && h[19] == 1 &&
-	       (h[60] << 24 | h[61] << 16 | h[62] << 8 | h[63]) == KP_STORE_VERSION &&
-	       (h[68] << 24 | h[69] << 16 | h[70] << 8 | h[71]) == KP_STORE_APP;
+	       big_endian(h + 60) == KP_STORE_VERSION && big_endian(h + 68) == KP_STORE_APP;
 }
 
 /* As an immutable file, so that SQLite leaves it and what lies beside it alone. */
