@@ -264,6 +264,23 @@ static void losses(struct bomb *b)
 	}
 }
 
+/* Losses on a CPU that is not known, with as many CPUs as there can be. */
+static void cpus(struct bomb *b)
+{
+	struct kp_ev_sched_switch sw = {.hdr.cpu = 65000, .next_pid = 1, .next_tid = 1};
+
+	SYNTH_PUT(&b->s, sched_switch, &sw, NULL, 0);
+	while (!b->stop) {
+		struct kp_ev_lost lost = {.from_ns = b->s.time_ns,
+					  .to_ns = b->s.time_ns + 10,
+					  .count = 1,
+					  .lost_group = KP_GROUP_sched,
+					  .lost_cpu = 65500};
+
+		SYNTH_PUT(&b->s, lost, &lost, NULL, 0);
+	}
+}
+
 /* Every process woke this one, and each woke the other before. */
 static void chains(struct bomb *b)
 {
@@ -593,16 +610,16 @@ static const struct {
 	{                     \
 #id, NULL, id \
 	}
-	PUT(streams),      PUT(fat_streams),  PUT(zeros),           PUT(clocks),
-	PUT(all_kinds),    PUT(commands),     PUT(switches),        PUT(tasks),
-	PUT(forks),        PUT(losses),       PUT(chains),          PUT(loop),
-	PUT(memory),       PUT(hole),         PUT(calls),           PUT(payloads),
-	PUT(pages),        PUT(image_pages),  PUT(file_pages),      PUT(file_zeros),
-	PUT(maps),         PUT(maps_allowed), PUT(maps_backwards),  PUT(images),
-	PUT(files),        PUT(children),     PUT(unpaired),        PUT(signals),
-	MAKE(deflated),    MAKE(events),      MAKE(grown_events),   MAKE(segments),
-	MAKE(header_deep), MAKE(header_wide), MAKE(header_objects), MAKE(header_name),
-	MAKE(sparse),      MAKE(islands),
+	PUT(streams),      PUT(fat_streams),  PUT(zeros),        PUT(clocks),
+	PUT(all_kinds),    PUT(commands),     PUT(switches),     PUT(tasks),
+	PUT(forks),        PUT(losses),       PUT(cpus),         PUT(chains),
+	PUT(loop),         PUT(memory),       PUT(hole),         PUT(calls),
+	PUT(payloads),     PUT(pages),        PUT(image_pages),  PUT(file_pages),
+	PUT(file_zeros),   PUT(maps),         PUT(maps_allowed), PUT(maps_backwards),
+	PUT(images),       PUT(files),        PUT(children),     PUT(unpaired),
+	PUT(signals),      MAKE(deflated),    MAKE(events),      MAKE(grown_events),
+	MAKE(segments),    MAKE(header_deep), MAKE(header_wide), MAKE(header_objects),
+	MAKE(header_name), MAKE(sparse),      MAKE(islands),
 };
 
 static int write_log(void (*put)(struct bomb *b), const char *dir)
