@@ -98,6 +98,19 @@ static void put_block(struct segment *seg, struct kp_block_hdr block, const void
 	seg->pos += sizeof block + block.stored_len;
 }
 
+static int end_segment(struct segment *seg)
+{
+	struct kp_seg_end end = {.magic = KP_END_MAGIC,
+				 .salt = 9,
+				 .block_cnt = seg->number,
+				 .reason = KP_END_COMMAND,
+				 .prev_crc = seg->prev_crc};
+	struct iovec iov = {&end, sizeof end};
+
+	kp_seg_end_seal(&end);
+	return kp_seg_write(seg->fd, &iov, 1, seg->pos) < 0 || close(seg->fd) < 0;
+}
+
 struct bomb {
 	struct synth s;
 	struct segment segment;
@@ -491,7 +504,7 @@ static int bare_events(const char *dir, const char *text, uint32_t least)
 		block.stream = i % 16000;
 		put_block(&seg, block, stored);
 	}
-	return close(seg.fd);
+	return end_segment(&seg);
 }
 
 #define BARE                                                                                       \
@@ -646,7 +659,7 @@ static int write_log(void (*put)(struct bomb *b), const char *dir)
 	kp_encoder_free(b.encoder);
 	kp_buf_done(&b.batch);
 	kp_buf_done(&text);
-	return close(b.segment.fd) < 0 || b.s.err.text[0];
+	return end_segment(&b.segment) || b.s.err.text[0];
 }
 
 int main(int argc, char **argv)
