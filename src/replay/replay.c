@@ -4,6 +4,7 @@
 #include "replay/replay.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -295,8 +296,9 @@ static void judge_limits(struct kp_engine *engine)
 	kp_limit_print(limit->unit, limit_of(engine, ids[end]), text);
 	kp_buf_reset(&result->evidence);
 	result->expected[0] = result->got[0] = '\0';
-	kp_engine_refuse(engine, "at event %u the %s reached the limit of %s; %s", result->seq,
-			 limit->what, text, limit->remedy);
+	kp_engine_refuse(engine,
+			 "the %s reached the limit of %s behind %" PRIu64 " system calls; %s",
+			 limit->what, text, result->calls, limit->remedy);
 }
 
 int kp_engine_spawn(struct kp_engine *engine, struct kp_spawn *spawn)

@@ -560,8 +560,8 @@ Test(limits, memory, .timeout = 60)
 	struct kp_replay_result result = run_limited(fill, sizeof fill, &options);
 
 	cr_expect_eq(result.verdict, KP_VERDICT_REFUSED);
-	cr_expect_str_eq(result.reason, "at event 1 the memory of a replayed process reached "
-					"the limit of 64 MiB; --memory SIZE raises it");
+	cr_expect_str_eq(result.reason, "the memory of a replayed process reached the limit of 64 "
+					"MiB behind 0 system calls; --memory SIZE raises it");
 	kp_replay_result_done(&result);
 }
 
@@ -572,8 +572,8 @@ Test(limits, time, .timeout = 60)
 	struct kp_replay_result result = run_limited(spin, sizeof spin, &options);
 
 	cr_expect_eq(result.verdict, KP_VERDICT_REFUSED);
-	cr_expect_str_eq(result.reason, "at event 1 the CPU time of a replay reached the limit "
-					"of 1 s; --time TIME raises it");
+	cr_expect_str_eq(result.reason, "the CPU time of a replay reached the limit of 1 s behind "
+					"0 system calls; --time TIME raises it");
 	kp_replay_result_done(&result);
 }
 
