@@ -16,6 +16,8 @@
 /* So often a state is taken up again between two records; then it is unknown up to the last hole.
  */
 #define AGAIN_MAX 16
+/* Holes and records after which the memory in use is looked at. */
+#define LOOK_EACH 4096
 
 static bool is_queued(const struct kp_rec *rec)
 {
@@ -143,17 +145,23 @@ static int add_hole(kp_holes *holes, const struct kp_loss *loss)
 static int collect(struct kp_model *m)
 {
 	const struct kp_loss *loss;
+	uint32_t first, end, added = 0;
 
 	for (uint32_t i = 0; i < m->losses.cnt; i++) {
 		loss = &m->losses.at[i];
 		if (loss->group != KP_NONE && loss->group != KP_GROUP_sched)
 			continue;
+		first = loss->cpu < m->cpus.cnt ? loss->cpu : 0;
+		end = loss->cpu < m->cpus.cnt ? first + 1 : m->cpus.cnt;
 		if (add_hole(&m->holes, loss) < 0)
 			return -ENOMEM;
-		for (uint32_t cpu = 0; cpu < m->cpus.cnt; cpu++)
-			if ((loss->cpu == cpu || loss->cpu >= m->cpus.cnt) &&
-			    add_hole(&m->cpus.at[cpu].holes, loss) < 0)
+		for (uint32_t cpu = first; cpu < end; cpu++)
+			if (add_hole(&m->cpus.at[cpu].holes, loss) < 0)
 				return -ENOMEM;
+		added += end - first;
+		if (added >= LOOK_EACH && kp_model_is_full(m, 0))
+			return -E2BIG;
+		added %= LOOK_EACH;
 	}
 	join_holes(&m->holes);
 	for (uint32_t cpu = 0; cpu < m->cpus.cnt; cpu++)
@@ -279,9 +287,12 @@ static int mark_task(const struct kp_model *m, struct kp_task *t)
 	rec_list out = {0};
 	int err = t->recs.cnt ? mark_begin(m, &t->recs.at[0], &out) : 0;
 
-	for (uint32_t i = 0; i < t->recs.cnt && err >= 0; i++)
+	for (uint32_t i = 0; i < t->recs.cnt && err >= 0; i++) {
 		err = mark_stretch(m, &t->recs.at[i],
 				   i + 1 < t->recs.cnt ? &t->recs.at[i + 1] : NULL, &out);
+		if (err >= 0 && i % LOOK_EACH == LOOK_EACH - 1 && kp_model_is_full(m, 0))
+			err = -E2BIG;
+	}
 	if (err < 0) {
 		KP_VEC_DONE(&out);
 		return err;

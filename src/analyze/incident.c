@@ -134,8 +134,11 @@ static int read_model(struct analysis *a, struct kp_err *err)
 	}
 	if (code == 0)
 		code = read_gaps(a, err);
-	if (code == 0 && kp_model_finish(&a->model) < 0)
-		code = kp_err_set(err, -ENOMEM, "out of memory");
+	if (code == 0) {
+		code = kp_model_finish(&a->model);
+		if (code < 0)
+			return blame(a, code, err);
+	}
 	if (code >= 0)
 		a->host = kp_log_get_info(a->reader)->node;
 	return code;

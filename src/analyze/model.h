@@ -226,7 +226,8 @@ bool kp_model_is_full(const struct kp_model *model, uint64_t more);
 /* Damage of the log: a time for which events of all kinds may be missing. */
 int kp_model_add_gap(struct kp_model *model, uint64_t from_ns, uint64_t to_ns);
 
-/* To be called once after the last event and before any question. 0 or -ENOMEM. */
+/* To be called once after the last event and before any question. 0, -ENOMEM or
+ * -E2BIG. */
 int kp_model_finish(struct kp_model *model);
 
 /* --- questions; indexes instead of pointers so that they can be stored --- */
