@@ -331,7 +331,8 @@ static bool adds_up(const struct kp_report *r)
 	uint64_t length = r->t1_ns - r->t0_ns, sum = 0, t = r->t0_ns;
 	const struct kp_cause *c;
 
-	if (r->t1_ns < r->t0_ns || r->t1_ns > INT64_MAX)
+	/* An index that lies names an incident whose row is not there. */
+	if (!r->task.comm || r->t1_ns < r->t0_ns || r->t1_ns > INT64_MAX)
 		return false;
 	for (uint32_t i = 0; i < r->buckets.cnt; i++) {
 		if (r->buckets.at[i].ns > length - sum)
