@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Runs the COMMAND of `record -- COMMAND` and holds it where replay needs what probes cannot see:
- * at exec (the image) and before it maps a file (the content). Between these stops it runs free.
+ * at exec (the image) and before it maps a file (the content). Apart from that it runs free and is
+ * traced by nobody. One command at a time: our process becomes the subreaper of what it runs.
  */
 #ifndef KP_RECORD_COMMAND_H
 #define KP_RECORD_COMMAND_H
@@ -33,7 +34,7 @@ struct kp_command_options {
 
 /*
  * Makes the process of the command, which waits before its exec: the caller selects its pid for
- * payloads, then calls kp_command_go. A thread of its own traces it (ptrace belongs to a thread).
+ * payloads, then calls kp_command_go. A thread of its own serves it (ptrace belongs to a thread).
  * Errors: -ENOENT when argv[0] is not found, other -errno.
  */
 int kp_command_start(const struct kp_command_options *options, struct kp_command_run **ret_run,
@@ -42,9 +43,8 @@ void kp_command_go(struct kp_command_run *run);
 
 /*
  * Holds the command and its descendants, or lets them go on: what they do is not lost while the log
- * is behind. Takes effect a little later; to be called again and again with what is wanted now,
- * since the tracing thread can miss one call as it begins to wait. A call that signal(7) lists as
- * interrupted by stop signals (epoll_wait, for one) may end with EINTR by it.
+ * is behind. Takes effect a little later. A call that signal(7) lists as interrupted by stop
+ * signals (epoll_wait, for one) may end with EINTR by it. Nobody else can trace them meanwhile.
  */
 void kp_command_hold(struct kp_command_run *run, bool hold);
 
@@ -59,9 +59,8 @@ bool kp_command_has_ended(struct kp_command_run *run);
 size_t kp_command_left(struct kp_command_run *run, char *ret_names, size_t cap);
 
 /*
- * Kills what is still traced: without its tracer it could not map files any more, since the filter
- * that holds mmap stays with it. on_end follows when the copies of mapped files are made; or never,
- * if one lies on a file system that does not answer.
+ * Kills what is still recorded: the filter that holds mmap stays with it. on_end follows when the
+ * copies of mapped files are made; or never, if one lies on a file system that does not answer.
  */
 void kp_command_end(struct kp_command_run *run);
 

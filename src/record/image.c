@@ -25,6 +25,7 @@
 #define RUN_MAX (15 * PAGE) /* pages of one memory event, below KP_DATA_MAX */
 #define PAGEMAP_PRESENT (1ull << 63)
 #define PAGEMAP_SWAPPED (1ull << 62)
+#define PAGEMAP_CNT 512 /* entries read at once */
 /* Words of argv, envp and auxv that are looked through; the kernel's own limit on arguments is 6
  * MiB. */
 #define STACK_WORD_MAX (1u << 20)
@@ -48,9 +49,27 @@ static int open_proc(pid_t pid, const char *name, int flags, struct kp_err *err)
 	return fd < 0 ? kp_err_sys(err, -errno, "cannot open %s", path) : fd;
 }
 
-static bool read_word(const struct image *image, uint64_t addr, uint64_t *ret_word)
+/* The process's stack in pieces: a read for each word would take longer than all else. */
+struct window {
+	uint64_t at; /* address of the first byte */
+	size_t len;
+	unsigned char data[PAGE];
+};
+
+static bool read_word(const struct image *image, struct window *window, uint64_t addr,
+		      uint64_t *ret_word)
 {
-	return pread(image->mem, ret_word, 8, (off_t)addr) == 8;
+	ssize_t n;
+
+	if (addr < window->at || addr - window->at + 8 > window->len) {
+		n = pread(image->mem, window->data, sizeof(window->data), (off_t)addr);
+		if (n < 8)
+			return false;
+		window->at = addr;
+		window->len = (size_t)n;
+	}
+	memcpy(ret_word, window->data + (addr - window->at), 8);
+	return true;
 }
 
 /*
@@ -60,18 +79,19 @@ static bool read_word(const struct image *image, uint64_t addr, uint64_t *ret_wo
 static int hide_vdso(const struct image *image, uint64_t sp, uint64_t *ret_auxv)
 {
 	uint64_t at = sp, word, ignore = AT_IGNORE;
+	struct window window = {0};
 	int nulls = 0;
 
 	for (unsigned i = 0; nulls < 2 && i < STACK_WORD_MAX; i++) {
 		at += 8;
-		if (!read_word(image, at, &word))
+		if (!read_word(image, &window, at, &word))
 			return -EFAULT;
 		nulls += word == 0;
 	}
 	at += 8;
 	*ret_auxv = at;
 	for (unsigned i = 0; i < 64; i++, at += 16) {
-		if (!read_word(image, at, &word))
+		if (!read_word(image, &window, at, &word))
 			return -EFAULT;
 		if (word == AT_NULL)
 			return 0;
@@ -100,20 +120,35 @@ static int put_pages(const struct image *image, uint64_t from, uint64_t to)
 	return 0;
 }
 
+/* Which of the next pages from `page` on, at most `want`, are present; returns how many are told.
+ */
+static uint64_t read_pagemap(const struct image *image, uint64_t page, uint64_t want,
+			     uint64_t entries[PAGEMAP_CNT])
+{
+	size_t cnt = want < PAGEMAP_CNT ? want : PAGEMAP_CNT;
+	ssize_t n = pread(image->pagemap, entries, cnt * 8, (off_t)(page / PAGE * 8));
+
+	if (n >= 8)
+		return (uint64_t)n / 8;
+	entries[0] = PAGEMAP_PRESENT; /* not told: take it */
+	return 1;
+}
+
 /* Puts the runs of present pages of one mapping. */
 static int put_contents(const struct image *image, uint64_t start, uint64_t end)
 {
-	uint64_t entry, run = 0;
+	uint64_t entries[PAGEMAP_CNT], cnt, run = 0, page = start;
 	int r = 0;
 
-	for (uint64_t page = start; page < end && r >= 0; page += PAGE) {
-		if (pread(image->pagemap, &entry, 8, (off_t)(page / PAGE * 8)) != 8)
-			entry = PAGEMAP_PRESENT; /* not told: take it */
-		if (entry & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)) {
-			run = run ? run : page;
-		} else if (run) {
-			r = put_pages(image, run, page);
-			run = 0;
+	while (page < end && r >= 0) {
+		cnt = read_pagemap(image, page, (end - page) / PAGE, entries);
+		for (uint64_t i = 0; i < cnt && r >= 0; i++, page += PAGE) {
+			if (entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)) {
+				run = run ? run : page;
+			} else if (run) {
+				r = put_pages(image, run, page);
+				run = 0;
+			}
 		}
 	}
 	return run ? put_pages(image, run, end) : r;

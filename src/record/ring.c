@@ -30,6 +30,9 @@ int kp_ring_open(struct kp_ring_reader *ring, const char *name, size_t len, stru
 		return r;
 	}
 	ring->producer = at;
+	/* The map lives as long as anybody has it: not as long as what we run. */
+	madvise(ring->consumer, page, MADV_DONTFORK);
+	madvise(ring->producer, page + 2 * len, MADV_DONTFORK);
 	return 0;
 }
 
