@@ -42,7 +42,7 @@
 #define STOP_EVENT(status) ((status) >> 16)
 
 /* What is told: kp_watch.told. */
-enum why { PRIVILEGE = 1, TRACED = 2, SECCOMP = 4 };
+enum why { PRIVILEGE = 1, TRACED = 2, SECCOMP = 4, CONTENT = 8 };
 
 /* --- the set of seized tasks --- */
 
@@ -167,14 +167,27 @@ static void at_exec(struct kp_watch *watch, pid_t pid)
 	check_privilege(watch, pid);
 }
 
-/* The device behind a path, kernel encoding; 0: it is none. */
-static uint32_t device_of(const char *path)
+/* What is mapped is no file whose content is kept. Returns the device that it is instead, kernel
+ * encoding; 0: it is none. */
+static uint32_t no_content(struct kp_watch *watch, uint32_t pid, const char *link)
 {
+	char path[4096];
 	struct stat st;
+	ssize_t len;
 
-	if (stat(path, &st) < 0 || (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode)))
+	if (stat(link, &st) < 0)
 		return 0;
-	return major(st.st_rdev) << 20 | minor(st.st_rdev);
+	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
+		return major(st.st_rdev) << 20 | minor(st.st_rdev);
+	len = readlink(link, path, sizeof(path) - 1);
+	path[len > 0 ? len : 0] = '\0';
+	if (S_ISREG(st.st_mode))
+		tell(watch, CONTENT, (pid_t)pid, SYS_mmap,
+		     "process %u mapped %.128s, which is not kept since it %s: replay refuses it",
+		     pid, path,
+		     (uint64_t)st.st_blocks * 512 > KP_ARCHIVE_FILE_MAX ? "has more than 1 GiB"
+									: "cannot be read");
+	return 0;
 }
 
 /* Whether stores by this map change the file. */
@@ -278,7 +291,7 @@ static void on_mmap(struct kp_watch *watch, const struct kp_held_call *call)
 	ev.file_id =
 		kp_archive_pin(watch->archive, link, is_shared_and_writable(ev.prot, ev.flags));
 	if (!ev.file_id)
-		ev.rdev = device_of(link);
+		ev.rdev = no_content(watch, ev.hdr.pid, link);
 	kp_sink_put_fixed(watch->sink, KP_EV_file_map, &ev, sizeof(ev));
 	kp_filter_go_on(watch->listener, call);
 }

@@ -301,7 +301,6 @@ static void end_file(struct kp_session *session, const struct kp_ev_file_end *ev
 	if (!file)
 		return;
 	file->state = event->state;
-	file->written = event->written;
 	if (event->state == KP_FILE_WHOLE &&
 	    (file->got != event->stored || file->crc != event->crc32c))
 		kp_session_refuse(session, "the archived content of '%s' is damaged", file->path);

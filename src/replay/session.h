@@ -63,7 +63,6 @@ struct kp_archived {
 	uint64_t end;   /* behind the last of them */
 	uint64_t len;   /* of the file */
 	uint32_t state; /* KP_FILE_ */
-	bool written;   /* it was open for writing when it was mapped */
 	int fd;         /* memfd with the content */
 	const char *path;
 };

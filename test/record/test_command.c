@@ -6,7 +6,10 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -32,6 +35,7 @@ pid_t waitpid(pid_t pid, int *status, int options)
 struct seen {
 	int cnt[KP_EV_END];
 	int invalid;
+	char warning[512];      /* the last one */
 	int states[4], written; /* of files */
 	pthread_mutex_t lock;   /* the archive puts from a thread of its own */
 	uint32_t crc;           /* of the archived file whose pieces come */
@@ -79,8 +83,11 @@ static void ended(void *arg, int status)
 
 static void warned(void *arg, const char *text)
 {
-	(void)arg;
-	(void)text;
+	struct seen *seen = arg;
+
+	pthread_mutex_lock(&seen->lock);
+	snprintf(seen->warning, sizeof(seen->warning), "%s", text);
+	pthread_mutex_unlock(&seen->lock);
 }
 
 /* Starts a command; sink and seen outlive it. */
@@ -242,4 +249,82 @@ Test(command, what_it_left_is_named_and_has_its_signals)
 		;
 	kp_command_free(command);
 	cr_assert_eq(WEXITSTATUS(seen.status), 3);
+}
+
+Test(command, seccomp_of_its_own_is_told_and_ours_is_not_seen)
+{
+	char *argv[] = {"python3", "-c",
+			"import ctypes, struct\n"
+			"c = ctypes.CDLL(None)\n"
+			"assert c.prctl(21, 0, 0, 0, 0) == 0\n" /* PR_GET_SECCOMP */
+			"allow = ctypes.create_string_buffer(struct.pack('HBBI', 6, 0, 0, "
+			"0x7fff0000))\n"
+			"code = ctypes.create_string_buffer(struct.pack('H6xQ', 1, "
+			"ctypes.addressof(allow)))\n"
+			"assert c.prctl(22, 2, code, 0, 0) == 0\n" /* PR_SET_SECCOMP */
+			"assert c.prctl(21, 0, 0, 0, 0) == 2\n",
+			NULL};
+	struct seen seen = run(argv);
+
+	cr_assert(WIFEXITED(seen.status));
+	cr_assert_eq(WEXITSTATUS(seen.status), 0);
+	cr_assert_eq(seen.cnt[KP_EV_replay_lint], 1);
+	cr_assert(strstr(seen.warning, "forbids itself system calls"), "%s", seen.warning);
+}
+
+Test(command, what_a_debugger_runs_is_told)
+{
+	char *argv[] = {"python3", "-c",
+			"import ctypes, os\n"
+			"child = os.fork()\n"
+			"if child == 0:\n"
+			"    ctypes.CDLL(None).ptrace(0, 0, 0, 0)\n" /* PTRACE_TRACEME */
+			"    os.execv('/bin/true', ['true'])\n"
+			"status = os.waitpid(child, 0)[1]\n"
+			"assert os.WIFSTOPPED(status)\n"
+			"ctypes.CDLL(None).ptrace(7, child, 0, 0)\n" /* PTRACE_CONT */
+			"assert os.waitpid(child, 0)[1] == 0\n",
+			NULL};
+	struct seen seen = run(argv);
+
+	cr_assert_eq(WEXITSTATUS(seen.status), 0);
+	cr_assert_eq(seen.cnt[KP_EV_replay_lint], 1);
+	cr_assert(strstr(seen.warning, "is traced by process"), "%s", seen.warning);
+}
+
+/* As somebody who cannot give privilege: a program with a set-user-ID bit runs without. */
+Test(command, privilege_that_is_not_given_is_told)
+{
+	char path[] = "/var/tmp/kprobe-setuid-XXXXXX", text[128];
+	char *argv[] = {path, NULL};
+	int fd = mkstemp(path);
+	struct seen seen;
+
+	if (geteuid())
+		cr_skip_test("only root can make such a program");
+	close(fd);
+	snprintf(text, sizeof(text), "cp /bin/true %s && chmod 4755 %s", path, path);
+	cr_assert_eq(system(text), 0);
+	cr_assert_eq(setresuid(65534, 65534, 65534), 0);
+	cr_assert_eq(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), 0); /* as if it had begun so */
+	seen = run(argv);
+	cr_assert_eq(WEXITSTATUS(seen.status), 0);
+	cr_assert(strstr(seen.warning, "without the privilege"), "%s", seen.warning);
+}
+
+/* Signals have their stops, threads their lives: no tracer is seen by any of them. */
+Test(command, nobody_is_traced)
+{
+	char *argv[] = {"python3", "-c",
+			"import threading\n"
+			"def look(): assert 'TracerPid:\\t0\\n' in "
+			"open('/proc/thread-self/status').read()\n"
+			"for i in range(20):\n"
+			"    t = threading.Thread(target=look); t.start(); t.join()\n"
+			"look()\n",
+			NULL};
+	struct seen seen = run(argv);
+
+	cr_assert_eq(WEXITSTATUS(seen.status), 0);
+	cr_assert_eq(seen.cnt[KP_EV_replay_lint], 0);
 }

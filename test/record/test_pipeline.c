@@ -234,3 +234,63 @@ Test(pipeline, a_snapshot_ends_with_its_counts)
 	cr_assert_not_null(end);
 	kp_log_reader_free(reader);
 }
+
+/* Many pieces of a file: more than the events' queue has room for. */
+#define PIECES 64
+#define PIECE_LEN 61440
+
+static void fill(unsigned char *piece, uint32_t i)
+{
+	srandom(i);
+	for (size_t k = 0; k < PIECE_LEN; k++)
+		piece[k] = i % 2 ? (unsigned char)random() : (unsigned char)(k / 64);
+}
+
+static void put_file(const struct kp_sink *sink)
+{
+	struct kp_ev_file_info info = {.file_id = 1, .len = PIECES * PIECE_LEN};
+	struct kp_ev_file_end end = {.file_id = 1, .stored = info.len};
+	static unsigned char piece[PIECE_LEN];
+
+	kp_sink_put(sink, KP_EV_file_info, &info, sizeof(info), "file", 4);
+	for (uint32_t i = 0; i < PIECES; i++) {
+		struct kp_ev_file_data data = {.file_id = 1, .offset = i * PIECE_LEN};
+
+		fill(piece, i);
+		kp_sink_put(sink, KP_EV_file_data, &data, sizeof(data), piece, PIECE_LEN);
+	}
+	kp_sink_put_fixed(sink, KP_EV_file_end, &end, sizeof(end));
+}
+
+Test(pipeline, archived_files_take_no_room_from_events_and_are_read_back)
+{
+	struct kp_pipeline *pipeline = start(2 * KP_BLOCK_RAW_MAX);
+	struct kp_log_filter filter = {.kinds = 1ull << KP_EV_file_data};
+	struct kp_ev_task_exit ev = event(0, 0);
+	static unsigned char piece[PIECE_LEN];
+	struct kp_log_reader *reader;
+	struct kp_accounts accounts;
+	const struct kp_hdr *hdr;
+	struct kp_err err = {""};
+	uint32_t cnt = 0;
+
+	kp_pipeline_put(pipeline, 0, &ev.hdr);
+	put_file(kp_pipeline_archive_sink(pipeline));
+	cr_assert_eq(kp_pipeline_load(pipeline), 0);
+	kp_pipeline_drain(pipeline);
+	kp_pipeline_accounts(pipeline, KP_STREAM_ARCHIVE, &accounts);
+	cr_assert_eq(accounts.stored[KP_GROUP_meta], PIECES + 2);
+	cr_assert_eq(stop(pipeline), 0);
+	cr_assert_eq(kp_log_open(dir, &filter, &reader, &err), 0, "%s", err.text);
+	while (kp_log_next(reader, &hdr, &err) == 1) {
+		const struct kp_ev_file_data *data = (const void *)hdr;
+
+		fill(piece, cnt);
+		cr_assert_eq(data->offset, cnt * PIECE_LEN);
+		cr_assert_eq(data->data_len, PIECE_LEN);
+		cr_assert_eq(memcmp(KP_TAIL(data), piece, PIECE_LEN), 0);
+		cnt++;
+	}
+	kp_log_reader_free(reader);
+	cr_assert_eq(cnt, PIECES);
+}
