@@ -52,7 +52,8 @@ struct recorder {
 	struct kp_probes *probes;
 	struct kp_pipeline *pipeline;
 	struct kp_command_run *command;
-	bool held; /* the command, until the log has caught up */
+	bool held;      /* the command, until the log has caught up */
+	bool is_behind; /* the queue: it was full, and has not run empty since */
 	struct kp_tally *tally;
 	unsigned cpu_cnt;
 	unsigned drain_cnt;
@@ -149,7 +150,9 @@ static void pace(struct recorder *r)
 {
 	unsigned load = kp_pipeline_load(r->pipeline);
 
-	hold(r, load >= HOLD_PERCENT || (r->held && load > RELEASE_PERCENT));
+	if (load >= HOLD_PERCENT || load <= RELEASE_PERCENT)
+		r->is_behind = load >= HOLD_PERCENT;
+	hold(r, r->is_behind);
 }
 
 /*
