@@ -69,6 +69,7 @@ struct kp_archive {
 	KP_VEC(struct entry) entries;
 	struct kp_map index; /* of the newest entry, by device and inode */
 	pthread_t thread;
+	_Atomic pid_t tid; /* of the thread */
 
 	pthread_mutex_t lock;
 	pthread_cond_t work; /* the queue has a job, or stopping */
@@ -280,8 +281,9 @@ static void *copy_loop(void *arg)
 	struct kp_archive *archive = arg;
 	struct job *job;
 
-	/* Behind the command: nobody waits for the copies, as a rule. */
-	setpriority(PRIO_PROCESS, (id_t)gettid(), 10);
+	/* Behind the command: nobody waits for the copies until it has ended. */
+	archive->tid = gettid();
+	setpriority(PRIO_PROCESS, (id_t)archive->tid, 10);
 	for (;;) {
 		pthread_mutex_lock(&archive->lock);
 		while (!archive->head && !archive->stopping)
@@ -457,6 +459,8 @@ bool kp_archive_wait(struct kp_archive *archive, uint64_t wait_ns)
 	struct timespec until = {(time_t)(at / 1000000000), (long)(at % 1000000000)};
 	bool all;
 
+	if (archive->tid)
+		setpriority(PRIO_PROCESS, (id_t)archive->tid, 0);
 	pthread_mutex_lock(&archive->lock);
 	while (archive->left_cnt &&
 	       pthread_cond_timedwait(&archive->done, &archive->lock, &until) != ETIMEDOUT)

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # What `record -- COMMAND` costs the command: `git log` in a repository with a pack of 70 MB, `node -e
-# 0`, `java -version`, `openssl dgst` of 30 MB, each natively and in a recording of its own, in turn.
+# 0`, `java -version`, `openssl dgst` of 30 MB that do not compress and of 30 MB that do, each natively
+# and in a recording of its own, in turn.
 # Times are the command's, from its fork to its end; `end` is from there to the recorder's end (the
 # copies of mapped files, and the log). Medians. What is not installed is left out.
 #
@@ -63,16 +64,18 @@ row() {
 		echo $((now - end)) >>"$work/tail"
 		rm -rf "$work/log"
 	done
-	printf '%-22s%10s%10s  x%-6s%10s\n' "$name" "$(median <"$work/native")" \
+	printf '%-24s%10s%10s  x%-6s%10s\n' "$name" "$(median <"$work/native")" \
 		"$(median <"$work/recorded")" \
 		"$(echo "$(median <"$work/native") $(median <"$work/recorded")" |
 			awk '{ printf "%.1f", $2 / $1 }')" "$(median <"$work/tail")"
 }
 
 make_repository || exit 1
-head -c 30000000 /dev/urandom >"$work/bulk"
-printf '%-22s%10s%10s  %-7s%10s\n' "ms (median of $rounds)" native recorded "" end
+head -c 30000000 /dev/urandom >"$work/random"
+cat /usr/lib/x86_64-linux-gnu/*.so* 2>/dev/null | head -c 30000000 >"$work/code"
+printf '%-24s%10s%10s  %-7s%10s\n' "ms (median of $rounds)" native recorded "" end
 row "git log, 70 MB pack" git -C "$work/repo" log
 row "node -e 0" node -e 0
 row "java -version" java -version
-row "openssl dgst, 30 MB" openssl dgst "$work/bulk"
+row "openssl, 30 MB random" openssl dgst "$work/random"
+row "openssl, 30 MB of code" openssl dgst "$work/code"
