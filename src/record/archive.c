@@ -38,7 +38,7 @@
 #define FRESH_NS 50000000ull
 /* Files read while their process is held wait in memory up to this, else their process waits. */
 #define MEMORY_MAX (64ull << 20)
-#define PINNED_MAX 128 /* open files */
+#define PINNED_MAX 1000 /* open files, and a quarter of those that we may have */
 #define NONE UINT32_MAX
 
 /* A content that is pinned or copied. */
@@ -75,6 +75,7 @@ struct kp_archive {
 	pthread_cond_t work; /* the queue has a job, or stopping */
 	pthread_cond_t done; /* a job is done */
 	struct job *head, **tail;
+	uint32_t left_max;       /* PINNED_MAX, or less */
 	uint32_t left_cnt;       /* jobs not done */
 	uint64_t left_len;       /* their bytes */
 	uint64_t memory;         /* bytes of content */
@@ -352,7 +353,7 @@ static uint32_t submit(struct kp_archive *archive, struct job *job)
 	bool waited = job->waited;
 
 	pthread_mutex_lock(&archive->lock);
-	while (archive->left_cnt >= PINNED_MAX && !archive->stopping)
+	while (archive->left_cnt >= archive->left_max && !archive->stopping)
 		pthread_cond_wait(&archive->done, &archive->lock);
 	archive->left_cnt++;
 	archive->left_len += (uint64_t)job->st.st_size;
@@ -480,6 +481,15 @@ static void discard(struct kp_archive *archive)
 	free(archive);
 }
 
+static uint32_t pinned_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 4 >= PINNED_MAX)
+		return PINNED_MAX;
+	return limit.rlim_cur < 8 ? 1 : (uint32_t)limit.rlim_cur / 4;
+}
+
 int kp_archive_new(const struct kp_sink *sink, struct kp_archive **ret_archive, struct kp_err *err)
 {
 	struct kp_archive *archive = calloc(1, sizeof(*archive));
@@ -490,6 +500,7 @@ int kp_archive_new(const struct kp_sink *sink, struct kp_archive **ret_archive, 
 		return kp_err_sys(err, -ENOMEM, "cannot keep mapped files");
 	archive->sink = sink;
 	archive->tail = &archive->head;
+	archive->left_max = pinned_max();
 	pthread_mutex_init(&archive->lock, NULL);
 	pthread_cond_init(&archive->work, NULL);
 	pthread_condattr_init(&monotonic);

@@ -90,10 +90,12 @@ static int set_filter(unsigned long flags)
 
 static int make_listener(void)
 {
-	int fd = set_filter(SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+	/* A filter that is no sandbox is no reason to slow speculation down (before 5.16). */
+	const unsigned long always = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+	int fd = set_filter(always | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
 
 	if (fd < 0 && errno == EINVAL)
-		fd = set_filter(0);
+		fd = set_filter(always);
 	return fd;
 }
 
