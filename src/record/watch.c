@@ -42,7 +42,7 @@
 #define STOP_EVENT(status) ((status) >> 16)
 
 /* What is told: kp_watch.told. */
-enum why { PRIVILEGE = 1, TRACED = 2, SECCOMP = 4, CONTENT = 8 };
+enum why { PRIVILEGE = 1, TRACED = 2, SECCOMP = 4, CONTENT = 8, LISTENER = 16 };
 
 /* --- the set of seized tasks --- */
 
@@ -340,7 +340,10 @@ static void on_seccomp(struct kp_watch *watch, const struct kp_held_call *call)
 		kp_filter_answer(watch->listener, call, 0);
 		return;
 	}
-	if (call->nr == SYS_seccomp || call->args[0] == PR_SET_SECCOMP)
+	if (call->nr == SYS_seccomp && call->args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+		tell(watch, LISTENER, pid, (uint32_t)call->nr,
+		     "process %d cannot have a seccomp listener while it is recorded: EBUSY", pid);
+	else if (call->nr == SYS_seccomp || call->args[0] == PR_SET_SECCOMP)
 		tell(watch, SECCOMP, pid, (uint32_t)call->nr,
 		     "process %d forbids itself system calls by seccomp; recorded, it has no vDSO, "
 		     "and ends if it forbids clock_gettime or gettimeofday",

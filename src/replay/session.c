@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -701,6 +702,22 @@ void kp_session_finish_child(struct kp_session *session)
 	pair_up(session);
 }
 
+/*
+ * A signal that ends a process whom nobody traces is delivered as SIGKILL: the kernel ends the
+ * whole group by that. Which it was stands in the exit's code.
+ */
+static void name_last_signal(struct kp_session *session)
+{
+	uint32_t sig = session->exit ? session->exit->exit_code & 0x7f : 0;
+	struct kp_ev_signal_deliver *last;
+
+	if (!sig || !session->steps.cnt)
+		return;
+	last = (struct kp_ev_signal_deliver *)session->steps.at[session->steps.cnt - 1].deliver;
+	if (last && last->sig == SIGKILL)
+		last->sig = sig;
+}
+
 void kp_session_finish(struct kp_session *session)
 {
 	if (session->lost)
@@ -722,5 +739,6 @@ void kp_session_finish(struct kp_session *session)
 	check_seq(session);
 	check_vsyscalls(session);
 	pair_up(session);
+	name_last_signal(session);
 	check_files(session);
 }

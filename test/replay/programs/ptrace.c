@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Asks to be traced, which a traced process cannot.
+ * Asks to be traced: refused by name.
  */
 #include <sys/ptrace.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A filter that leaves the answer to another process: refused by name.
+ * A filter that leaves the answer to another process, which a recorded one cannot have.
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
