@@ -181,6 +181,8 @@ int kp_engine_raise(struct kp_engine *engine, const struct kp_ev_signal_deliver 
 
 	if (rc < 0)
 		return rc;
+	if (deliver->sig == SIGKILL)
+		engine->tracee.dirty = false; /* nobody is left to have registers */
 	rc = kp_engine_run(engine, PTRACE_SYSEMU, 0, ret_stop);
 	if (rc)
 		return rc;
