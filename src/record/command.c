@@ -414,6 +414,7 @@ void kp_command_end(struct kp_command_run *run)
 	run->ending = true;
 	if (!run->has_ended)
 		kill(run->pid, SIGKILL);
+	kill_left(run); /* here too: the thread may stand before a file that does not answer */
 	wake(run);
 }
 
