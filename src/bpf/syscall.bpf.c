@@ -212,7 +212,7 @@ __noinline int kp_capture_state(__u32 fd, __u32 opened)
 	ev->len = len;
 	ev->flags = BPF_CORE_READ(file, f_flags);
 	ev->seq = c->cap_seq;
-	ev->pad = 0;
+	ev->nr = c->cap_nr;
 	KP_SUBMIT(ev);
 	return 0;
 }

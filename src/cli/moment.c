@@ -38,7 +38,7 @@ int kp_cli_moment(const char *text, const struct kp_log_info *info, const struct
 int kp_cli_moment_wall(const char *text, const char *log, uint64_t *ret_realtime_ns,
 		       struct kp_err *err)
 {
-	struct kp_log_filter filter = {.own = true};
+	struct kp_log_filter filter = {.streams = KP_LOG_OWN};
 	struct kp_log_reader *reader;
 	struct kp_clock clock = {0};
 	uint64_t ns;

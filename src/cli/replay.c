@@ -285,12 +285,18 @@ const struct kp_command kp_command_replay = {
 	.name = "replay",
 	.summary = "run a recorded process again and compare what it does",
 	.usage = "replay [options] [LOG]\n",
-	.limits = "Single-threaded processes recorded from their exec by `record -- COMMAND` "
-		  "can be replayed, the command itself or, by --pid, a program that it ran. "
-		  "Refused by name: threads, a fork that never ran a program of its own, "
-		  "io_uring, kernel AIO, System V shared memory, userfaultfd. Not served, so a "
-		  "divergence where what is written depends on it: memory that another process "
-		  "writes, and what the CPU itself tells (rdtsc, rdrand). There is no --gdb.",
+	.limits =
+		"Single-threaded processes recorded from their exec by `record -- COMMAND` "
+		"can be replayed, the command itself or, by --pid, a program that it ran. "
+		"Refused by name: threads, a fork that never ran a program of its own, "
+		"io_uring, kernel AIO, userfaultfd, System V segments of other processes. What "
+		"others store in memory that they share with the process is not served; where "
+		"the log shows that somebody may have (a forked child, a recorded process that "
+		"writes to the mapped file, bytes that only the kernel moved there), a "
+		"difference is refused, not called one. A store through a mapping by a process "
+		"that the log does not know is a divergence, and so is what depends on what the "
+		"CPU itself tells (rdtsc, rdrand). What the process stores through shared "
+		"mappings of files is not compared, and the last line says so. There is no --gdb.",
 	.options = options,
 	.run = run_replay,
 };

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -118,6 +119,14 @@ static const char *argument_reason(const struct kp_ev_syscall *call,
 			return "used getsockopt SO_GET_FILTER";
 		if ((int)call->arg1 == KP_IPPROTO_TCP && (int)call->arg2 == KP_TCP_ZEROCOPY_RECEIVE)
 			return "used getsockopt TCP_ZEROCOPY_RECEIVE";
+		break;
+	case SYS_pkey_mprotect: /* key 0 is the one that all memory has */
+		if (call->arg3 && (int)call->arg3 != -1)
+			return "used protection keys";
+		break;
+	case SYS_memfd_create:
+		if (call->arg1 & MFD_HUGETLB)
+			return "made a file of huge pages (MFD_HUGETLB)";
 		break;
 	case SYS_process_vm_writev:
 		if (call->arg0 == call->hdr.pid)

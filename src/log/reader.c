@@ -223,9 +223,20 @@ int kp_log_next(struct kp_log_reader *rd, const struct kp_hdr **ret_event, struc
 	return 0;
 }
 
+static uint32_t kind_of_stream(uint32_t id)
+{
+	if (id == KP_CPU_USER)
+		return KP_LOG_OWN;
+	if (id == KP_STREAM_ARCHIVE)
+		return KP_LOG_ARCHIVE;
+	if (KP_STREAM_IS(id, KP_STREAM_SELECTED))
+		return KP_LOG_SELECTED;
+	return KP_STREAM_IS(id, KP_STREAM_LIFE) ? KP_LOG_LIFE : KP_LOG_NODE;
+}
+
 static bool is_wanted_stream(const struct kp_log_reader *rd, uint32_t i)
 {
-	return !rd->filter.own || rd->index->streams[i].id == KP_CPU_USER;
+	return !rd->filter.streams || rd->filter.streams & kind_of_stream(rd->index->streams[i].id);
 }
 
 /* Counts each segment's blocks that will be read, so that it is known when its file can go. */
@@ -269,6 +280,13 @@ int kp_log_rewind(struct kp_log_reader *rd, struct kp_err *err)
 	(void)err; /* nothing is read before the next event is wanted */
 	rewind_streams(rd);
 	return 0;
+}
+
+int kp_log_refilter(struct kp_log_reader *rd, const struct kp_log_filter *filter,
+		    struct kp_err *err)
+{
+	rd->filter = *filter;
+	return kp_log_rewind(rd, err);
 }
 
 int kp_log_open(const char *path, const struct kp_log_filter *filter,

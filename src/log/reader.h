@@ -17,12 +17,21 @@
 
 struct kp_log_reader;
 
+/* Who wrote a stream; see kprobe/log_format.h. */
+enum {
+	KP_LOG_NODE = 1,     /* the events of all tasks, and the snapshots of the node */
+	KP_LOG_SELECTED = 2, /* the calls of tasks selected for replay, with their bytes */
+	KP_LOG_LIFE = 4,     /* processes and their names */
+	KP_LOG_ARCHIVE = 8,  /* archived files */
+	KP_LOG_OWN = 16,     /* what the recorder itself says: clocks, losses, images … */
+};
+
 /* What to read; zero-initialised: everything. */
 struct kp_log_filter {
 	uint64_t from_ns; /* CLOCK_MONOTONIC; events before it are skipped */
 	uint64_t to_ns;   /* events after it are skipped; 0: no end */
 	uint64_t kinds;   /* bit 1 << kind for each wanted kind; 0: all (kinds are below 64) */
-	bool own;         /* only what the recorder itself wrote: clocks, losses, images … */
+	uint32_t streams; /* KP_LOG_ bits; 0: all */
 };
 
 /* A part of the log that could not be read. */
@@ -108,6 +117,10 @@ int kp_log_next(struct kp_log_reader *reader, const struct kp_hdr **ret_event, s
 
 /* Begins again from the first event that the filter lets through. */
 int kp_log_rewind(struct kp_log_reader *reader, struct kp_err *err);
+
+/* The same with another filter. */
+int kp_log_refilter(struct kp_log_reader *reader, const struct kp_log_filter *filter,
+		    struct kp_err *err);
 
 /* Valid until the reader is closed; gaps and first/last grow as reading goes on. */
 const struct kp_log_info *kp_log_get_info(struct kp_log_reader *reader);

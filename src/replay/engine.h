@@ -10,7 +10,10 @@
 #include <sched.h>
 
 #include "event/syscall.h"
+#include "replay/files.h"
+#include "replay/locks.h"
 #include "replay/replay.h"
+#include "replay/sysv.h"
 #include "replay/tracee.h"
 
 #define KP_END 1
@@ -22,11 +25,14 @@ struct kp_engine {
 	struct kp_err *err;
 	struct kp_tracee tracee;
 	struct kp_fds fds;
-	uint32_t at;        /* index of the next step */
-	uint64_t brk;       /* end of the heap as the process knows it */
-	uint64_t hits;      /* of breakpoints so far */
-	uint64_t search_ns; /* time spent on finding where signals came */
-	uint64_t told_ns;   /* when that was told */
+	struct kp_files *files; /* that the process maps */
+	struct kp_sysv *sysv;   /* shared segments that it made */
+	struct kp_locks *locks; /* memory that it locked */
+	uint32_t at;            /* index of the next step */
+	uint64_t brk;           /* end of the heap as the process knows it */
+	uint64_t hits;          /* of breakpoints so far */
+	uint64_t search_ns;     /* time spent on finding where signals came */
+	uint64_t told_ns;       /* when that was told */
 	/* The last signal whose place was found by registers and stack alone, which may have been
 	 * the same before; NULL: none so far. */
 	const struct kp_ev_signal_deliver *guess;
@@ -40,6 +46,12 @@ struct kp_engine {
 	bool in_child;        /* a child that borrows the memory of the process */
 	const int *stubs;     /* one stub per image */
 };
+
+/*
+ * The descriptors of files and segments that the process maps, with room for `more` behind them.
+ * *ret_fds is for free.
+ */
+int kp_engine_list_fds(const struct kp_engine *engine, size_t more, int **ret_fds, size_t *ret_cnt);
 
 /* --- verdicts (evidence.c) --- */
 int kp_engine_diverge(struct kp_engine *engine, const struct kp_step *expected, const char *format,
@@ -97,6 +109,9 @@ void kp_engine_emit(struct kp_engine *engine, const struct kp_step *step);
 
 /* --- calls with code of their own (special.c) --- */
 int kp_engine_special(struct kp_engine *engine, const struct kp_step *step);
+
+/* The stack grows up to the recorded soft limit; 0: not known. */
+void kp_engine_limit_stack(struct kp_engine *engine, uint64_t limit);
 
 /*
  * A vfork just came back with a child's pid: runs the child's recorded calls in the process, whose

@@ -35,7 +35,11 @@ struct entry {
 static const struct entry entries[] = {
 	{SYS_mmap, KIND(REPLAY) | KIND(BUILD), NO_ARG, 0, 0},
 	{SYS_mmap, KIND(LOADER), 3, MAP_SHARED, 0},
+	{SYS_munmap, EVERY, NO_ARG, 0, 0},
 	{SYS_mremap, EVERY, NO_ARG, 0, 0},
+	{SYS_mprotect, EVERY, NO_ARG, 0, 0},
+	{SYS_madvise, EVERY, NO_ARG, 0, 0},
+	{462 /* mseal, since Linux 6.10 */, KIND(REPLAY), NO_ARG, 0, 0},
 	{SYS_arch_prctl, EVERY, NO_ARG, 0, 0},
 	/* Of a descriptor that the process began with; never of a path. */
 	{SYS_execveat, KIND(REPLAY) | KIND(LOADER), 4, UINT32_MAX, AT_EMPTY_PATH},

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/buf.h"
 #include "base/limit.h"
@@ -18,8 +19,10 @@
 static const uint64_t replay_kinds =
 	KIND(syscall) | KIND(payload) | KIND(signal_deliver) | KIND(task_fork) | KIND(task_exit) |
 	KIND(command) | KIND(exec_image) | KIND(exec_map) | KIND(memory) | KIND(file_info) |
-	KIND(file_data) | KIND(file_end) | KIND(file_map) | KIND(lost) | KIND(replay_lint) |
-	KIND(cpu_model) | KIND(record_stats);
+	KIND(file_data) | KIND(file_end) | KIND(file_map) | KIND(file_state) | KIND(lost) |
+	KIND(replay_lint) | KIND(cpu_model) | KIND(record_stats);
+/* Nothing of what the node's other tasks did. */
+#define REPLAY_STREAMS (KP_LOG_SELECTED | KP_LOG_LIFE | KP_LOG_ARCHIVE | KP_LOG_OWN)
 
 /* "4711 (ls -l /tmp)" */
 static void print_command(const struct kp_hdr *event, struct kp_buf *out)
@@ -53,7 +56,7 @@ static int list_commands(struct kp_log_reader *reader, uint32_t *ret_pid, struct
 /* The pid of the recorded command, if there is one and no other. */
 static int find_command(const char *path, uint32_t *ret_pid, struct kp_err *err)
 {
-	struct kp_log_filter filter = {.kinds = KIND(command), .own = true};
+	struct kp_log_filter filter = {.kinds = KIND(command), .streams = KP_LOG_OWN};
 	struct kp_log_reader *reader;
 	struct kp_buf list = {0};
 	int rc;
@@ -190,7 +193,8 @@ static int load_children(const char *path, struct kp_session *session, struct kp
 {
 	struct kp_log_filter filter = {.kinds = KIND(syscall) | KIND(payload) |
 						KIND(signal_deliver) | KIND(file_map) |
-						KIND(task_exit)};
+						KIND(file_state) | KIND(task_exit),
+				       .streams = REPLAY_STREAMS};
 	struct kp_log_reader *reader;
 	int rc = add_children(session);
 
@@ -206,11 +210,22 @@ static int load_children(const char *path, struct kp_session *session, struct kp
 	return rc;
 }
 
+/* Each archived content is an open file here, and a soft limit of 1024 is common. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int kp_session_load(const char *path, const struct kp_session_options *options,
 		    struct kp_session *session, struct kp_err *err)
 {
 	uint32_t pid = options->pid;
-	struct kp_log_filter filter = {.kinds = replay_kinds};
+	struct kp_log_filter filter = {.kinds = replay_kinds, .streams = REPLAY_STREAMS};
 	struct kp_log_reader *reader;
 	int rc = 0;
 
@@ -219,6 +234,7 @@ int kp_session_load(const char *path, const struct kp_session_options *options,
 	if (rc < 0)
 		return rc;
 	kp_session_init(session, pid);
+	raise_file_limit();
 	rc = kp_log_open(path, &filter, &reader, err);
 	if (rc < 0)
 		return rc;

@@ -97,21 +97,22 @@ static void translate_epoll(struct other *other, const struct kp_step *step, con
 /* A recorded file, mapped where the process's kernel likes. */
 static int map_file(struct kp_engine *engine, const struct kp_step *step, const uint64_t own[6])
 {
-	const struct kp_archived *file =
-		step->file ? kp_session_file(engine->session, step->file->file_id) : NULL;
 	uint64_t args[6];
 	int64_t value;
-	int rc;
+	int fd, rc;
 
 	if (!kp_call_succeeded(step->call))
 		return give(engine, step->call->ret);
-	if (!file)
+	fd = kp_files_map(engine->files, &engine->tracee, step, engine->err);
+	if (fd == -ENODATA)
 		return kp_engine_refuse(engine,
 					"call %u maps a file whose content is not in the log",
 					step->call->seq);
+	if (fd < 0)
+		return fd;
 	memcpy(args, own, sizeof args);
-	args[3] = (args[3] & ~(uint64_t)MAP_TYPE) | MAP_PRIVATE;
-	args[4] = file->fd;
+	args[3] |= fd == KP_FILE_ANON ? MAP_ANONYMOUS : 0;
+	args[4] = fd == KP_FILE_ANON ? (uint64_t)-1 : (uint64_t)fd;
 	rc = kp_tracee_inject(&engine->tracee, SYS_mmap, args, &value, engine->err);
 	return rc < 0 ? rc : give(engine, value);
 }
@@ -124,7 +125,7 @@ static int check_special(struct kp_engine *engine, const struct kp_step *step)
 
 	if (rc)
 		return rc;
-	if (kp_step_is_exec(step))
+	if (kp_step_is_exec(step) || (kp_call_succeeded(call) && call->nr == SYS_shmat))
 		return kp_engine_refuse(engine, "call %u: %s cannot be replayed with another build",
 					call->seq, kp_syscall_name(call->nr));
 	return kp_engine_check_bytes(engine, step);
@@ -176,6 +177,9 @@ static int serve_match(struct other *other, uint32_t index, const uint64_t own[6
 	rc = answer(other, step, own);
 	if (rc)
 		return rc;
+	if (kp_files_apply(engine->files, step, engine->session->payloads.at + step->payload,
+			   engine->err) < 0)
+		return kp_engine_refuse(engine, "%s", engine->err->text);
 	engine->result->calls++;
 	kp_engine_trace(engine, step);
 	kp_engine_emit(engine, step);
@@ -391,22 +395,18 @@ static int run(struct kp_engine *engine, const struct kp_startup *startup)
 static int run_in_sandbox(struct kp_engine *engine, const struct kp_exe *exe,
 			  struct kp_startup *startup)
 {
-	const struct kp_session *session = engine->session;
-	int *fds = calloc(session->files.cnt + 1, sizeof(*fds));
 	struct kp_filter filter;
-	struct kp_spawn spawn = {.fds = fds,
-				 .fd_cnt = session->files.cnt,
-				 .exe_fd = exe->fd,
+	struct kp_spawn spawn = {.exe_fd = exe->fd,
 				 .argv = startup->argv,
 				 .envp = startup->envp,
 				 .filter = &filter,
 				 .libraries = exe->dynamic};
-	int rc;
+	int *fds, rc;
 
-	if (!fds)
-		return kp_err_set(engine->err, -ENOMEM, "out of memory");
-	for (uint32_t i = 0; i < session->files.cnt; i++)
-		fds[i] = session->files.at[i].fd;
+	rc = kp_engine_list_fds(engine, 0, &fds, &spawn.fd_cnt);
+	if (rc < 0)
+		return rc;
+	spawn.fds = fds;
 	kp_filter_build(KP_FILTER_LOADER, &filter);
 	rc = kp_engine_spawn(engine, &spawn);
 	if (rc == 0)

@@ -54,6 +54,7 @@ static void tell_uncovered(struct kp_engine *engine)
 {
 	const struct kp_session *session = engine->session;
 	const struct kp_replay_result *result = engine->result;
+	struct kp_buf stored = {0};
 
 	if (session->made.cnt)
 		kp_engine_uncovered(engine, "what its %u child process%s did", session->made.cnt,
@@ -76,6 +77,10 @@ static void tell_uncovered(struct kp_engine *engine)
 				    engine->missing_cpu - 1);
 	if (session->reused)
 		kp_engine_uncovered(engine, "a later process of the same number");
+	kp_files_print_uncovered(engine->files, &stored);
+	if (stored.len)
+		kp_engine_uncovered(engine, "%s", stored.data);
+	kp_buf_done(&stored);
 }
 
 static uint64_t step_time(const struct kp_step *step, bool begin)
@@ -128,6 +133,9 @@ int kp_engine_enter_image(struct kp_engine *engine, uint32_t index)
 		if (rc == 0)
 			rc = kp_image_build(&engine->tracee, engine->session, image, engine->err);
 	}
+	kp_sysv_exec(engine->sysv);
+	kp_locks_done(engine->locks);
+	kp_engine_limit_stack(engine, image->stack_limit);
 	engine->brk = image->brk;
 	engine->starting = engine->other_cpu;
 	if (rc == -ENODATA)
@@ -321,20 +329,17 @@ int kp_engine_spawn(struct kp_engine *engine, struct kp_spawn *spawn)
 static int run_in_sandbox(struct kp_engine *engine, int *stubs)
 {
 	const struct kp_session *session = engine->session;
-	size_t cnt = session->files.cnt + session->images.cnt, n = 0;
-	int *fds = calloc(cnt + 1, sizeof(*fds));
-	struct kp_spawn spawn = {.fds = fds, .exe_fd = stubs[0]};
+	struct kp_spawn spawn = {.exe_fd = stubs[0]};
 	struct kp_filter filter;
-	int rc;
+	int *fds, rc;
 
-	if (!fds)
-		return kp_err_set(engine->err, -ENOMEM, "out of memory");
-	for (uint32_t i = 0; i < session->files.cnt; i++)
-		fds[n++] = session->files.at[i].fd;
+	rc = kp_engine_list_fds(engine, session->images.cnt, &fds, &spawn.fd_cnt);
+	if (rc < 0)
+		return rc;
 	for (uint32_t i = 0; i < session->images.cnt; i++)
-		fds[n++] = stubs[i];
-	spawn.fd_cnt = n;
+		fds[spawn.fd_cnt++] = stubs[i];
 	kp_filter_build(KP_FILTER_REPLAY, &filter);
+	spawn.fds = fds;
 	spawn.filter = &filter;
 	rc = kp_engine_spawn(engine, &spawn);
 	if (rc == 0)
@@ -372,6 +377,45 @@ static unsigned first_cpu(const struct kp_session *session)
 	return step && step->call ? step->call->hdr.cpu : (unsigned)sched_getcpu();
 }
 
+/* A difference is proof only where nothing else can have made it. */
+static void weigh(struct kp_engine *engine)
+{
+	const struct kp_session *session = engine->session;
+	const char *doubt;
+
+	if (engine->result->verdict != KP_VERDICT_DIVERGED || engine->options->exe)
+		return;
+	/* What the recorder saw coming explains what came behind it. */
+	if (session->lint && session->lint->seq && session->lint->seq < engine->result->seq) {
+		kp_engine_refuse(engine, "%.*s", (int)session->lint->data_len,
+				 (const char *)KP_TAIL(session->lint));
+		return;
+	}
+	doubt = kp_files_get_doubt(engine->files, engine->result->time_ns);
+	if (*doubt)
+		kp_engine_refuse(engine, "it differs at event %u, and %s", engine->result->seq,
+				 doubt);
+}
+
+static int run(struct kp_engine *engine)
+{
+	int rc;
+
+	if (sched_getaffinity(0, sizeof engine->cpus, &engine->cpus) < 0)
+		CPU_ZERO(&engine->cpus);
+	share_cpu(engine, first_cpu(engine->session));
+	rc = engine->options->exe ? kp_engine_run_other(engine) : run_with_stubs(engine);
+	sched_setaffinity(0, sizeof engine->cpus, &engine->cpus);
+	judge_limits(engine);
+	if (rc < 0 && engine->result->verdict != KP_VERDICT_REFUSED)
+		return rc;
+	if (engine->result->verdict == KP_VERDICT_NONE)
+		return kp_err_set(engine->err, -EIO, "the replay ended without a verdict");
+	tell_uncovered(engine);
+	weigh(engine);
+	return 0;
+}
+
 int kp_replay_run(struct kp_session *session, const struct kp_replay_options *options,
 		  struct kp_replay_result *result, struct kp_err *err)
 {
@@ -380,6 +424,7 @@ int kp_replay_run(struct kp_session *session, const struct kp_replay_options *op
 				   .result = result,
 				   .err = err,
 				   .fds = session->fds};
+	struct kp_locks locks = {.future = false};
 	int rc;
 
 	memset(result, 0, sizeof(*result));
@@ -389,21 +434,14 @@ int kp_replay_run(struct kp_session *session, const struct kp_replay_options *op
 		kp_engine_refuse(&engine, "%s", session->refusal);
 		return 0;
 	}
-	if (sched_getaffinity(0, sizeof engine.cpus, &engine.cpus) < 0)
-		CPU_ZERO(&engine.cpus);
-	share_cpu(&engine, first_cpu(session));
-	rc = options->exe ? kp_engine_run_other(&engine) : run_with_stubs(&engine);
-	sched_setaffinity(0, sizeof engine.cpus, &engine.cpus);
-	judge_limits(&engine);
-	if (rc < 0 && result->verdict != KP_VERDICT_REFUSED)
-		return rc;
-	if (result->verdict == KP_VERDICT_NONE)
-		return kp_err_set(err, -EIO, "the replay ended without a verdict");
-	tell_uncovered(&engine);
-	/* What the recorder saw coming explains what came behind it. */
-	if (result->verdict == KP_VERDICT_DIVERGED && session->lint && session->lint->seq &&
-	    session->lint->seq < result->seq && !options->exe)
-		kp_engine_refuse(&engine, "%.*s", (int)session->lint->data_len,
-				 (const char *)KP_TAIL(session->lint));
-	return 0;
+	engine.locks = &locks;
+	rc = kp_files_new(session, &engine.files, err);
+	if (rc == 0)
+		rc = kp_sysv_new(session, &engine.sysv, err);
+	if (rc == 0)
+		rc = run(&engine);
+	kp_sysv_free(engine.sysv);
+	kp_files_free(engine.files);
+	kp_locks_done(&locks);
+	return rc;
 }

@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "replay/engine.h"
@@ -47,16 +46,11 @@ int kp_engine_emulate(struct kp_engine *engine, const struct kp_step *step)
 	return set_result(engine, step->call->ret);
 }
 
-/*
- * Calls that change nothing which replay depends on, though the table executes them. A child that
- * borrows memory has signal actions of its own.
- */
+/* A child that borrows memory has signal actions of its own. */
 static bool needs_no_run(const struct kp_engine *engine, const struct kp_ev_syscall *call)
 {
-	if (engine->in_child && (call->nr == SYS_rt_sigaction || call->nr == SYS_rt_sigprocmask ||
-				 call->nr == SYS_sigaltstack))
-		return true;
-	return call->nr == SYS_madvise && call->arg2 != MADV_DONTNEED && call->arg2 != MADV_REMOVE;
+	return engine->in_child && (call->nr == SYS_rt_sigaction ||
+				    call->nr == SYS_rt_sigprocmask || call->nr == SYS_sigaltstack);
 }
 
 int kp_engine_execute(struct kp_engine *engine, const struct kp_step *step)
@@ -164,6 +158,10 @@ int kp_engine_serve(struct kp_engine *engine)
 	engine->result->time_ns = call->hdr.time_ns;
 	engine->at++;
 	rc = kp_call_was_refused(call) ? set_result(engine, call->ret) : act(engine, step);
+	if (rc == 0 && !kp_call_was_refused(call) &&
+	    kp_files_apply(engine->files, step, engine->session->payloads.at + step->payload,
+			   engine->err) < 0)
+		rc = kp_engine_refuse(engine, "%s", engine->err->text);
 	if (rc)
 		return rc;
 	engine->result->calls++;

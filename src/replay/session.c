@@ -17,12 +17,12 @@
 #include "base/crc32c.h"
 #include "base/limit.h"
 #include "kprobe/log_format.h"
+#include "replay/content.h"
 
-/* A single archived file may not be longer than this; a log that says so is damaged. */
-#define FILE_LEN_MAX (16ULL << 30)
+/* A single archived file may not be longer than this; a log that says so is damaged. A sparse file
+ * may say much: its holes cost nothing. */
+#define FILE_LEN_MAX (1ULL << 60)
 #define USER_END 0x7ffffffff000ULL
-/* So many file_maps without their call may be passed over on the way to the next one with it. */
-#define UNPAIRED_MAX 1024u
 /* So many children of one number are looked at for the one that lived at a time. */
 #define LIVES_MAX 64
 
@@ -53,6 +53,8 @@ void kp_session_done(struct kp_session *session)
 	KP_VEC_DONE(&session->images);
 	KP_VEC_DONE(&session->files);
 	KP_VEC_DONE(&session->file_maps);
+	KP_VEC_DONE(&session->foreign);
+	kp_map_done(&session->foreign_index);
 	kp_map_done(&session->file_index);
 	kp_map_done(&session->image_index);
 	kp_map_done(&session->child_index);
@@ -99,6 +101,16 @@ bool kp_session_is_full(const struct kp_session *session)
 	return owner->held_max && owner->held > owner->held_max;
 }
 
+uint64_t kp_inode_key(uint32_t dev, uint64_t ino)
+{
+	/* Steps of MurmurHash3's finalizer, which is one to one in ino. */
+	uint64_t key = ino;
+
+	key = (key ^ key >> 33) * 0xff51afd7ed558ccdULL;
+	key = (key ^ key >> 33 ^ (uint64_t)dev << 32 ^ dev) * 0xc4ceb9fe1a85ec53ULL;
+	return key ^ key >> 33;
+}
+
 static const void *keep(struct kp_session *session, const struct kp_hdr *event)
 {
 	/* With its row in a list, which may have twice the rows that it needs. */
@@ -121,6 +133,9 @@ static int add_call(struct kp_session *session, const struct kp_ev_syscall *call
 	step.call = keep(session, &call->hdr);
 	if (!step.call)
 		return -ENOMEM;
+	if (session->pending_state && session->pending_state->seq == call->seq)
+		step.state = session->pending_state;
+	session->pending_state = NULL;
 	step.payload_cnt = session->payloads.cnt - from;
 	for (uint32_t i = from; i < session->payloads.cnt; i++)
 		if (session->payloads.at[i]->seq != call->seq)
@@ -151,7 +166,8 @@ static int add_image(struct kp_session *session, const struct kp_ev_exec_image *
 	struct kp_image image = {.number = event->image,
 				 .time_ns = event->hdr.time_ns,
 				 .brk = event->brk,
-				 .auxv = event->auxv};
+				 .auxv = event->auxv,
+				 .stack_limit = event->stack_limit};
 
 	if (event->data_len != sizeof(image.regs)) {
 		kp_session_refuse(session, "image %u has no registers", event->image);
@@ -216,8 +232,10 @@ static int add_memory(struct kp_session *session, const struct kp_ev_memory *eve
 static int add_file(struct kp_session *session, const struct kp_ev_file_info *event,
 		    struct kp_err *err)
 {
-	struct kp_archived file = {
-		.id = event->file_id, .len = event->len, .state = KP_FILE_DROPPED};
+	struct kp_archived file = {.id = event->file_id,
+				   .len = event->len,
+				   .key = kp_inode_key(event->dev, event->ino),
+				   .state = KP_FILE_DROPPED};
 	const char *base;
 
 	/* Each segment may repeat what the archive has. */
@@ -261,11 +279,32 @@ static uint64_t new_pages(const struct kp_archived *file, uint64_t offset, uint3
 	return (last + 1 - first) * 4096;
 }
 
+static bool is_zero(const unsigned char *data, size_t len)
+{
+	return !len || (!data[0] && !memcmp(data, data + 1, len - 1));
+}
+
+/* Zeros stay a hole, which costs nothing. */
+static int hold_piece(struct kp_session *session, const struct kp_archived *file,
+		      const struct kp_ev_file_data *event, struct kp_err *err)
+{
+	int rc = 0;
+
+	if (is_zero(KP_TAIL(event), event->data_len))
+		return 0;
+	if (!take(session, new_pages(file, event->offset, event->data_len)))
+		return 0;
+	rc = kp_content_write(file->fd, event->offset, KP_TAIL(event), event->data_len);
+	return rc < 0 ? kp_err_sys(err, rc, "cannot hold archived file '%s' in memory", file->path)
+		      : 0;
+}
+
 static int add_file_data(struct kp_session *session, const struct kp_ev_file_data *event,
 			 struct kp_err *err)
 {
 	const uint64_t *index = kp_map_get(&session->file_index, event->file_id);
 	struct kp_archived *file = index ? &session->files.at[*index] : NULL;
+	int rc;
 
 	if (!file)
 		return 0;
@@ -277,20 +316,33 @@ static int add_file_data(struct kp_session *session, const struct kp_ev_file_dat
 		kp_session_refuse(session, "archived file %u has bytes out of order", file->id);
 		return 0;
 	}
-	if (!event->data_len || !take(session, new_pages(file, event->offset, event->data_len)))
-		return 0;
-	for (uint32_t done = 0; done < event->data_len;) {
-		ssize_t n = pwrite(file->fd, KP_TAIL(event) + done, event->data_len - done,
-				   event->offset + done);
-
-		if (n <= 0)
-			return kp_err_sys(err, n < 0 ? -errno : -EIO,
-					  "cannot hold archived file '%s' in memory", file->path);
-		done += n;
-	}
+	rc = hold_piece(session, file, event, err);
 	file->end = event->offset + event->data_len;
 	file->got += event->data_len;
 	file->crc = kp_crc32c(file->crc, KP_TAIL(event), event->data_len);
+	return rc;
+}
+
+/* Another process changed a file. Mapping and opening change nothing but by O_TRUNC. */
+static int add_foreign(struct kp_session *session, const struct kp_ev_file_state *state)
+{
+	uint64_t key = kp_inode_key(state->dev, state->ino);
+	const uint64_t *index = kp_map_get(&session->foreign_index, key);
+	struct kp_foreign foreign = {state->hdr.time_ns, state->hdr.time_ns, state->hdr.pid};
+	struct kp_foreign *known;
+
+	if (state->nr == SYS_mmap)
+		return 0;
+	if (!index) {
+		if (KP_VEC_PUSH(&session->foreign, foreign) < 0)
+			return -ENOMEM;
+		return kp_map_put(&session->foreign_index, key, session->foreign.cnt - 1);
+	}
+	known = &session->foreign.at[*index];
+	if (foreign.first_ns < known->first_ns)
+		known->first_ns = foreign.first_ns;
+	if (foreign.last_ns > known->last_ns)
+		known->last_ns = foreign.last_ns;
 	return 0;
 }
 
@@ -388,6 +440,9 @@ static int add_own(struct kp_session *session, const struct kp_hdr *event)
 	case KP_EV_file_map:
 		file_map = keep(session, event);
 		return file_map ? KP_VEC_PUSH(&session->file_maps, file_map) : -ENOMEM;
+	case KP_EV_file_state:
+		session->pending_state = keep(session, event);
+		return session->pending_state ? 0 : -ENOMEM;
 	case KP_EV_task_exit:
 		if (!((const struct kp_ev_task_exit *)event)->group_dead)
 			return 0;
@@ -465,6 +520,8 @@ int kp_session_add(struct kp_session *session, const struct kp_hdr *event, struc
 	default:
 		if (rc == 0 && event->pid == session->pid)
 			rc = add_own(session, event);
+		else if (event->kind == KP_EV_file_state)
+			rc = add_foreign(session, (const struct kp_ev_file_state *)event);
 	}
 	if (kp_session_is_full(session))
 		return 0;
@@ -544,42 +601,57 @@ static void check_seq(struct kp_session *session)
 	}
 }
 
-/* Each exec that succeeded takes the next image; each mmap of a descriptor its file_map. */
+/* Each exec that succeeded takes the next image. */
+static void pair_exec(struct kp_session *session, struct kp_step *step, uint32_t *image)
+{
+	if (!session->images.cnt)
+		return; /* a child that borrows memory ends here */
+	if (*image < session->images.cnt)
+		step->image = (*image)++;
+	else
+		kp_session_refuse(session,
+				  "call %u replaced the program, but its image is not in the log",
+				  step->call->seq);
+}
+
+/*
+ * Each mmap of a descriptor takes its file_map, which was written after the call before (at
+ * since_ns) and before the mmap's end.
+ */
+static void pair_map(struct kp_session *session, struct kp_step *step, uint64_t since_ns)
+{
+	const struct kp_ev_syscall *call = step->call;
+
+	for (; session->file_map_used < session->file_maps.cnt; session->file_map_used++) {
+		const struct kp_ev_file_map *map = session->file_maps.at[session->file_map_used];
+
+		if (map->hdr.time_ns > call->hdr.time_ns)
+			return;
+		if (map->hdr.time_ns < since_ns || map->len != call->arg1 ||
+		    map->fd != (uint32_t)call->arg4 || map->offset != call->arg5)
+			continue;
+		step->file = map;
+		session->file_map_used++;
+		return;
+	}
+}
+
 static void pair_up(struct kp_session *session)
 {
+	uint64_t since_ns = 0;
 	uint32_t image = 1;
 
 	for (uint32_t i = 0; i < session->steps.cnt; i++) {
 		struct kp_step *step = &session->steps.at[i];
 		const struct kp_ev_syscall *call = step->call;
 
-		if (kp_step_is_exec(step)) {
-			if (!session->images.cnt)
-				continue; /* a child that borrows memory ends here */
-			if (image >= session->images.cnt)
-				kp_session_refuse(
-					session,
-					"call %u replaced the program, but its image is not in "
-					"the log",
-					call->seq);
-			else
-				step->image = image++;
-		}
-		if (!call || call->nr != SYS_mmap || call->arg3 & MAP_ANONYMOUS)
+		if (!call)
 			continue;
-		for (uint32_t k = session->file_map_used;
-		     k < session->file_maps.cnt && k < session->file_map_used + UNPAIRED_MAX; k++) {
-			const struct kp_ev_file_map *map = session->file_maps.at[k];
-
-			if (map->hdr.time_ns > call->hdr.time_ns)
-				break;
-			if (map->len != call->arg1 || map->fd != (uint32_t)call->arg4 ||
-			    map->offset != call->arg5)
-				continue;
-			step->file = map;
-			session->file_map_used = k + 1;
-			break;
-		}
+		if (kp_step_is_exec(step))
+			pair_exec(session, step, &image);
+		if (call->nr == SYS_mmap && !(call->arg3 & MAP_ANONYMOUS))
+			pair_map(session, step, since_ns);
+		since_ns = call->hdr.time_ns;
 	}
 }
 
@@ -672,11 +744,13 @@ struct kp_call_bytes kp_session_call_bytes(const struct kp_session *session,
 bool kp_session_is_vfork(const struct kp_session *session, const struct kp_step *step)
 {
 	const uint64_t both = CLONE_VM | CLONE_VFORK;
-	struct kp_call_bytes bytes;
+	struct kp_call_bytes bytes = {0};
 
 	if (!step->call || step->call->ret <= 0)
 		return false;
-	bytes = kp_session_call_bytes(session, step);
+	/* Only there the bytes matter; they may be on disk. */
+	if (step->call->nr == SYS_clone3)
+		bytes = kp_session_call_bytes(session, step);
 	return (kp_call_clone_flags(step->call, &bytes) & both) == both;
 }
 

@@ -26,7 +26,9 @@ struct kp_step {
 	const struct kp_ev_syscall *call; /* NULL for a signal */
 	const struct kp_ev_signal_deliver *deliver;
 	const struct kp_ev_file_map *file; /* of an mmap with a descriptor, if there was one */
-	uint32_t payload;                  /* first in session->payloads … */
+	const struct kp_ev_file_state
+		*state;   /* how the call left a file, if it changed or mapped one */
+	uint32_t payload; /* first in session->payloads … */
 	uint32_t payload_cnt;
 	uint32_t image; /* of a successful exec: index in session->images; else UINT32_MAX */
 };
@@ -50,7 +52,8 @@ struct kp_image {
 	uint32_t number;
 	uint64_t time_ns;
 	uint64_t brk;
-	uint64_t auxv; /* address */
+	uint64_t auxv;        /* address */
+	uint64_t stack_limit; /* soft RLIMIT_STACK; 0: not known */
 	struct user_regs_struct regs;
 	KP_VEC(struct kp_image_map) maps; /* by address */
 	KP_VEC(struct kp_image_memory) memory;
@@ -62,6 +65,7 @@ struct kp_archived {
 	uint64_t got;   /* … and how many they are; between them are zeros */
 	uint64_t end;   /* behind the last of them */
 	uint64_t len;   /* of the file */
+	uint64_t key;   /* kp_inode_key, of the device and inode that stat told */
 	uint32_t state; /* KP_FILE_ */
 	int fd;         /* memfd with the content */
 	const char *path;
@@ -75,6 +79,12 @@ struct kp_child {
 	uint64_t time_ns;
 };
 
+/* What other processes, recorded too, did to the content of a file. */
+struct kp_foreign {
+	uint64_t first_ns, last_ns;
+	uint32_t pid;
+};
+
 struct kp_session {
 	uint32_t pid;
 	uint32_t own_pid; /* as the process knows itself, in its pid namespace; 0: not in the log */
@@ -83,6 +93,9 @@ struct kp_session {
 	KP_VEC(struct kp_image) images;
 	KP_VEC(struct kp_archived) files;
 	KP_VEC(const struct kp_ev_file_map *) file_maps;
+	const struct kp_ev_file_state *pending_state; /* of the call whose record follows */
+	KP_VEC(struct kp_foreign) foreign;
+	struct kp_map foreign_index;          /* kp_inode_key → index in foreign */
 	const struct kp_ev_task_exit *exit;   /* NULL: it outlived the recording */
 	const struct kp_ev_replay_lint *lint; /* the first one, or NULL */
 	const struct kp_ev_command *command;
@@ -144,6 +157,9 @@ void kp_session_finish_child(struct kp_session *session);
 /* What the payloads of a step say of its call. */
 struct kp_call_bytes kp_session_call_bytes(const struct kp_session *session,
 					   const struct kp_step *step);
+
+/* One number for a device and an inode, which no two files of a log share by chance. */
+uint64_t kp_inode_key(uint32_t dev, uint64_t ino);
 
 /* Whether a call made a child that borrows the process's memory until it execs or exits. */
 bool kp_session_is_vfork(const struct kp_session *session, const struct kp_step *step);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -328,11 +329,15 @@ int kp_tracee_each_region(const struct kp_tracee *tracee,
 		return -errno;
 	while (!rc && getline(&line, &cap, file) > 0) {
 		struct kp_region region = {0};
+		unsigned major = 0, minor = 0;
 
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %*s %255[^\n]",
-			   &region.start, &region.end, region.perms, &region.offset,
-			   region.name) >= 4)
-			rc = fn(&region, arg);
+		if (sscanf(line,
+			   "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 " %255[^\n]",
+			   &region.start, &region.end, region.perms, &region.offset, &major, &minor,
+			   &region.ino, region.name) < 4)
+			continue;
+		region.dev = makedev(major, minor);
+		rc = fn(&region, arg);
 	}
 	free(line);
 	fclose(file);

@@ -127,6 +127,7 @@ int kp_tracee_breakpoint(struct kp_tracee *tracee, uint64_t addr, struct kp_err 
 /* One line of /proc/PID/maps. */
 struct kp_region {
 	uint64_t start, end, offset;
+	uint64_t dev, ino; /* of the file, as stat tells them; 0: none */
 	char perms[5];
 	char name[256];
 };

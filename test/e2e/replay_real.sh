@@ -57,6 +57,13 @@ if command -v sqlite3 >/dev/null; then
 		insert into t (v, r) values ('one', randomblob(8)), ('two', randomblob(8));
 		insert into t (v, r) select v || id, randomblob(4) from t;
 		select id, v, hex(r), datetime('now') from t order by id;"
+	# It maps the database that it writes, and the index of its log.
+	try sqlite3-mapped sqlite3 book.db "pragma journal_mode = wal; pragma mmap_size = 100000000;
+		create table t (id integer primary key, v text);
+		insert into t (v) values ('one'), ('two'); insert into t (v) select v || id from t;
+		pragma wal_checkpoint; select * from t; delete from t where id > 2; vacuum;
+		insert into t (v) values (hex(randomblob(20000))); pragma wal_checkpoint(truncate);
+		select id, length(v) from t;"
 fi
 script='import json, os, random, tempfile, time, datetime, hashlib
 print(random.random(), time.time(), time.perf_counter_ns(), os.getpid(), id(object()))
@@ -70,6 +77,25 @@ other=$(python3 -c 'import sys; print(sys.executable)' 2>/dev/null)
 for python in $pythons; do
 	[ -x "$python" ] && try "$python" "$python" -c "$script"
 done
+try python-mmap /usr/bin/python3 -c 'import mmap, os
+f = open("data", "w+b"); f.write(b"hello world" * 1000); f.flush()
+m = mmap.mmap(f.fileno(), 0); m[0:5] = b"HELLO"; f.seek(0); print(f.read(11))
+f.seek(100); f.write(b"xyz"); f.flush(); print(m[98:105])
+m.resize(20000); print(len(m), m[19999]); m.flush(); m.close(); print(os.path.getsize("data"))
+c = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_COPY); c[0] = 65; print(c[:5])
+f.seek(0); f.write(b"J"); f.flush(); print(f.tell(), c[:5]); a = mmap.mmap(-1, 8192)
+a.write(b"anonymous"); print(a[:4])'
+if /usr/bin/python3 -c 'import lmdb' 2>/dev/null; then
+	try lmdb /usr/bin/python3 -c 'import lmdb
+for options in {}, {"writemap": True}:
+    env = lmdb.open("book", map_size=1 << 26, **options)
+    for i in range(20):
+        with env.begin(write=True) as t:
+            for k in range(50): t.put(b"%d" % (i * 50 + k), b"v" * (k * 10))
+            t.delete(b"%d" % (i * 7))
+    with env.begin() as t: print(sum(len(v) for k, v in t.cursor()), t.stat())
+    env.close()'
+fi
 try bash bash -c 'shopt -s extglob; declare -A seen
 	while read -r n word key; do seen[$key]=$((${seen[$key]:-0} + n)); done <input.txt
 	echo "$$ $RANDOM $SECONDS $EPOCHREALTIME ${#seen[@]} ${seen[key001]}" *

@@ -366,7 +366,7 @@ static void append_clock(struct kp_log_writer *writer, uint64_t mono, uint64_t r
 Test(clock, readings_of_a_log, .init = fixture_setup, .fini = fixture_teardown)
 {
 	struct kp_log_writer *writer = fixture_create(0);
-	struct kp_log_filter own = {.own = true};
+	struct kp_log_filter own = {.streams = KP_LOG_OWN};
 	struct kp_log_reader *reader;
 	uint64_t rnd = 1, time_ns = 10 * S;
 	struct kp_err err = {""};

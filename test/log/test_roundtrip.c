@@ -49,6 +49,39 @@ Test(roundtrip, streams_and_segments_merge_by_time)
 	kp_buf_done(&back);
 }
 
+Test(roundtrip, streams_are_chosen_by_who_wrote_them)
+{
+	static const struct {
+		uint32_t stream, kind, cnt;
+	} rows[] = {
+		{3, KP_LOG_NODE, 11},
+		{KP_STREAM_SNAPSHOT, KP_LOG_NODE, 12},
+		{3 | KP_STREAM_SELECTED, KP_LOG_SELECTED, 13},
+		{3 | KP_STREAM_SELECTED | KP_STREAM_BULK, KP_LOG_SELECTED, 14},
+		{3 | KP_STREAM_LIFE, KP_LOG_LIFE, 15},
+		{KP_STREAM_ARCHIVE, KP_LOG_ARCHIVE, 16},
+		{KP_CPU_USER, KP_LOG_OWN, 17},
+	};
+	struct kp_log_writer *writer = fixture_create(0);
+	uint64_t time_ns = 1000, rnd = 1;
+	struct kp_log_reader *reader;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		fixture_append(writer, rows[i].stream, (int)rows[i].cnt, &time_ns, &rnd, NULL);
+	fixture_close(writer);
+	reader = fixture_open(fixture_dir, NULL);
+	for (uint32_t streams = 0; streams < 32; streams++) {
+		const struct kp_log_filter filter = {.streams = streams};
+		uint32_t want = 0;
+
+		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+			want += !streams || rows[i].kind & streams ? rows[i].cnt : 0;
+		cr_assert_eq(kp_log_refilter(reader, &filter, NULL), 0);
+		cr_assert_eq(fixture_read(reader, NULL), want);
+	}
+	kp_log_reader_free(reader);
+}
+
 /* An event that an interrupt wrote early stays where the ring had it. */
 Test(roundtrip, a_stream_keeps_its_order)
 {

@@ -604,3 +604,21 @@ Test(limits, mappings_do_not_overlap)
 	cr_expect_str_eq(s.session.refusal, "image 1 has mappings that overlap");
 	kp_session_done(&s.session);
 }
+
+/* Each mmap looks for its file_map behind the call before only. */
+Test(engine, mappings_without_their_record_are_refused)
+{
+	struct kp_ev_file_map map = {.len = 8192, .fd = 3};
+	struct synth s;
+
+	begin(&s);
+	for (int i = 0; i < 50000; i++)
+		SYNTH_PUT(&s, file_map, &map, NULL, 0);
+	for (int i = 0; i < 50000; i++)
+		synth_call(&s, SYS_mmap, 0x10000000, 0, 4096, 3);
+	cr_expect_eq(s.session.file_maps.cnt, 50000);
+	kp_session_finish(&s.session);
+	for (uint32_t i = 0; i < s.session.steps.cnt; i++)
+		cr_assert_null(s.session.steps.at[i].file);
+	kp_session_done(&s.session);
+}
