@@ -316,6 +316,8 @@ int kp_engine_spawn(struct kp_engine *engine, struct kp_spawn *spawn)
 	spawn->may_miss = engine->options->unsafe ? ~0u : 0;
 	spawn->limits = (struct kp_watch_limits){limit_of(engine, KP_LIMIT_MEMORY),
 						 limit_of(engine, KP_LIMIT_TIME) * NS_PER_S};
+	/* The user's own build may lie where only the user can read. */
+	spawn->nobody = geteuid() == 0 && !spawn->libraries;
 	rc = kp_tracee_spawn(&engine->tracee, spawn, engine->err);
 	if (rc == -ENOTSUP)
 		return kp_engine_refuse(engine, "%s", engine->err->text);

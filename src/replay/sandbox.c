@@ -77,12 +77,12 @@ struct hello {
 };
 
 /* In the new process, before exec; only async-signal-safe calls. Never returns. */
-static void become_tracee(const struct kp_spawn *spawn, int sock, struct hello *hello, bool user)
+static void become_tracee(const struct kp_spawn *spawn, int sock, struct hello *hello)
 {
 	sigset_t none;
 	char byte;
 
-	hello->error = kp_walls_limits(user);
+	hello->error = kp_walls_limits(spawn->nobody);
 	for (int sig = 1; sig < 65; sig++)
 		signal(sig, SIG_DFL);
 	sigemptyset(&none);
@@ -99,7 +99,7 @@ static void become_tracee(const struct kp_spawn *spawn, int sock, struct hello *
 }
 
 /* The first process of the sandbox: waits for its user id, makes the tracee, and stays. */
-static void become_init(const struct kp_spawn *spawn, int sock, unsigned missing, bool user)
+static void become_init(const struct kp_spawn *spawn, int sock, unsigned missing)
 {
 	struct hello hello = {.missing = missing};
 	char byte;
@@ -113,7 +113,7 @@ static void become_init(const struct kp_spawn *spawn, int sock, unsigned missing
 	hello.missing |= kp_walls_root(spawn->libraries, !(missing & KP_WALL_NAMESPACES));
 	pid = fork();
 	if (pid == 0)
-		become_tracee(spawn, sock, &hello, user);
+		become_tracee(spawn, sock, &hello);
 	close(sock);
 	if (pid < 0)
 		_exit(1);
@@ -122,30 +122,42 @@ static void become_init(const struct kp_spawn *spawn, int sock, unsigned missing
 	_exit(0);
 }
 
-static void write_file(pid_t pid, const char *name, const char *text)
+static bool write_file(pid_t pid, const char *name, const char *text)
 {
 	char path[64];
+	bool done;
 	int fd;
 
 	snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
-		return;
-	/* Refused for some users; the process then has the overflow id, which it never sees. */
-	if (write(fd, text, strlen(text)) < 0)
-		errno = 0;
+		return false;
+	done = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
 	close(fd);
+	return done;
+}
+
+/*
+ * The replayer's id is 0 there; where it is root, nobody's is nobody's. Both may be refused: the
+ * process then has the overflow id, which it never sees.
+ */
+static void map_id(pid_t pid, const char *name, unsigned id)
+{
+	char text[64];
+
+	snprintf(text, sizeof text, "0 %u 1\n%u %u 1\n", id, KP_NOBODY, KP_NOBODY);
+	if (id == 0 && write_file(pid, name, text))
+		return;
+	snprintf(text, sizeof text, "0 %u 1", id);
+	write_file(pid, name, text);
 }
 
 static void map_ids(pid_t pid)
 {
-	char text[32];
-
-	write_file(pid, "setgroups", "deny");
-	snprintf(text, sizeof text, "0 %u 1", geteuid());
-	write_file(pid, "uid_map", text);
-	snprintf(text, sizeof text, "0 %u 1", getegid());
-	write_file(pid, "gid_map", text);
+	if (geteuid() != 0)
+		write_file(pid, "setgroups", "deny");
+	map_id(pid, "uid_map", geteuid());
+	map_id(pid, "gid_map", getegid());
 }
 
 /* Receives the new process's words and its pid; 0 if the other side is gone. */
@@ -254,7 +266,7 @@ int kp_tracee_spawn(struct kp_tracee *tracee, const struct kp_spawn *spawn, stru
 	tracee->init_pid = kp_walls_clone(&user, &missing);
 	if (tracee->init_pid == 0) {
 		close(sock[0]);
-		become_init(spawn, sock[1], missing, user);
+		become_init(spawn, sock[1], missing);
 	}
 	close(sock[1]);
 	if (tracee->init_pid < 0) {

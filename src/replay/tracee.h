@@ -62,8 +62,9 @@ struct kp_spawn {
 	char *const *argv; /* NULL: none */
 	char *const *envp;
 	const struct kp_filter *filter;
-	bool libraries; /* it needs the machine's shared libraries */
 	struct kp_watch_limits limits;
+	bool nobody;       /* a root's process: it is not to be root's */
+	bool libraries;    /* it needs the machine's shared libraries */
 	unsigned may_miss; /* KP_WALL_ without which it is run all the same */
 };
 

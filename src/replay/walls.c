@@ -22,7 +22,6 @@
 
 #define OTHER_NAMESPACES \
 	(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
-#define NOBODY 65534
 /* Where the libraries' root is mounted for a moment. */
 #define LIBRARIES "libraries"
 
@@ -157,17 +156,19 @@ static int drop_capabilities(void)
 	return syscall(SYS_capset, &header, none) < 0 ? errno : 0;
 }
 
-/* Root's files are not to be the process's. A root without capabilities has to stay what it is. */
+/* A root without capabilities, or in a namespace without nobody, has to stay what it is. */
 static int become_nobody(void)
 {
+	const unsigned id = KP_NOBODY;
+
 	if (syscall(SYS_setgroups, 0, NULL) < 0)
 		return errno == EPERM ? 0 : errno;
-	if (setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0)
-		return errno;
+	if (setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0)
+		return errno == EINVAL ? 0 : errno;
 	return 0;
 }
 
-int kp_walls_limits(bool user_namespace)
+int kp_walls_limits(bool nobody)
 {
 	static const struct {
 		int resource;
@@ -182,7 +183,7 @@ int kp_walls_limits(bool user_namespace)
 
 		setrlimit(limits[i].resource, &limit);
 	}
-	if (!user_namespace && geteuid() == 0)
+	if (nobody)
 		rc = become_nobody();
 	if (!rc)
 		rc = drop_capabilities();

@@ -12,6 +12,9 @@
 
 #include "replay/filter.h"
 
+/* The overflow id (proc_sys_kernel(5)), whose files are nobody's. */
+#define KP_NOBODY 65534u
+
 /* Walls that a kernel may refuse; the seccomp filter and the limits are always there. */
 enum kp_wall {
 	KP_WALL_NAMESPACES = 1, /* pid, network, IPC and UTS namespaces of its own */
@@ -36,8 +39,8 @@ pid_t kp_walls_clone(bool *ret_user, unsigned *ret_missing);
  */
 unsigned kp_walls_root(bool libraries, bool mounts);
 
-/* Limits, no capabilities, no new privileges, nobody's ids if they were root's. 0 or an errno. */
-int kp_walls_limits(bool user_namespace);
+/* Limits, no capabilities, no new privileges; with nobody: that user's ids. 0 or an errno. */
+int kp_walls_limits(bool nobody);
 
 /* From here on only the filter's calls run. 0 or an errno. */
 int kp_walls_filter(const struct kp_filter *filter);
