@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "analyze/rules.h"
+#include "event/syscall.h"
 
 /* Steps after which a walk gives up, a few seconds' worth. */
 #define WORK_MAX 50000000u
@@ -178,12 +179,6 @@ static void walk_runnable(struct kp_walk *walk, uint32_t task, const struct stat
 	}
 }
 
-/* -ERESTARTSYS and its kin: a signal interrupted the call, which may begin again. */
-static bool was_interrupted(const struct kp_call *call)
-{
-	return call->ret <= -512 && call->ret >= -516;
-}
-
 /* The call that goes on with an interrupted one; NULL: none does, or it has not ended yet. */
 static const struct kp_call *restart_of(const struct kp_task *t, const struct kp_call *call)
 {
@@ -214,7 +209,7 @@ static bool last_wait(const struct kp_task *t, uint32_t i, const struct kp_call 
 	const struct kp_call *next;
 	uint32_t k, n;
 
-	for (n = 0; n < RESTART_MAX && was_interrupted(call); n++) {
+	for (n = 0; n < RESTART_MAX && kp_syscall_restarts(call->ret); n++) {
 		next = restart_of(t, call);
 		if (!next && call == &t->calls.at[t->calls.cnt - 1])
 			return false;

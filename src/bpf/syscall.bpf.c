@@ -24,6 +24,9 @@
 #define NR_EXECVE 59
 #define NR_EXECVEAT 322
 #define USER32_CS 0x23
+/* Of a number of the i386 table: that of the same call of x86-64 and 1, or 0. */
+const volatile __u16 i386_natives[KP_SYSCALL_MAX] = {};
+
 #define TS_COMPAT 2 /* thread_info.status: in a call of the i386 table */
 
 const volatile bool emit_syscall = true;
@@ -151,12 +154,25 @@ static __always_inline __u64 argument(const struct kp_ev_syscall *ev, __u32 inde
 
 static __always_inline void fill_args(struct kp_ev_syscall *ev, struct pt_regs *regs, bool i386)
 {
-	ev->arg0 = i386 ? regs->bx : regs->di;
-	ev->arg1 = i386 ? regs->cx : regs->si;
-	ev->arg2 = regs->dx;
-	ev->arg3 = i386 ? regs->si : regs->r10;
-	ev->arg4 = i386 ? regs->di : regs->r8;
-	ev->arg5 = i386 ? regs->bp : regs->r9;
+	ev->arg0 = i386 ? (__u32)regs->bx : regs->di;
+	ev->arg1 = i386 ? (__u32)regs->cx : regs->si;
+	ev->arg2 = i386 ? (__u32)regs->dx : regs->dx;
+	ev->arg3 = i386 ? (__u32)regs->si : regs->r10;
+	ev->arg4 = i386 ? (__u32)regs->di : regs->r8;
+	ev->arg5 = i386 ? (__u32)regs->bp : regs->r9;
+}
+
+static __always_inline void take_args(struct kp_cpu *c, struct pt_regs *regs, bool i386)
+{
+	struct kp_ev_syscall ev;
+
+	fill_args(&ev, regs, i386);
+	c->args[0] = ev.arg0;
+	c->args[1] = ev.arg1;
+	c->args[2] = ev.arg2;
+	c->args[3] = ev.arg3;
+	c->args[4] = ev.arg4;
+	c->args[5] = ev.arg5;
 }
 
 static __always_inline void fill(struct kp_ev_syscall *ev, struct task_struct *task,
@@ -239,12 +255,7 @@ static __always_inline void record_selected(struct kp_cpu *c, struct kp_task *t,
 	struct kp_ev_syscall *ev;
 	__u32 seq = ++t->seq;
 
-	c->args[0] = regs->di;
-	c->args[1] = regs->si;
-	c->args[2] = regs->dx;
-	c->args[3] = regs->r10;
-	c->args[4] = regs->r8;
-	c->args[5] = regs->r9;
+	take_args(c, regs, flags & KP_SYSF_I386);
 	c->ret = ret;
 	c->cap_ns = now;
 	c->cap_nr = nr;
@@ -357,7 +368,9 @@ static __always_inline int on_exit(struct pt_regs *regs, long ret, bool typed)
 		flags = KP_SYSF_NOENTRY;
 	}
 	if (i386) {
-		nr |= KP_NR_I386;
+		__u16 native = nr < KP_SYSCALL_MAX ? i386_natives[nr & (KP_SYSCALL_MAX - 1)] : 0;
+
+		nr = native ? native - 1 : nr | KP_NR_I386;
 		flags |= KP_SYSF_I386;
 	}
 	if (t) {

@@ -47,7 +47,7 @@ static int set_until_point(const char *text, void *target, struct kp_err *err)
 }
 
 static const struct kp_option options[] = {
-	{0, "pid", "PID", "the recorded process (default: the command that was recorded)",
+	{0, "pid", "PID", "the recorded process (default: the command that was recorded last)",
 	 .env = "KPROBE_PID", KP_U32(struct request, pid)},
 	{0, "exe", "FILE",
 	 "run this build instead of the recorded one and name the first difference",
@@ -233,6 +233,8 @@ static int replay(const struct request *request, const char *log, struct kp_sess
 	rc = kp_session_load(log, &load, session, err);
 	if (rc < 0)
 		return kp_cli_status(rc);
+	if (session->note[0])
+		kp_cli_say("note: %s", session->note);
 	rc = set_until(log, request, &run, err);
 	if (rc < 0)
 		return kp_cli_status(rc);

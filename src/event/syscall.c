@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "base/text.h"
 #include "event/command.h"
@@ -38,6 +39,17 @@ static const struct kp_syscall table[KP_SYSCALL_MAX] = {
 const struct kp_syscall *kp_syscall_get(unsigned nr)
 {
 	return nr < KP_SYSCALL_MAX && table[nr].name ? &table[nr] : NULL;
+}
+
+int kp_syscall_from_i386(unsigned nr)
+{
+#define I386(number, name) [number] = SYS_##name + 1,
+	static const uint16_t natives[KP_SYSCALL_MAX] = {
+#include "kprobe/i386.def"
+	};
+#undef I386
+
+	return nr < KP_SYSCALL_MAX && natives[nr] ? natives[nr] - 1 : -ENOENT;
 }
 
 int kp_syscall_find(const char *name)

@@ -13,8 +13,17 @@
 /* The row of a call, or NULL when the table has none. */
 const struct kp_syscall *kp_syscall_get(unsigned nr);
 
+/* Number of the call that nr of the i386 table is, by i386.def, or -ENOENT. */
+int kp_syscall_from_i386(unsigned nr);
+
 /* Number of the call with this name, or -ENOENT. */
 int kp_syscall_find(const char *name);
+
+/* Whether a signal interrupted the call with this result, which may begin again (ERESTART…). */
+static inline bool kp_syscall_restarts(int64_t result)
+{
+	return result <= -512 && result >= -516;
+}
 
 /* Name of a call; "syscall_NNN" in a static buffer of the thread for an unknown one,
  * "i386_NNN" for one of the other table. */

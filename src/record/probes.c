@@ -231,9 +231,13 @@ static void set_constants(struct kprobe_bpf *skel, const struct kp_probes_option
 	rodata->emit_irq = options->groups & G(irq);
 	rodata->emit_block = options->groups & G(block);
 	rodata->emit_tcp = options->groups & G(tcp);
-	for (unsigned nr = 0; nr < KP_SYSCALL_MAX; nr++)
+	for (unsigned nr = 0; nr < KP_SYSCALL_MAX; nr++) {
+		int native = kp_syscall_from_i386(nr);
+
 		if (kp_syscall_get(nr))
 			rodata->fd_rules[nr] = fd_rule(kp_syscall_get(nr));
+		rodata->i386_natives[nr] = native < 0 ? 0 : (uint16_t)(native + 1);
+	}
 }
 
 static int fill_rules(struct kprobe_bpf *skel)

@@ -2,7 +2,9 @@
  * Reads one process out of a log: once to find it, once to load it.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "base/buf.h"
@@ -53,8 +55,9 @@ static int list_commands(struct kp_log_reader *reader, uint32_t *ret_pid, struct
 	return rc < 0 ? rc : cnt;
 }
 
-/* The pid of the recorded command, if there is one and no other. */
-static int find_command(const char *path, uint32_t *ret_pid, struct kp_err *err)
+/* The pid of the command that was recorded last; ret_note, of cap bytes, names the others. */
+static int find_command(const char *path, uint32_t *ret_pid, char *ret_note, size_t cap,
+			struct kp_err *err)
 {
 	struct kp_log_filter filter = {.kinds = KIND(command), .streams = KP_LOG_OWN};
 	struct kp_log_reader *reader;
@@ -66,10 +69,10 @@ static int find_command(const char *path, uint32_t *ret_pid, struct kp_err *err)
 		return rc;
 	rc = list_commands(reader, ret_pid, &list, err);
 	if (rc > 1)
-		rc = kp_err_set(err, -ENOENT,
-				"'%s' holds %d recorded commands; name the one to replay with "
-				"--pid: %s",
-				path, rc, list.failed ? "" : list.data);
+		snprintf(ret_note, cap,
+			 "'%s' holds %d recorded commands; this is the last one, %u; --pid names "
+			 "another: %s",
+			 path, rc, *ret_pid, list.failed ? "" : list.data);
 	else if (rc == 0 && kp_log_get_info(reader)->gap_cnt)
 		rc = kp_err_set(
 			err, -EBADMSG,
@@ -226,15 +229,17 @@ int kp_session_load(const char *path, const struct kp_session_options *options,
 {
 	uint32_t pid = options->pid;
 	struct kp_log_filter filter = {.kinds = replay_kinds, .streams = REPLAY_STREAMS};
+	char note[sizeof session->note] = "";
 	struct kp_log_reader *reader;
 	int rc = 0;
 
 	if (!pid)
-		rc = find_command(path, &pid, err);
+		rc = find_command(path, &pid, note, sizeof note, err);
 	if (rc < 0)
 		return rc;
 	kp_session_init(session, pid);
 	raise_file_limit();
+	memcpy(session->note, note, sizeof note);
 	rc = kp_log_open(path, &filter, &reader, err);
 	if (rc < 0)
 		return rc;

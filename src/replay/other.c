@@ -159,7 +159,7 @@ static int answer(struct other *other, const struct kp_step *step, const uint64_
 		return rc;
 	translate_epoll(other, step, own);
 	give(engine, call->ret);
-	if (call->ret <= -512 && call->ret >= -516 && !signal_follows(engine))
+	if (kp_syscall_restarts(call->ret) && !signal_follows(engine))
 		kp_tracee_restart(&engine->tracee,
 				  call->ret == -516 ? SYS_restart_syscall : call->nr);
 	return 0;

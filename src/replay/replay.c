@@ -228,6 +228,7 @@ static int advance(struct kp_engine *engine)
 	const struct kp_step *step =
 		engine->at < session->steps.cnt ? &session->steps.at[engine->at] : NULL;
 	struct kp_stop stop;
+	bool i386;
 	int rc;
 
 	if (step && step->deliver)
@@ -237,10 +238,14 @@ static int advance(struct kp_engine *engine)
 	rc = kp_engine_run(engine, PTRACE_SYSEMU, 0, &stop);
 	if (rc)
 		return rc;
-	if (stop.kind != KP_STOP_SYSCALL)
+	i386 = stop.kind == KP_STOP_BARRED && stop.i386;
+	if (stop.kind != KP_STOP_SYSCALL && !(i386 && step && step->call->flags & KP_SYSF_I386))
 		return kp_engine_unexpected(engine, &stop);
 	if (!step)
 		return at_end(engine);
+	if (!i386 && step->call->flags & KP_SYSF_I386)
+		return kp_engine_diverge(engine, step,
+					 "the process makes a 64-bit call instead of a 32-bit one");
 	if (at_until(engine, step))
 		return stop_until(engine, step);
 	return kp_engine_serve(engine);

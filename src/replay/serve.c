@@ -19,7 +19,10 @@ void kp_call_args(const struct kp_ev_syscall *call, uint64_t ret_args[6])
 static int differing_arg(const struct kp_engine *engine, const struct kp_ev_syscall *call)
 {
 	const struct user_regs_struct *regs = &engine->tracee.regs;
-	const uint64_t got[6] = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9};
+	const uint64_t native[6] = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9};
+	const uint64_t i386[6] = {(uint32_t)regs->rbx, (uint32_t)regs->rcx, (uint32_t)regs->rdx,
+				  (uint32_t)regs->rsi, (uint32_t)regs->rdi, (uint32_t)regs->rbp};
+	const uint64_t *got = call->flags & KP_SYSF_I386 ? i386 : native;
 	const struct kp_syscall *row = kp_syscall_get(call->nr);
 	uint64_t want[6];
 
@@ -121,15 +124,21 @@ int kp_engine_check_replayable(struct kp_engine *engine, const struct kp_step *s
 				step->call->seq, reason);
 }
 
+/* Whether nr, of which the kernel looks at 32 bits, is the recorded call's in its own table. */
+static bool is_number_of(const struct kp_ev_syscall *call, uint32_t nr)
+{
+	if (!(call->flags & KP_SYSF_I386))
+		return nr == call->nr;
+	return call->nr == KP_NR_I386 + nr || kp_syscall_from_i386(nr) == (int)call->nr;
+}
+
 static int check_call(struct kp_engine *engine, const struct kp_step *step)
 {
 	const struct kp_ev_syscall *call = step->call;
 	const struct kp_syscall *row = kp_syscall_get(call->nr);
-	bool i386 = call->flags & KP_SYSF_I386;
 	int arg, rc;
 
-	/* The kernel looks at 32 bits of the register. */
-	if ((uint32_t)engine->tracee.regs.orig_rax != (i386 ? call->nr - KP_NR_I386 : call->nr))
+	if (!is_number_of(call, (uint32_t)engine->tracee.regs.orig_rax))
 		return kp_engine_diverge(engine, step,
 					 "the process makes another call: %s instead of %s",
 					 kp_syscall_name((uint32_t)engine->tracee.regs.orig_rax),
@@ -171,7 +180,7 @@ int kp_engine_serve(struct kp_engine *engine)
 	else if (kp_call_succeeded(call)) /* an error has no bytes */
 		engine->result->refused++;
 	kp_fds_apply(&engine->fds, call);
-	if (call->ret <= -512 && call->ret >= -516 && call->nr != SYS_rt_sigreturn)
+	if (kp_syscall_restarts(call->ret) && call->nr != SYS_rt_sigreturn)
 		kp_engine_settle_restart(engine, step);
 	return 0;
 }

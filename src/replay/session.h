@@ -125,6 +125,7 @@ struct kp_session {
 	uint64_t log_len;          /* by which limits are; 0: made by hand, without */
 	uint64_t held;             /* bytes of memory that are taken so far … */
 	uint64_t held_max;         /* … of these; 0: no limit */
+	char note[512];            /* something to say about the choice of the process, or "" */
 	char refusal[512];         /* why it cannot be replayed; "": it can be tried */
 };
 

@@ -97,6 +97,7 @@ static void decode_call(const struct kp_tracee *tracee, struct kp_stop *stop)
 	if (info.arch == AUDIT_ARCH_X86_64)
 		return;
 	stop->kind = KP_STOP_BARRED;
+	stop->i386 = info.arch == AUDIT_ARCH_I386;
 	stop->what = "makes a system call of the 32-bit ABI (int 0x80), which replay cannot serve";
 }
 

@@ -38,6 +38,7 @@ struct kp_stop {
 	int status;
 	siginfo_t info;
 	const char *what;
+	bool i386; /* barred, unless the recorded call is of the i386 table too */
 };
 
 struct kp_filter;

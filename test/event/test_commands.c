@@ -167,6 +167,9 @@ Test(unreplayable, is_said_by_name)
 	cr_expect_str_eq(REASON(.nr = SYS_io_uring_setup, .ret = -1), "", "it failed");
 	cr_expect_str_eq(REASON(.nr = 4 | KP_NR_I386, .ret = -1, .flags = KP_SYSF_I386),
 			 "made a 32-bit call (int 0x80, or a program of 32 bits)");
+	cr_expect_str_eq(REASON(.nr = SYS_write, .ret = 4, .flags = KP_SYSF_I386), "");
+	cr_expect_str_eq(REASON(.nr = SYS_read, .ret = -512, .flags = KP_SYSF_I386),
+			 "made a 32-bit call (int 0x80, or a program of 32 bits)");
 	cr_expect_str_eq(REASON(.nr = SYS_ioctl, .arg1 = SIOCETHTOOL, .arg2 = 0x7000000),
 			 "used ioctl SIOCETHTOOL");
 	cr_expect_str_eq(REASON(.nr = SYS_ioctl, .arg1 = 0xc0406400, .arg2 = 0x7000000),

@@ -99,6 +99,42 @@ static void expect_print(struct kp_ev_syscall event, const char *text)
 	kp_buf_done(&out);
 }
 
+/* Of i386.def: the header of that table has each name at its number, and replay emulates them. */
+Test(syscalls, those_of_i386_are_the_same)
+{
+	static const struct {
+		unsigned nr;
+		const char *name;
+	} rows[] = {
+#define I386(number, name) {number, #name},
+#include "kprobe/i386.def"
+#undef I386
+	};
+	char text[1 << 16] = "", line[96];
+	FILE *file = fopen("/usr/include/x86_64-linux-gnu/asm/unistd_32.h", "re");
+
+	cr_assert(file && fread(text, 1, sizeof(text) - 1, file));
+	fclose(file);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct kp_syscall *row = kp_syscall_get(kp_syscall_find(rows[i].name));
+		bool is_there = false;
+
+		cr_assert(row, "%s", rows[i].name);
+		cr_expect_eq(row->action, KP_ACT_EMULATE, "%s", rows[i].name);
+		cr_expect_eq(kp_syscall_from_i386(rows[i].nr), kp_syscall_find(rows[i].name));
+		for (int k = 0; k < 3; k++) {
+			static const char *const tails[] = {"", "32", "64"};
+
+			snprintf(line, sizeof line, "#define __NR_%s%s %u\n", rows[i].name,
+				 tails[k], rows[i].nr);
+			is_there |= !!strstr(text, line);
+		}
+		cr_expect(is_there, "%s is not %u", rows[i].name, rows[i].nr);
+	}
+	cr_expect_eq(kp_syscall_from_i386(90), -ENOENT, "old mmap");
+	cr_expect_eq(kp_syscall_from_i386(KP_SYSCALL_MAX), -ENOENT);
+}
+
 Test(syscalls, print_like_strace)
 {
 	expect_print(

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Calls of the i386 table in a 64-bit process: refused by name.
+ * Calls of the i386 table in a 64-bit process that are the same in both.
  */
 #include <sys/mman.h>
 #include <unistd.h>
