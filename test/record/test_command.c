@@ -295,19 +295,22 @@ Test(command, what_a_debugger_runs_is_told)
 /* As somebody who cannot give privilege: a program with a set-user-ID bit runs without. */
 Test(command, privilege_that_is_not_given_is_told)
 {
-	char path[] = "/var/tmp/kprobe-setuid-XXXXXX", text[128];
+	char dir[] = "/var/tmp/kprobe-setuid-XXXXXX", path[64], text[320];
 	char *argv[] = {path, NULL};
-	int fd = mkstemp(path);
 	struct seen seen;
 
 	if (geteuid())
 		cr_skip_test("only root can make such a program");
-	close(fd);
-	snprintf(text, sizeof(text), "cp /bin/true %s && chmod 4755 %s", path, path);
+	cr_assert(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/true", dir);
+	snprintf(text, sizeof(text), "cp /bin/true %s && chmod 4755 %s && chown 65534:65534 %s",
+		 path, path, dir);
 	cr_assert_eq(system(text), 0);
 	cr_assert_eq(setresuid(65534, 65534, 65534), 0);
 	cr_assert_eq(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), 0); /* as if it had begun so */
 	seen = run(argv);
+	cr_expect_eq(unlink(path), 0);
+	cr_expect_eq(rmdir(dir), 0);
 	cr_assert_eq(WEXITSTATUS(seen.status), 0);
 	cr_assert(strstr(seen.warning, "without the privilege"), "%s", seen.warning);
 }
