@@ -13,8 +13,11 @@ test="libcriterion-dev clang-format-14 clang-tidy-14 mandoc sqlite3 strace
 	qemu-system-x86 busybox-static cpio git iptables iproute2 debian-archive-keyring nginx-light
 	make openssl vim tmux gdb postgresql python3-lmdb"
 case $id in
-debian) build="$build bpftool" test="$test linux-perf" ;;
-ubuntu) build="$build linux-tools-common linux-tools-generic libzstd-dev" ;;
+debian) build="$build bpftool" test="$test linux-perf libclang-rt-14-dev" ;;
+ubuntu)
+	build="$build linux-tools-common linux-tools-generic libzstd-dev"
+	test="$test libclang-rt-18-dev"
+	;;
 *)
 	echo "deps.sh: only Debian and Ubuntu are known here; install by hand: $build" >&2
 	exit 1
