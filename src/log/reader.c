@@ -229,6 +229,8 @@ static uint32_t kind_of_stream(uint32_t id)
 		return KP_LOG_OWN;
 	if (id == KP_STREAM_ARCHIVE)
 		return KP_LOG_ARCHIVE;
+	if (id == KP_STREAM_SNAPSHOT)
+		return KP_LOG_SNAPSHOT;
 	if (KP_STREAM_IS(id, KP_STREAM_SELECTED))
 		return KP_LOG_SELECTED;
 	return KP_STREAM_IS(id, KP_STREAM_LIFE) ? KP_LOG_LIFE : KP_LOG_NODE;

@@ -23,8 +23,9 @@ static const uint64_t replay_kinds =
 	KIND(command) | KIND(exec_image) | KIND(exec_map) | KIND(memory) | KIND(file_info) |
 	KIND(file_data) | KIND(file_end) | KIND(file_map) | KIND(file_state) | KIND(lost) |
 	KIND(replay_lint) | KIND(cpu_model) | KIND(record_stats);
-/* Nothing of what the node's other tasks did. */
-#define REPLAY_STREAMS (KP_LOG_SELECTED | KP_LOG_LIFE | KP_LOG_ARCHIVE | KP_LOG_OWN)
+/* Nothing of what the node's other tasks did; the snapshots have the CPU's model. */
+#define REPLAY_STREAMS \
+	(KP_LOG_SELECTED | KP_LOG_LIFE | KP_LOG_ARCHIVE | KP_LOG_OWN | KP_LOG_SNAPSHOT)
 
 /* "4711 (ls -l /tmp)" */
 static void print_command(const struct kp_hdr *event, struct kp_buf *out)

@@ -221,34 +221,49 @@ static void follow_cpu(struct kp_engine *engine)
 		share_cpu(engine, step->call->hdr.cpu);
 }
 
-/* One step: a signal, or on to the next call and serve it. */
-static int advance(struct kp_engine *engine)
+/* The log has no more steps: on to the process's end. */
+static int advance_to_end(struct kp_engine *engine)
 {
-	const struct kp_session *session = engine->session;
-	const struct kp_step *step =
-		engine->at < session->steps.cnt ? &session->steps.at[engine->at] : NULL;
 	struct kp_stop stop;
-	bool i386;
+	int rc = kp_engine_run(engine, PTRACE_SYSEMU, 0, &stop);
+
+	if (rc)
+		return rc;
+	return stop.kind == KP_STOP_SYSCALL ? at_end(engine) : kp_engine_unexpected(engine, &stop);
+}
+
+/* On to the next call, which is to be the step's. */
+static int advance_to_call(struct kp_engine *engine, const struct kp_step *step)
+{
+	bool wants_i386 = step->call->flags & KP_SYSF_I386, i386;
+	struct kp_stop stop;
 	int rc;
 
-	if (step && step->deliver)
-		return at_until(engine, step) ? stop_until(engine, step)
-					      : kp_engine_signal(engine, step);
 	follow_cpu(engine);
 	rc = kp_engine_run(engine, PTRACE_SYSEMU, 0, &stop);
 	if (rc)
 		return rc;
 	i386 = stop.kind == KP_STOP_BARRED && stop.i386;
-	if (stop.kind != KP_STOP_SYSCALL && !(i386 && step && step->call->flags & KP_SYSF_I386))
+	if (stop.kind != KP_STOP_SYSCALL && !(i386 && wants_i386))
 		return kp_engine_unexpected(engine, &stop);
-	if (!step)
-		return at_end(engine);
-	if (!i386 && step->call->flags & KP_SYSF_I386)
+	if (!i386 && wants_i386)
 		return kp_engine_diverge(engine, step,
 					 "the process makes a 64-bit call instead of a 32-bit one");
-	if (at_until(engine, step))
-		return stop_until(engine, step);
-	return kp_engine_serve(engine);
+	return at_until(engine, step) ? stop_until(engine, step) : kp_engine_serve(engine);
+}
+
+/* One step: a signal, or on to the next call and serve it. */
+static int advance(struct kp_engine *engine)
+{
+	const struct kp_session *session = engine->session;
+	const struct kp_step *step;
+
+	if (engine->at >= session->steps.cnt)
+		return advance_to_end(engine);
+	step = &session->steps.at[engine->at];
+	if (!step->deliver)
+		return advance_to_call(engine, step);
+	return at_until(engine, step) ? stop_until(engine, step) : kp_engine_signal(engine, step);
 }
 
 static int run_recorded(struct kp_engine *engine)

@@ -55,7 +55,7 @@ Test(roundtrip, streams_are_chosen_by_who_wrote_them)
 		uint32_t stream, kind, cnt;
 	} rows[] = {
 		{3, KP_LOG_NODE, 11},
-		{KP_STREAM_SNAPSHOT, KP_LOG_NODE, 12},
+		{KP_STREAM_SNAPSHOT, KP_LOG_SNAPSHOT, 12},
 		{3 | KP_STREAM_SELECTED, KP_LOG_SELECTED, 13},
 		{3 | KP_STREAM_SELECTED | KP_STREAM_BULK, KP_LOG_SELECTED, 14},
 		{3 | KP_STREAM_LIFE, KP_LOG_LIFE, 15},
