@@ -95,7 +95,7 @@ int kp_parse_u32_list(const char *list, int (*add)(uint32_t number, void *arg), 
 	for (word = copy; r >= 0 && (word = strtok_r(word, ",", &rest)); word = NULL) {
 		r = kp_parse_u32(word, &number, err);
 		if (r >= 0 && (r = add(number, arg)) < 0)
-			kp_err_sys(err, r, "'%s' is one too many", word);
+			kp_err_sys(err, r, r == -E2BIG ? "'%s' is one too many" : "'%s'", word);
 	}
 	free(copy);
 	return r;

@@ -38,6 +38,8 @@ static int add_pid(uint32_t pid, void *arg)
 {
 	struct request *request = arg;
 
+	if (!pid)
+		return -ESRCH;
 	if (request->recorder.pid_cnt == PID_MAX)
 		return -E2BIG;
 	request->pids[request->recorder.pid_cnt++] = (pid_t)pid;

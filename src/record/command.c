@@ -77,6 +77,7 @@ static _Atomic int wake_fd = -1;
 static _Noreturn void run_child(struct kp_command_run *run, const sigset_t *mask)
 {
 	char byte;
+	int error;
 
 	close(run->go[1]);
 	kp_filter_install(run->go[0]);
@@ -87,8 +88,13 @@ static _Noreturn void run_child(struct kp_command_run *run, const sigset_t *mask
 	sigaction(SIGCHLD, &run->chld, NULL);
 	pthread_sigmask(SIG_SETMASK, mask, NULL);
 	execv(run->path, run->options.argv);
-	dprintf(STDERR_FILENO, "kprobe: cannot run %s: %s\n", run->path, strerror(errno));
-	_exit(errno == ENOENT ? 127 : 126);
+	error = errno;
+	/* The file itself was there when it was looked for. */
+	dprintf(STDERR_FILENO, "kprobe: cannot run %s: %s\n", run->path,
+		error == ENOENT ? "its interpreter is not there (a script's first line, or ld.so)"
+		: error == ENOEXEC ? "neither an executable nor a script with a '#!' line"
+				   : strerror(error));
+	_exit(error == ENOENT ? 127 : 126);
 }
 
 /* --- the tracing thread --- */

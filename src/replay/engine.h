@@ -45,6 +45,7 @@ struct kp_engine {
 	bool starting;        /* … whose answers the loader and the C library are being given */
 	bool in_child;        /* a child that borrows the memory of the process */
 	const int *stubs;     /* one stub per image */
+	char withheld[128];   /* variables that another build did not get, "": it got all */
 };
 
 /*

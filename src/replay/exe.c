@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -97,13 +98,21 @@ static bool obeyed_at_start(const char *variable)
 	return false;
 }
 
-void kp_exe_clean_environment(struct kp_startup *startup)
+void kp_exe_clean_environment(struct kp_startup *startup, char *ret_names, size_t cap)
 {
 	char **to = startup->envp;
+	size_t len = 0;
 
-	for (char **from = startup->envp; *from; from++)
-		if (!obeyed_at_start(*from))
+	ret_names[0] = '\0';
+	for (char **from = startup->envp; *from; from++) {
+		if (!obeyed_at_start(*from)) {
 			*to++ = *from;
+			continue;
+		}
+		if (len < cap)
+			len += (size_t)snprintf(ret_names + len, cap - len, "%s%.*s",
+						len ? ", " : "", (int)strcspn(*from, "="), *from);
+	}
 	*to = NULL;
 }
 

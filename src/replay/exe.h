@@ -7,6 +7,7 @@
 #define KP_REPLAY_EXE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 #include "replay/startup.h"
@@ -25,9 +26,10 @@ int kp_exe_open(const char *path, struct kp_exe *ret_exe, struct kp_err *err);
 
 /*
  * Takes out of the recorded environment what loaders and C libraries obey before a program begins:
- * libraries to load, places to look for them, files to write (ld.so(8), "ENVIRONMENT").
+ * libraries to load, places to look for them, files to write (ld.so(8), "ENVIRONMENT"). ret_names:
+ * of those, ", " between them, as far as cap bytes hold them.
  */
-void kp_exe_clean_environment(struct kp_startup *startup);
+void kp_exe_clean_environment(struct kp_startup *startup, char *ret_names, size_t cap);
 
 /* The process stands at its program's begin: leaves it the calls of KP_FILTER_BUILD. */
 int kp_exe_lock_up(struct kp_tracee *tracee, struct kp_err *err);

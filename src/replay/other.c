@@ -426,7 +426,7 @@ int kp_engine_run_other(struct kp_engine *engine)
 		return rc;
 	rc = kp_startup_read(&engine->session->images.at[0], &startup, engine->err);
 	if (rc == 0) {
-		kp_exe_clean_environment(&startup);
+		kp_exe_clean_environment(&startup, engine->withheld, sizeof engine->withheld);
 		rc = run_in_sandbox(engine, &exe, &startup);
 	}
 	kp_startup_done(&startup);

@@ -405,7 +405,14 @@ static void weigh(struct kp_engine *engine)
 	const struct kp_session *session = engine->session;
 	const char *doubt;
 
-	if (engine->result->verdict != KP_VERDICT_DIVERGED || engine->options->exe)
+	if (engine->result->verdict != KP_VERDICT_DIVERGED)
+		return;
+	if (engine->withheld[0])
+		kp_engine_refuse(engine,
+				 "it differs at event %u, and of the recorded environment another "
+				 "build does not get what its loader would obey: %s",
+				 engine->result->seq, engine->withheld);
+	if (engine->options->exe)
 		return;
 	/* What the recorder saw coming explains what came behind it. */
 	if (session->lint && session->lint->seq && session->lint->seq < engine->result->seq) {

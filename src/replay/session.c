@@ -23,6 +23,9 @@
  * may say much: its holes cost nothing. */
 #define FILE_LEN_MAX (1ULL << 60)
 #define USER_END 0x7ffffffff000ULL
+/* The 64-bit segments of user space (arch/x86/include/asm/segment.h). */
+#define USER_CS 0x33
+#define USER_DS 0x2b
 /* So many children of one number are looked at for the one that lived at a time. */
 #define LIVES_MAX 64
 
@@ -161,6 +164,18 @@ static int add_payload(struct kp_session *session, const struct kp_hdr *event)
 	return payload ? KP_VEC_PUSH(&session->payloads, payload) : -ENOMEM;
 }
 
+/* Registers that a 64-bit program can begin with; the kernel takes no others. */
+static bool can_begin(const struct user_regs_struct *regs)
+{
+	const uint64_t selectors[] = {regs->ds, regs->es, regs->fs, regs->gs};
+
+	for (size_t i = 0; i < sizeof selectors / sizeof *selectors; i++)
+		if (selectors[i] > UINT16_MAX || (selectors[i] && (selectors[i] & 3) != 3))
+			return false;
+	return regs->cs == USER_CS && regs->ss == USER_DS && regs->rip < USER_END &&
+	       regs->rsp < USER_END && regs->fs_base < USER_END && regs->gs_base < USER_END;
+}
+
 static int add_image(struct kp_session *session, const struct kp_ev_exec_image *event)
 {
 	struct kp_image image = {.number = event->image,
@@ -174,6 +189,10 @@ static int add_image(struct kp_session *session, const struct kp_ev_exec_image *
 		return 0;
 	}
 	memcpy(&image.regs, KP_TAIL(event), sizeof(image.regs));
+	if (!can_begin(&image.regs))
+		kp_session_refuse(session,
+				  "image %u has registers with which no 64-bit program begins",
+				  event->image);
 	if (kp_map_get(&session->image_index, event->image)) {
 		kp_session_refuse(session, "the log has two images of number %u", event->image);
 		return 0;
