@@ -699,7 +699,7 @@ int kp_recorder_run(const struct kp_recorder_options *options,
 	if (error >= 0 && r->error.text[0])
 		error = kp_err_set(err, -EIO, "%s", r->error.text);
 	if (error >= 0 && closed < 0)
-		error = kp_err_set(err, closed, "%s", close_err.text);
+		error = kp_err_set(err, -EIO, "%s", close_err.text);
 	kp_probes_free(r->probes);
 	kp_lint_free(r->lint);
 	kp_tally_free(r->tally);
