@@ -36,10 +36,12 @@ struct kp_engine {
 	/* The last signal whose place was found by registers and stack alone, which may have been
 	 * the same before; NULL: none so far. */
 	const struct kp_ev_signal_deliver *guess;
-	/* A call that made a child which borrowed the memory and is not in the log, or NULL. */
-	const struct kp_ev_syscall *unseen_child;
-	cpu_set_t cpus;       /* that the replayer may use */
-	unsigned cpu;         /* on which it is, with the process */
+	/* Calls behind which the memory may be another, the first of each kind; or NULL. */
+	const struct kp_ev_syscall *unseen_child; /* its child had it, and is not in the log */
+	const struct kp_ev_syscall *torn;       /* gave EFAULT, and had stored something by then */
+	const struct kp_ev_syscall *own_memory; /* opened it as a file for writing */
+	cpu_set_t cpus;                         /* that the replayer may use */
+	unsigned cpu;                           /* on which it is, with the process */
 	unsigned missing_cpu; /* 1 + that of a recorded one which it may not use; 0: none */
 	bool other_cpu;       /* the log comes from another model of CPU */
 	bool starting;        /* … whose answers the loader and the C library are being given */

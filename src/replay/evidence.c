@@ -149,31 +149,52 @@ void kp_engine_describe(struct kp_engine *engine, const struct kp_step *expected
 	print_stack(engine, out);
 }
 
-/*
- * A difference behind a signal whose place was a guess proves nothing: the signal may have come at
- * another round of a loop. Nor does one behind a child of which nobody knows what it left.
- */
-static int doubt(struct kp_engine *engine)
+/* Why a difference proves nothing, in words, or false. */
+static bool find_doubt(const struct kp_engine *engine, char *text, size_t cap)
 {
-	struct kp_replay_result *result = engine->result;
 	const struct kp_ev_signal_deliver *guess = engine->guess;
 	const char *name = guess ? kp_signal_name(guess->sig) : NULL;
-	char what[256];
 
-	snprintf(what, sizeof what, "%.250s", result->reason);
-	if (!guess)
-		return kp_engine_refuse(
-			engine,
-			"it cannot be judged whether the process differs (at event %u: %s), for "
-			"the "
-			"child that call %u made had its memory, and what it did is not in the log",
-			result->seq, what, engine->unseen_child->seq);
+	if (guess)
+		snprintf(text, cap,
+			 "%s came between calls %u and %u, at a place that only its registers and "
+			 "stack name; they may have been the same in another round of a loop",
+			 name ? name : "a real-time signal", guess->seq, guess->seq + 1);
+	else if (engine->unseen_child)
+		snprintf(text, cap,
+			 "the child that call %u made had its memory, and what it did is not in "
+			 "the log",
+			 engine->unseen_child->seq);
+	else if (engine->own_memory)
+		snprintf(text, cap,
+			 "call %u opened its memory as a file, and what it writes there is not "
+			 "served",
+			 engine->own_memory->seq);
+	else if (engine->torn)
+		snprintf(text, cap,
+			 "call %u (%s) gave EFAULT, and what it had stored by then is not in the "
+			 "log",
+			 engine->torn->seq, kp_syscall_name(engine->torn->nr));
+	else
+		return false;
+	return true;
+}
+
+/*
+ * A difference behind a signal whose place was a guess proves nothing: the signal may have come at
+ * another round of a loop. Nor does one behind a change of the memory that nobody recorded.
+ */
+static int weigh_doubt(struct kp_engine *engine)
+{
+	struct kp_replay_result *result = engine->result;
+	char what[200], why[240];
+
+	if (!find_doubt(engine, why, sizeof why))
+		return KP_END;
+	snprintf(what, sizeof what, "%.190s", result->reason);
 	return kp_engine_refuse(
-		engine,
-		"it cannot be judged whether the process differs (at event %u: %s), for %s came "
-		"between calls %u and %u, at a place that only its registers and stack name; they "
-		"may have been the same in another round of a loop",
-		result->seq, what, name ? name : "a real-time signal", guess->seq, guess->seq + 1);
+		engine, "it cannot be judged whether the process differs (at event %u: %s), for %s",
+		result->seq, what, why);
 }
 
 int kp_engine_diverge(struct kp_engine *engine, const struct kp_step *expected, const char *format,
@@ -205,7 +226,7 @@ int kp_engine_diverge(struct kp_engine *engine, const struct kp_step *expected, 
 	}
 	kp_buf_done(&text);
 	kp_engine_describe(engine, expected);
-	return engine->guess || engine->unseen_child ? doubt(engine) : KP_END;
+	return weigh_doubt(engine);
 }
 
 void kp_engine_uncovered(struct kp_engine *engine, const char *format, ...)

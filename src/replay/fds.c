@@ -6,7 +6,10 @@
  */
 #include "replay/fds.h"
 
+#include <ctype.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -36,6 +39,34 @@ static void copy(struct kp_fds *fds, uint64_t from, uint64_t to, bool cloexec)
 		return;
 	fds->stream[number] = kp_fds_stream(fds, from);
 	fds->cloexec[number] = cloexec;
+}
+
+/* The number of the descriptor that a path names, or -1. */
+static int named_descriptor(const char *path, uint32_t pid)
+{
+	static const char *const names[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
+	char own[32];
+	const char *const folders[] = {"/dev/fd/", "/proc/self/fd/", "/proc/thread-self/fd/", own};
+
+	snprintf(own, sizeof own, "/proc/%u/fd/", pid);
+	for (int i = 0; i < 3; i++)
+		if (!strcmp(path, names[i]))
+			return i;
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		size_t len = strlen(folders[i]);
+
+		if (!strncmp(path, folders[i], len) && isdigit((unsigned char)path[len]))
+			return (int)(strtoul(path + len, NULL, 10) % KP_FDS_MAX);
+	}
+	return -1;
+}
+
+void kp_fds_opened(struct kp_fds *fds, const char *path, uint32_t pid, uint64_t fd, bool cloexec)
+{
+	int from = named_descriptor(path, pid);
+
+	if (from >= 0)
+		copy(fds, (uint64_t)from, fd, cloexec);
 }
 
 static void close_range_apply(struct kp_fds *fds, const struct kp_ev_syscall *call)

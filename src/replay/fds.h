@@ -24,6 +24,10 @@ void kp_fds_init(struct kp_fds *fds);
 /* What a completed call changes. */
 void kp_fds_apply(struct kp_fds *fds, const struct kp_ev_syscall *call);
 
+/* A file of this name was opened as fd; pid is the process's. It may be a descriptor that is open
+ * (/dev/stdout, /dev/fd/N, /proc/self/fd/N), and leads where that one leads. */
+void kp_fds_opened(struct kp_fds *fds, const char *path, uint32_t pid, uint64_t fd, bool cloexec);
+
 /* 1, 2, or 0. */
 int kp_fds_stream(const struct kp_fds *fds, uint64_t fd);
 

@@ -2,6 +2,8 @@
  * Serves a system call from the log; see engine.h.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -154,6 +156,63 @@ static int check_call(struct kp_engine *engine, const struct kp_step *step)
 	return rc ? rc : kp_engine_check_bytes(engine, step);
 }
 
+/* The text of the step's path, or NULL. */
+static const char *path_of(const struct kp_engine *engine, const struct kp_step *step)
+{
+	for (uint32_t i = 0; i < step->payload_cnt; i++) {
+		const struct kp_ev_payload *payload =
+			engine->session->payloads.at[step->payload + i];
+		const struct kp_arg *arg = kp_payload_rule(payload);
+
+		if (arg && arg->rule == KP_LEN_STR && payload->data_len &&
+		    memchr(KP_TAIL(payload), 0, payload->data_len))
+			return (const char *)KP_TAIL(payload);
+	}
+	return NULL;
+}
+
+/* /proc/self/mem and its other names. */
+static bool is_own_memory(const struct kp_engine *engine, const char *path)
+{
+	char own[32];
+
+	snprintf(own, sizeof own, "/proc/%u/mem", engine->session->pid);
+	return !strcmp(path, "/proc/self/mem") || !strcmp(path, "/proc/thread-self/mem") ||
+	       !strcmp(path, own);
+}
+
+/* Files that lead back to the process: its descriptors and its memory. */
+static void note_opened(struct kp_engine *engine, const struct kp_step *step)
+{
+	const struct kp_ev_syscall *call = step->call;
+	const char *path;
+	uint64_t flags;
+
+	if (call->ret < 0)
+		return;
+	switch (call->nr) {
+	case SYS_open:
+		flags = call->arg1;
+		break;
+	case SYS_openat:
+		flags = call->arg2;
+		break;
+	case SYS_creat:
+	case SYS_openat2: /* its flags are behind a pointer */
+		flags = O_RDWR;
+		break;
+	default:
+		return;
+	}
+	path = path_of(engine, step);
+	if (!path)
+		return;
+	kp_fds_opened(&engine->fds, path, engine->session->pid, (uint64_t)call->ret,
+		      flags & O_CLOEXEC);
+	if (!engine->own_memory && (flags & O_ACCMODE) != O_RDONLY && is_own_memory(engine, path))
+		engine->own_memory = call;
+}
+
 int kp_engine_serve(struct kp_engine *engine)
 {
 	const struct kp_step *step = &engine->session->steps.at[engine->at];
@@ -180,6 +239,9 @@ int kp_engine_serve(struct kp_engine *engine)
 	else if (kp_call_succeeded(call)) /* an error has no bytes */
 		engine->result->refused++;
 	kp_fds_apply(&engine->fds, call);
+	note_opened(engine, step);
+	if (call->ret == -EFAULT && !engine->torn)
+		engine->torn = call;
 	if (kp_syscall_restarts(call->ret) && call->nr != SYS_rt_sigreturn)
 		kp_engine_settle_restart(engine, step);
 	return 0;

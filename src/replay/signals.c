@@ -423,7 +423,8 @@ int kp_engine_signal(struct kp_engine *engine, const struct kp_step *step)
 		engine->result->signals_unseen++;
 		return 0;
 	}
-	if (kp_signal_is_fault(deliver))
+	/* A call that the kernel ends with such a signal is no instruction that does it again. */
+	if (kp_signal_is_fault(deliver) && (int64_t)regs->orig_ax < 0)
 		return at_fault(engine, step);
 	if (deliver->sig != SIGKILL && !at_call_exit(&engine->tracee.regs, regs) &&
 	    !same_regs(&engine->tracee.regs, regs, false)) {

@@ -491,7 +491,7 @@ static void put_deliver(struct synth *s, int sig, int code, uint64_t handler,
 Test(engine, a_fault_happens_again_and_is_compared)
 {
 	static const unsigned char code[] = {0x31, 0xc0, 0x8b, 0x00}; /* eax = 0; eax = *rax */
-	struct kp_pt_regs regs = {.ip = SYNTH_CODE + 2};
+	struct kp_pt_regs regs = {.ip = SYNTH_CODE + 2, .orig_ax = UINT64_MAX};
 	struct kp_replay_result result;
 	struct synth s;
 
