@@ -15,11 +15,21 @@
 /* What a process is, as far as it was seen. */
 enum { SEEN = 1, FORKED = 2 };
 
+/* Payloads of the call of a task whose record comes next. Those of a task come in order from one
+ * ring, but rings are read in turns. A task that takes another's place loses a warning at most. */
+#define CALL_MAX 1024u
+
+struct gathered {
+	uint32_t tid;
+	uint32_t seq;
+	struct kp_call_bytes bytes;
+};
+
 struct kp_lint {
 	struct kp_lint_options options;
-	struct kp_map processes;     /* pid → SEEN, FORKED */
-	struct kp_map told;          /* process and reason; process 0: to the user */
-	struct kp_call_bytes *bytes; /* by CPU: of the call whose record comes next */
+	struct kp_map processes;         /* pid → SEEN, FORKED */
+	struct kp_map told;              /* process and reason; process 0: to the user */
+	struct gathered calls[CALL_MAX]; /* by tid */
 };
 
 int kp_lint_new(const struct kp_lint_options *options, struct kp_lint **ret_lint,
@@ -27,14 +37,9 @@ int kp_lint_new(const struct kp_lint_options *options, struct kp_lint **ret_lint
 {
 	struct kp_lint *lint = calloc(1, sizeof(*lint));
 
-	if (lint) {
-		lint->options = *options;
-		lint->bytes = calloc(options->cpu_cnt, sizeof(*lint->bytes));
-	}
-	if (!lint || !lint->bytes) {
-		free(lint);
+	if (!lint)
 		return kp_err_sys(err, -ENOMEM, "cannot start the recorder");
-	}
+	lint->options = *options;
 	*ret_lint = lint;
 	return 0;
 }
@@ -45,7 +50,6 @@ void kp_lint_free(struct kp_lint *lint)
 		return;
 	kp_map_done(&lint->processes);
 	kp_map_done(&lint->told);
-	free(lint->bytes);
 	free(lint);
 }
 
@@ -76,23 +80,29 @@ static void tell(struct kp_lint *lint, const struct kp_hdr *hdr, uint32_t nr, ui
 		lint->options.warn(text, lint->options.arg);
 }
 
+/* What was gathered of this call; empty if nothing was. */
+static struct kp_call_bytes *bytes_of(struct kp_lint *lint, uint32_t tid, uint32_t seq)
+{
+	struct gathered *call = &lint->calls[tid % CALL_MAX];
+
+	if (call->tid != tid || call->seq != seq)
+		*call = (struct gathered){.tid = tid, .seq = seq};
+	return &call->bytes;
+}
+
 void kp_lint_selected(struct kp_lint *lint, const struct kp_hdr *event)
 {
+	const struct kp_ev_payload *payload = (const struct kp_ev_payload *)event;
 	const struct kp_ev_syscall *call = (const struct kp_ev_syscall *)event;
-	struct kp_call_bytes *bytes;
 	char reason[KP_REASON_LEN];
 
-	if (event->cpu >= lint->options.cpu_cnt)
-		return;
-	bytes = &lint->bytes[event->cpu];
 	if (event->kind == KP_EV_payload)
-		kp_call_bytes_add(bytes, (const struct kp_ev_payload *)event);
+		kp_call_bytes_add(bytes_of(lint, event->tid, payload->seq), payload);
 	if (event->kind != KP_EV_syscall)
 		return;
 	kp_map_upsert(&lint->processes, event->pid, SEEN);
-	if (kp_call_unreplayable(call, bytes, reason))
+	if (kp_call_unreplayable(call, bytes_of(lint, event->tid, call->seq), reason))
 		tell(lint, event, call->nr, call->seq, reason);
-	*bytes = (struct kp_call_bytes){0};
 }
 
 /* A child that runs no program of its own: replay begins at an exec. */

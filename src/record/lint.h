@@ -13,7 +13,6 @@ struct kp_lint;
 
 struct kp_lint_options {
 	const struct kp_sink *sink;
-	unsigned cpu_cnt;
 	void (*warn)(const char *text, void *arg);
 	void *arg;
 };

@@ -579,10 +579,8 @@ static void warn_of_lint(const char *text, void *arg)
 
 static int start_lint(struct recorder *r, struct kp_err *err)
 {
-	struct kp_lint_options options = {.sink = kp_pipeline_sink(r->pipeline),
-					  .cpu_cnt = r->cpu_cnt,
-					  .warn = warn_of_lint,
-					  .arg = r};
+	struct kp_lint_options options = {
+		.sink = kp_pipeline_sink(r->pipeline), .warn = warn_of_lint, .arg = r};
 
 	if (r->options->pid_cnt)
 		warn(r, "processes that run already are recorded with their bytes, but replay "
