@@ -185,6 +185,8 @@ static const struct sign {
 	{                                                      \
 		bytes, sizeof(bytes) - 1, within, what, remedy \
 	}
+	SIGN("\xff\xfe\0\0", 0, "UTF-32", "convert it with iconv -f UTF-32 -t UTF-8"),
+	SIGN("\0\0\xfe\xff", 0, "UTF-32", "convert it with iconv -f UTF-32 -t UTF-8"),
 	SIGN("\xff\xfe", 0, "UTF-16", "convert it with iconv -f UTF-16 -t UTF-8"),
 	SIGN("\xfe\xff", 0, "UTF-16", "convert it with iconv -f UTF-16 -t UTF-8"),
 	SIGN("{\0", 0, "UTF-16", "convert it with iconv -f UTF-16LE -t UTF-8"),

@@ -111,10 +111,13 @@ static int set_times(struct args *args, struct kp_err *err)
 /* A process without a begin or an end is all that the log has of it, which is seldom meant. */
 static void say_window(const struct args *args, const struct kp_report *report)
 {
+	const char *what = args->from ? "without --to it ends with the process in the log"
+			   : args->to ? "without --from it begins with the process in the log"
+				      : "without --from and --to this is the process's whole time "
+					"in the log";
+
 	if (args->incident.pid && !(args->from && args->to))
-		kp_cli_say("note: without --from and --to this is the process's whole time in the "
-			   "log, %.3f s",
-			   (double)(report->t1_ns - report->t0_ns) / 1e9);
+		kp_cli_say("note: %s, %.3f s", what, (double)(report->t1_ns - report->t0_ns) / 1e9);
 }
 
 static int make_report(const struct args *args, struct kp_buf *out, struct kp_err *err)

@@ -20,7 +20,7 @@ struct kp_lint_options {
 int kp_lint_new(const struct kp_lint_options *options, struct kp_lint **ret_lint,
 		struct kp_err *err);
 
-/* Looks at an event of a selected task, in the order of its CPU's ring. */
+/* Looks at an event of a selected task; those of a task come in their order. */
 void kp_lint_selected(struct kp_lint *lint, const struct kp_hdr *event);
 
 /* Looks at an event of any process's life. */
