@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Standard output by its other names, and a copy of that.
+ * Standard output by its other names, and a copy of that. A file is opened anew by them, at its begin,
+ * so they append.
  */
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,7 +9,8 @@
 
 int main(void)
 {
-	int fd = open("/dev/stdout", O_WRONLY), other = open("/proc/self/fd/1", O_WRONLY);
+	int fd = open("/dev/stdout", O_WRONLY | O_APPEND);
+	int other = open("/proc/self/fd/1", O_WRONLY | O_APPEND);
 
 	write(1, "one\n", 4);
 	write(fd, "two\n", 4);
