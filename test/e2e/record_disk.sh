@@ -113,10 +113,12 @@ grep -q '^gaps 1$' killed.stats || fail "killed: $(cat killed.stats)"
 grep -q 'no end: its recorder was killed' killed.report || fail "killed: analyze does not say so: $(cat killed.report)"
 kill "$load"
 
-spawn "$KPROBE" record -o log-command -- sh -c 'sleep 0.3; echo begun; sleep 1000' >command 2>command.err
+# The command outlives a recorder that is killed.
+spawn "$KPROBE" record -o log-command -- sh -c 'sleep 0.3; echo begun $$; exec sleep 1000' >command 2>command.err
 recorder=$!
 wait_for 60 grep -q begun command || fail "command: $(cat command.err)"
 sleep 0.5
+kp_children="$kp_children $(sed -n 's/^begun //p' command)"
 kill -KILL "$recorder"
 wait "$recorder" 2>/dev/null
 "$KPROBE" replay log-command >command.replay 2>&1
