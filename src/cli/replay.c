@@ -298,7 +298,11 @@ const struct kp_command kp_command_replay = {
 		"difference is refused, not called one. A store through a mapping by a process "
 		"that the log does not know is a divergence, and so is what depends on what the "
 		"CPU itself tells (rdtsc, rdrand). What the process stores through shared "
-		"mappings of files is not compared, and the last line says so. There is no --gdb.",
+		"mappings of files is not compared, and the last line says so. An epoll_wait or "
+		"recvmmsg that stops at memory that is not there may have stored part of the next "
+		"item; what depends on that is a divergence. What is written to the terminal "
+		"through a descriptor above 1023, or one that came by SCM_RIGHTS or pidfd_getfd, "
+		"is compared and not shown again. There is no --gdb.",
 	.options = options,
 	.run = run_replay,
 };

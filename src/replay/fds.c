@@ -41,6 +41,15 @@ static void copy(struct kp_fds *fds, uint64_t from, uint64_t to, bool cloexec)
 	fds->cloexec[number] = cloexec;
 }
 
+/* A descriptor's number; -1: one that is not followed, or no number. */
+static int number_of(const char *text)
+{
+	char *end;
+	unsigned long number = strtoul(text, &end, 10);
+
+	return *end || number >= KP_FDS_MAX ? -1 : (int)number;
+}
+
 /* The number of the descriptor that a path names, or -1. */
 static int named_descriptor(const char *path, uint32_t pid)
 {
@@ -56,7 +65,7 @@ static int named_descriptor(const char *path, uint32_t pid)
 		size_t len = strlen(folders[i]);
 
 		if (!strncmp(path, folders[i], len) && isdigit((unsigned char)path[len]))
-			return (int)(strtoul(path + len, NULL, 10) % KP_FDS_MAX);
+			return number_of(path + len);
 	}
 	return -1;
 }

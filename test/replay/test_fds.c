@@ -63,3 +63,32 @@ Test(fds, numbers_from_a_log_may_be_anything)
 	cr_expect_eq(kp_fds_stream(&fds, UINT64_MAX), 0);
 	cr_expect_eq(kp_fds_stream(&fds, 1), 1);
 }
+
+Test(fds, a_descriptor_has_names_in_the_file_system)
+{
+	static const struct {
+		const char *path;
+		int stream;
+	} names[] = {
+		{"/dev/stdout", 1},
+		{"/dev/stderr", 2},
+		{"/dev/stdin", 0},
+		{"/dev/fd/1", 1},
+		{"/proc/self/fd/2", 2},
+		{"/proc/77/fd/1", 1},
+		{"/proc/78/fd/1", 0},
+		{"/dev/fd/1025", 0},
+		{"/dev/fd/1x", 0},
+		{"/dev/fd/", 0},
+		{"/proc/thread-self/fd/1", 1},
+		{"/tmp/dev/stdout", 0},
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct kp_fds fds;
+
+		kp_fds_init(&fds);
+		kp_fds_opened(&fds, names[i].path, 77, 5, false);
+		cr_expect_eq(kp_fds_stream(&fds, 5), names[i].stream, "%s", names[i].path);
+	}
+}

@@ -4,18 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "int80.h"
 #include "show.h"
-
-static long int80(long nr, long a, long b, long c)
-{
-	long result;
-
-	__asm__ volatile("int $0x80"
-			 : "=a"(result)
-			 : "a"(nr), "b"(a), "c"(b), "d"(c)
-			 : "memory", "r8", "r9", "r10", "r11");
-	return result;
-}
 
 int main(void)
 {
