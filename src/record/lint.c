@@ -10,6 +10,7 @@
 
 #include "base/crc32c.h"
 #include "base/map.h"
+#include "base/vec.h"
 #include "event/unreplayable.h"
 
 /* What a process is, as far as it was seen. */
@@ -25,8 +26,16 @@ struct gathered {
 	struct kp_call_bytes bytes;
 };
 
+/* What waits for its turn of an event of a process's life. */
+struct life {
+	struct kp_hdr hdr;
+	uint32_t child_pid;  /* of a fork that copies its maker's memory; else 0 */
+	uint32_t group_dead; /* of an exit */
+};
+
 struct kp_lint {
 	struct kp_lint_options options;
+	KP_VEC(struct life) life;
 	struct kp_map processes;         /* pid → SEEN, FORKED */
 	struct kp_map told;              /* process and reason; process 0: to the user */
 	struct gathered calls[CALL_MAX]; /* by tid */
@@ -48,6 +57,7 @@ void kp_lint_free(struct kp_lint *lint)
 {
 	if (!lint)
 		return;
+	KP_VEC_DONE(&lint->life);
 	kp_map_done(&lint->processes);
 	kp_map_done(&lint->told);
 	free(lint);
@@ -105,39 +115,58 @@ void kp_lint_selected(struct kp_lint *lint, const struct kp_hdr *event)
 		tell(lint, event, call->nr, call->seq, reason);
 }
 
-/* A child that runs no program of its own: replay begins at an exec. */
-static void at_exit(struct kp_lint *lint, const struct kp_ev_task_exit *event)
-{
-	uint64_t *process = kp_map_get(&lint->processes, event->hdr.pid);
-
-	if (!process || !event->group_dead)
-		return;
-	if (*process & FORKED)
-		tell(lint, &event->hdr, 0, 0, "was forked and ran no program of its own");
-	*process = SEEN; /* the number may come again */
-}
-
+/* Out of memory, a warning is lost. */
 void kp_lint_life(struct kp_lint *lint, const struct kp_hdr *event)
 {
 	const struct kp_ev_task_fork *fork = (const struct kp_ev_task_fork *)event;
-	uint64_t *process = kp_map_get(&lint->processes, event->pid);
+	const struct kp_ev_task_exit *end = (const struct kp_ev_task_exit *)event;
+	struct life life = {.hdr = *event};
+
+	if (event->kind == KP_EV_task_fork && !fork->shares_memory)
+		life.child_pid = fork->child_pid; /* a vfork's child is served with its parent */
+	else if (event->kind == KP_EV_task_exit)
+		life.group_dead = end->group_dead;
+	else if (event->kind != KP_EV_task_exec)
+		return;
+	(void)KP_VEC_PUSH(&lint->life, life);
+}
+
+/* Replay begins at an exec: a child that runs no program of its own has none. */
+static void look_at(struct kp_lint *lint, const struct life *life)
+{
+	uint64_t *process = kp_map_get(&lint->processes, life->hdr.pid);
 
 	if (!process)
 		return;
-	switch (event->kind) {
-	case KP_EV_task_fork:
-		/* A vfork's child is served with its parent. */
-		process = !fork->shares_memory
-				  ? kp_map_upsert(&lint->processes, fork->child_pid, SEEN)
-				  : NULL;
+	if (life->child_pid) {
+		process = kp_map_upsert(&lint->processes, life->child_pid, SEEN);
 		if (process)
 			*process |= FORKED;
-		break;
-	case KP_EV_task_exec:
+	} else if (life->hdr.kind == KP_EV_task_exec) {
 		*process &= ~(uint64_t)FORKED;
-		break;
-	case KP_EV_task_exit:
-		at_exit(lint, (const struct kp_ev_task_exit *)event);
-		break;
+	} else if (life->group_dead) {
+		if (*process & FORKED)
+			tell(lint, &life->hdr, 0, 0, "was forked and ran no program of its own");
+		*process = SEEN; /* the number may come again */
 	}
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct life *one = a, *other = b;
+
+	return (one->hdr.time_ns > other->hdr.time_ns) - (one->hdr.time_ns < other->hdr.time_ns);
+}
+
+void kp_lint_turn(struct kp_lint *lint, uint64_t until_ns)
+{
+	uint32_t cnt = 0;
+
+	if (!lint->life.cnt)
+		return;
+	qsort(lint->life.at, lint->life.cnt, sizeof(*lint->life.at), by_time);
+	while (cnt < lint->life.cnt && lint->life.at[cnt].hdr.time_ns <= until_ns)
+		look_at(lint, &lint->life.at[cnt++]);
+	lint->life.cnt -= cnt;
+	memmove(lint->life.at, lint->life.at + cnt, lint->life.cnt * sizeof(*lint->life.at));
 }

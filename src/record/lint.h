@@ -23,8 +23,12 @@ int kp_lint_new(const struct kp_lint_options *options, struct kp_lint **ret_lint
 /* Looks at an event of a selected task; those of a task come in their order. */
 void kp_lint_selected(struct kp_lint *lint, const struct kp_hdr *event);
 
-/* Looks at an event of any process's life. */
+/* Takes an event of any process's life, in any order: rings are read in turns, so that what came
+ * before it may be read after it. */
 void kp_lint_life(struct kp_lint *lint, const struct kp_hdr *event);
+
+/* Looks at the lives' events up to a time (CLOCK_MONOTONIC) before which all events were read. */
+void kp_lint_turn(struct kp_lint *lint, uint64_t until_ns);
 
 void kp_lint_free(struct kp_lint *lint);
 

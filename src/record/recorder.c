@@ -182,6 +182,7 @@ static size_t drain_ring(struct recorder *r, unsigned cpu, enum kp_ring kind)
 
 static size_t drain_all(struct recorder *r)
 {
+	uint64_t begin_ns = kp_clock_ns(CLOCK_MONOTONIC);
 	size_t len = drain_ring(r, 0, KP_RING_BULK);
 
 	for (unsigned cpu = 0; cpu < r->cpu_cnt; cpu++) {
@@ -189,6 +190,7 @@ static size_t drain_all(struct recorder *r)
 		len += drain_ring(r, cpu, KP_RING_LIFE);
 		len += drain_ring(r, cpu, KP_RING_EVENTS);
 	}
+	kp_lint_turn(r->lint, begin_ns);
 	return len;
 }
 

@@ -45,8 +45,10 @@ def analyze(incident, traces, *more):
     return run.returncode, json.loads(run.stdout) if run.returncode == 0 else None, run.stderr
 
 
-# Each request that overlaps others is its own worker's.
+# Each request that overlaps others is its own worker's. Where a busy machine gave several threads a
+# claim, the answer is a guess, and says so: no wrong one is surer than C, and few are guesses.
 letters = {}
+guesses = []
 for line in lines:
     a = attributes(line)
     status, report, said = analyze(a["req"], path)
@@ -55,12 +57,17 @@ for line in lines:
         continue
     span = [s for s in report["spans"] if s["incident"]][0]
     letters[span["confidence"]] = letters.get(span["confidence"], 0) + 1
-    if report["tid"] != int(a["tid"]):
+    if span["confidence"] > "B":
+        guesses.append(a["req"])
+        lost = lost or not report["complete"]
+    elif report["tid"] != int(a["tid"]):
         lost = lost or not report["complete"]
         fail(f"{a['req']}: thread {report['tid']} instead of {a['tid']}: {span['confidence']} {span['join']}")
     if any(c["confidence"] < report["join_confidence"] for c in report["causes"]):
         fail(f"{a['req']}: a cause is surer than the join")
 print(f"{len(lines)} requests, joined with {letters}")
+if len(guesses) > len(lines) / 4:
+    fail(f"too many guesses: {guesses}")
 if len(lines) != 24:
     fail("24 requests were made")
 
