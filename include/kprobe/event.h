@@ -116,7 +116,7 @@ enum {
 	KP_SYSF_NOENTRY = 2,
 	KP_SYSF_INCOMPLETE = 4,
 	KP_SYSF_I386 =
-		8, /* int 0x80 or a 32-bit program: args are ebx to ebp, nr as i386.def says */
+		8, /* int 0x80 or a 32-bit program: args are ebx to ebp, nr as syscalls.def says */
 };
 
 /* Added to the number of a call of the i386 table, so that nobody takes it for another call. */

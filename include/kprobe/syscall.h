@@ -11,6 +11,44 @@
 /* Numbers of x86-64 system calls are below this. */
 #define KP_SYSCALL_MAX 512
 #define KP_ARG_MAX 6
+/* Where a table has no such call. */
+#define KP_NR_NA (-1)
+
+/* The numbers by which a log names calls, those of x86-64: KP_NR_read … */
+enum kp_nr {
+#define SYSCALL(nr, i386, name, ...) KP_NR_##name = nr,
+#include "kprobe/syscalls.def"
+#undef SYSCALL
+};
+
+/* What a call gives back when it succeeds. */
+enum kp_result {
+	KP_RESULT_NONE, /* no such call in the table */
+#define RESULT(kind, text) KP_RESULT_##kind,
+#define TRAIT(name, text)
+#include "kprobe/traits.def"
+#undef RESULT
+#undef TRAIT
+	KP_RESULT_CNT
+};
+
+enum kp_trait_index {
+#define RESULT(kind, text)
+#define TRAIT(name, text) KP_TRAIT_INDEX_##name,
+#include "kprobe/traits.def"
+#undef RESULT
+#undef TRAIT
+	KP_TRAIT_CNT
+};
+
+/* What is known of a call: bits of kp_syscall.traits. */
+enum kp_trait {
+#define RESULT(kind, text)
+#define TRAIT(name, text) KP_TRAIT_##name = 1 << KP_TRAIT_INDEX_##name,
+#include "kprobe/traits.def"
+#undef RESULT
+#undef TRAIT
+};
 
 /* What replay does with a call. */
 enum kp_action {
@@ -26,6 +64,7 @@ enum kp_arg_type {
 	KP_ARG_NONE,
 	KP_ARG_INT,  /* signed decimal */
 	KP_ARG_UINT, /* unsigned decimal */
+	KP_ARG_OFF,  /* off_t, signed decimal */
 	KP_ARG_HEX,
 	KP_ARG_OCT,   /* permission bits */
 	KP_ARG_FLAGS, /* unit: enum kp_flag_set */
@@ -74,6 +113,9 @@ struct kp_syscall_rule {
 struct kp_syscall {
 	const char *name;
 	enum kp_action action;
+	enum kp_result result;
+	kp_u32 traits; /* KP_TRAIT_… */
+	kp_s32 i386;   /* its number in the i386 table, or KP_NR_NA */
 	const char *arg_names[KP_ARG_MAX];
 	struct kp_syscall_rule rule;
 };

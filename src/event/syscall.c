@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * syscalls.def as data, and how a call prints.
+ * How a call prints by its row.
  */
 #include "event/syscall.h"
 
@@ -8,57 +8,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "base/text.h"
 #include "event/command.h"
 #include "event/flags.h"
-
-/* An argument is a tuple; a row takes six of them, the missing ones filled up with NO. */
-#define ARG(type, name, rule, dir, len_arg, unit) (type, #name, rule, dir, len_arg, unit)
-#define NO (KP_ARG_NONE, NULL, KP_LEN_NONE, 0, 0, 0)
-#define NAME_OF(type, name, rule, dir, len_arg, unit) name
-#define RULE_OF(type, name, rule, dir, len_arg, unit) \
-	{                                             \
-		type, rule, dir, len_arg, unit        \
-	}
-#define ROW(number, text, action, a, b, c, d, e, f, ...)                                \
-	[number] = {text,                                                               \
-		    action,                                                             \
-		    {NAME_OF a, NAME_OF b, NAME_OF c, NAME_OF d, NAME_OF e, NAME_OF f}, \
-		    {{RULE_OF a, RULE_OF b, RULE_OF c, RULE_OF d, RULE_OF e, RULE_OF f}}},
-#define FILL(...) ROW(__VA_ARGS__)
-#define SYSCALL(number, name, ...) \
-	SYSCALL_ACT(number, #name, __VA_ARGS__, NO, NO, NO, NO, NO, NO, NO)
-#define SYSCALL_ACT(number, text, action, ...) FILL(number, text, KP_ACT_##action, __VA_ARGS__)
-
-static const struct kp_syscall table[KP_SYSCALL_MAX] = {
-#include "kprobe/syscalls.def"
-};
-
-const struct kp_syscall *kp_syscall_get(unsigned nr)
-{
-	return nr < KP_SYSCALL_MAX && table[nr].name ? &table[nr] : NULL;
-}
-
-int kp_syscall_from_i386(unsigned nr)
-{
-#define I386(number, name) [number] = SYS_##name + 1,
-	static const uint16_t natives[KP_SYSCALL_MAX] = {
-#include "kprobe/i386.def"
-	};
-#undef I386
-
-	return nr < KP_SYSCALL_MAX && natives[nr] ? natives[nr] - 1 : -ENOENT;
-}
-
-int kp_syscall_find(const char *name)
-{
-	for (int i = 0; i < KP_SYSCALL_MAX; i++)
-		if (table[i].name && !strcmp(table[i].name, name))
-			return i;
-	return -ENOENT;
-}
 
 const char *kp_syscall_name(unsigned nr)
 {
@@ -120,6 +73,9 @@ static void print_arg(const struct kp_arg *arg, uint64_t value, struct kp_buf *o
 		/* An int in a 64-bit register may have a zero-extended negative value. */
 		kp_buf_printf(out, "%" PRId64,
 			      value >> 31 == 1 ? (int64_t)(int32_t)value : (int64_t)value);
+		return;
+	case KP_ARG_OFF:
+		kp_buf_printf(out, "%" PRId64, (int64_t)value);
 		return;
 	case KP_ARG_UINT:
 		kp_buf_printf(out, "%" PRIu64, value);
@@ -234,22 +190,17 @@ void kp_syscall_print_args(unsigned nr, const uint64_t args[KP_ARG_MAX],
 	kp_buf_putc(out, ')');
 }
 
-/* brk, mmap, mremap and shmat give an address. */
-static bool gives_address(unsigned nr)
-{
-	return nr == 9 || nr == 12 || nr == 25 || nr == 30;
-}
-
 static void print_result(const struct kp_ev_syscall *event, struct kp_buf *out)
 {
+	const struct kp_syscall *row = kp_syscall_get(event->nr);
+	bool is_address = row && row->result == KP_RESULT_ADDR;
 	const char *name = NULL;
 
 	if (event->ret < 0 && event->ret >= -4095)
 		name = kp_errno_name((int)-event->ret);
 	if (name)
 		kp_buf_printf(out, " = %" PRId64 " %s", (int64_t)event->ret, name);
-	else if (event->ret > INT32_MAX || event->ret < INT32_MIN ||
-		 (event->ret > 0 && gives_address(event->nr)))
+	else if (event->ret > INT32_MAX || event->ret < INT32_MIN || (event->ret > 0 && is_address))
 		kp_buf_printf(out, " = 0x%" PRIx64, (uint64_t)event->ret);
 	else
 		kp_buf_printf(out, " = %" PRId64, (int64_t)event->ret);
@@ -260,7 +211,12 @@ void kp_syscall_print(const struct kp_ev_syscall *event, const struct kp_call_te
 {
 	uint64_t args[KP_ARG_MAX] = {event->arg0, event->arg1, event->arg2,
 				     event->arg3, event->arg4, event->arg5};
+	const struct kp_syscall *row = kp_syscall_get(event->nr);
 
+	/* There an off_t has 32 bits, and comes extended by zeros. */
+	for (int i = 0; row && event->flags & KP_SYSF_I386 && i < KP_ARG_MAX; i++)
+		if (row->rule.args[i].type == KP_ARG_OFF)
+			args[i] = (uint64_t)(int64_t)(int32_t)args[i];
 	kp_syscall_print_args(event->nr, args, texts, out);
 	print_result(event, out);
 }

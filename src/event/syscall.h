@@ -13,7 +13,10 @@
 /* The row of a call, or NULL when the table has none. */
 const struct kp_syscall *kp_syscall_get(unsigned nr);
 
-/* Number of the call that nr of the i386 table is, by i386.def, or -ENOENT. */
+/* Whether the call has one of these traits (KP_TRAIT_…); a call without a row has none. */
+bool kp_syscall_has(unsigned nr, uint32_t traits);
+
+/* Number of the call that nr of the i386 table is, or -ENOENT. */
 int kp_syscall_from_i386(unsigned nr);
 
 /* Number of the call with this name, or -ENOENT. */

@@ -179,7 +179,7 @@ bool kp_call_unreplayable(const struct kp_ev_syscall *call, const struct kp_call
 	const struct kp_syscall *row = kp_syscall_get(call->nr);
 	const char *text = NULL;
 
-	/* Those of i386.def are answered where they are made; no other one has an answer. */
+	/* Those with a row are answered where they are made; no other one has an answer. */
 	if (call->flags & KP_SYSF_I386 && (!row || kp_syscall_restarts(call->ret))) {
 		snprintf(reason, KP_REASON_LEN,
 			 "made a 32-bit call (int 0x80, or a program of 32 bits)");

@@ -99,40 +99,107 @@ static void expect_print(struct kp_ev_syscall event, const char *text)
 	kp_buf_done(&out);
 }
 
-/* Of i386.def: the header of that table has each name at its number, and replay emulates them. */
+/* The header of the i386 table has each name at its number there, and replay emulates them. */
 Test(syscalls, those_of_i386_are_the_same)
 {
-	static const struct {
-		unsigned nr;
-		const char *name;
-	} rows[] = {
-#define I386(number, name) {number, #name},
-#include "kprobe/i386.def"
-#undef I386
-	};
 	char text[1 << 16] = "", line[96];
 	FILE *file = fopen("/usr/include/x86_64-linux-gnu/asm/unistd_32.h", "re");
+	int cnt = 0;
 
 	cr_assert(file && fread(text, 1, sizeof(text) - 1, file));
 	fclose(file);
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		const struct kp_syscall *row = kp_syscall_get(kp_syscall_find(rows[i].name));
+	for (unsigned nr = 0; nr < KP_SYSCALL_MAX; nr++) {
+		const struct kp_syscall *row = kp_syscall_get(nr);
 		bool is_there = false;
 
-		cr_assert(row, "%s", rows[i].name);
-		cr_expect_eq(row->action, KP_ACT_EMULATE, "%s", rows[i].name);
-		cr_expect_eq(kp_syscall_from_i386(rows[i].nr), kp_syscall_find(rows[i].name));
+		if (!row || row->i386 == KP_NR_NA)
+			continue;
+		cnt++;
+		cr_expect_eq(row->action, KP_ACT_EMULATE, "%s", row->name);
+		cr_expect_eq(kp_syscall_from_i386((unsigned)row->i386), (int)nr, "%s", row->name);
 		for (int k = 0; k < 3; k++) {
 			static const char *const tails[] = {"", "32", "64"};
 
-			snprintf(line, sizeof line, "#define __NR_%s%s %u\n", rows[i].name,
-				 tails[k], rows[i].nr);
+			snprintf(line, sizeof line, "#define __NR_%s%s %d\n", row->name, tails[k],
+				 row->i386);
 			is_there |= !!strstr(text, line);
 		}
-		cr_expect(is_there, "%s is not %u", rows[i].name, rows[i].nr);
+		cr_expect(is_there, "%s is not %d", row->name, row->i386);
 	}
+	cr_expect_eq(cnt, 70);
 	cr_expect_eq(kp_syscall_from_i386(90), -ENOENT, "old mmap");
 	cr_expect_eq(kp_syscall_from_i386(KP_SYSCALL_MAX), -ENOENT);
+}
+
+static bool has_arg(const struct kp_syscall *row, enum kp_arg_type type)
+{
+	for (int i = 0; i < KP_ARG_MAX; i++)
+		if (row->rule.args[i].type == type)
+			return true;
+	return false;
+}
+
+/* The traits that ask for others, for an argument or for a result. */
+static void check_traits(const struct kp_syscall *row)
+{
+	const uint32_t waits = KP_TRAIT_WAITS_MANY | KP_TRAIT_WAITS_CHILD | KP_TRAIT_WAITS_FUTEX |
+			       KP_TRAIT_SLEEPS | KP_TRAIT_WAITS;
+	uint32_t traits = row->traits, kind = traits & waits;
+
+	cr_expect(!(kind & (kind - 1)), "%s waits in two ways", row->name);
+	if (traits & (KP_TRAIT_OPENS | KP_TRAIT_DUPS))
+		cr_expect_eq(row->result, KP_RESULT_FD, "%s", row->name);
+	if (traits & KP_TRAIT_FORKS)
+		cr_expect_eq(row->result, KP_RESULT_PID, "%s", row->name);
+	if (traits & (KP_TRAIT_DUPS | KP_TRAIT_KERNEL_COPIES))
+		cr_expect(has_arg(row, KP_ARG_FD), "%s", row->name);
+	if (traits & KP_TRAIT_FD_GONE)
+		cr_expect(!(traits & KP_TRAIT_WAITS_OBJ), "%s: it has no object", row->name);
+	else if (traits & KP_TRAIT_WAITS_OBJ)
+		cr_expect(has_arg(row, KP_ARG_FD) || traits & KP_TRAIT_OPENS, "%s", row->name);
+	if (traits & KP_TRAIT_KERNEL_COPIES)
+		cr_expect_eq(row->result, KP_RESULT_BYTES, "%s", row->name);
+	if (traits & KP_TRAIT_ASKS) {
+		cr_expect_eq(row->action == KP_ACT_EMULATE, row->action != KP_ACT_SPECIAL);
+		cr_expect_neq(row->result, KP_RESULT_FD, "%s", row->name);
+		cr_expect(!(traits & ~(KP_TRAIT_ASKS | KP_TRAIT_LOADER)), "%s", row->name);
+	}
+	if (traits & KP_TRAIT_MEMORY)
+		cr_expect_eq(row->action, KP_ACT_SPECIAL, "%s", row->name);
+	cr_expect(row->result != KP_RESULT_NEVER || !traits, "%s", row->name);
+}
+
+/* What a result has to do with the arguments. */
+static void check_result(const struct kp_syscall *row)
+{
+	cr_expect_neq(row->result, KP_RESULT_NONE, "%s", row->name);
+	for (int i = 0; i < KP_ARG_MAX; i++) {
+		const struct kp_arg *arg = &row->rule.args[i];
+
+		if (arg->rule == KP_LEN_RET && row->result != KP_RESULT_VARIES)
+			cr_expect_eq(row->result, arg->unit == 1 ? KP_RESULT_BYTES : KP_RESULT_NUM,
+				     "%s", row->name);
+		if (arg->rule == KP_LEN_IOV || arg->rule == KP_LEN_MSG)
+			cr_expect_eq(row->result, KP_RESULT_BYTES, "%s", row->name);
+		if (arg->rule == KP_LEN_COMMAND && row->traits & KP_TRAIT_ASKS)
+			cr_expect_fail("%s changes by its commands", row->name);
+	}
+}
+
+Test(syscalls, results_and_traits_are_consistent)
+{
+	for (unsigned nr = 0; nr < KP_SYSCALL_MAX; nr++) {
+		const struct kp_syscall *row = kp_syscall_get(nr);
+
+		if (!row)
+			continue;
+		check_result(row);
+		check_traits(row);
+	}
+	cr_expect(kp_syscall_has(KP_NR_read, KP_TRAIT_RECEIVES));
+	cr_expect(!kp_syscall_has(KP_NR_read, KP_TRAIT_SENDS));
+	cr_expect(!kp_syscall_has(400, ~0u), "no row, no traits");
+	cr_expect(!kp_syscall_has(KP_NR_I386 + 3, ~0u));
 }
 
 Test(syscalls, print_like_strace)
@@ -149,6 +216,16 @@ Test(syscalls, print_like_strace)
 		     "kill(pid -1, sig SIGALRM) = 0");
 	expect_print((struct kp_ev_syscall){.nr = SYS_brk, .ret = 0x555555559000},
 		     "brk(addr NULL) = 0x555555559000");
+	expect_print((struct kp_ev_syscall){.nr = KP_NR_map_shadow_stack, .ret = 0x7f0000},
+		     "map_shadow_stack(addr NULL, size 0, flags 0x0) = 0x7f0000");
+	expect_print((struct kp_ev_syscall){.nr = SYS_lseek, .arg1 = 3ull << 30, .ret = 3ll << 30},
+		     "lseek(fd 0, offset 3221225472, whence SEEK_SET) = 0xc0000000");
+	expect_print((struct kp_ev_syscall){.nr = SYS_lseek,
+					    .arg1 = 0xfffffff6,
+					    .arg2 = 2,
+					    .ret = 7,
+					    .flags = KP_SYSF_I386},
+		     "lseek(fd 0, offset -10, whence SEEK_END) = 7");
 	expect_print((struct kp_ev_syscall){.nr = SYS_pause, .ret = -514},
 		     "pause() = -514 ERESTARTNOHAND");
 	expect_print((struct kp_ev_syscall){.nr = 400, .ret = -ENOSYS},
