@@ -20,7 +20,7 @@
 #define KP_FLAG_RB_QUIET (1ULL << 0) /* BPF_RB_NO_WAKEUP */
 #define KP_FLAG_RB_WAKE (1ULL << 1)  /* BPF_RB_FORCE_WAKEUP */
 
-/* Filled by src/record/probes.c with one ring per CPU. */
+/* Filled by src/record/rings.c with each CPU's ring, which it may share with others. */
 struct kp_ring_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, 1);

@@ -12,7 +12,7 @@
 /* Programs index arrays of this size by CPU; a power of two. */
 #define KP_CPU_MAX 1024
 
-/* The rings of each CPU. */
+/* The kinds of rings; each CPU has one of each, its own or shared. */
 enum kp_ring {
 	KP_RING_EVENTS = 0,  /* the stream of the whole system */
 	KP_RING_PAYLOAD = 1, /* calls of the tasks selected for replay, with their bytes */

@@ -113,8 +113,9 @@ static const struct kp_option options[] = {
 	 "bring the log to disk this often (default 1s; 0: leave it to the kernel)", .least = "0",
 	 .most = "1h", .env = "KPROBE_SYNC", KP_DURATION(struct request, recorder.sync_ns)},
 	{0, "ring", "SIZE",
-	 "buffer of each CPU in the kernel (default 8M; for what replay needs up to four times "
-	 "that and 128M that all CPUs share, for processes that come and go always 256K)",
+	 "buffer of each CPU in the kernel (default 8M, all together at most 256M: many CPUs share "
+	 "some; for what replay needs up to four times that, within 256M, and 128M that all CPUs "
+	 "share; for processes that come and go always 256K)",
 	 .least = "64K", .most = "1G", .env = "KPROBE_RING",
 	 KP_SIZE(struct request, recorder.ring_len)},
 	{0, "irq-threshold", "TIME",

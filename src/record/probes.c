@@ -3,7 +3,6 @@
  */
 #include "record/probes.h"
 
-#include <assert.h>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -17,13 +16,6 @@
 #include "bpf/kprobe.skel.h"
 #include "event/command.h"
 #include "event/syscall.h"
-
-#define RING_LEN_MIN 4096u
-#define LIFE_RING_LEN (256u * 1024u)    /* some 700 processes from fork to exit */
-#define PAYLOAD_RING_MIN (256u * 1024u) /* a few of the largest events */
-/* A CPU's payload ring is this many times its event ring, within this much for all CPUs. */
-#define PAYLOAD_RING_FACTOR 4
-#define PAYLOAD_RINGS_MAX (256u * 1024u * 1024u)
 
 #define G(group) (1u << KP_GROUP_##group)
 /* Wakeups name the interrupt behind them, so these serve scheduling too. */
@@ -99,8 +91,7 @@ struct kp_probes {
 	enum kp_probe_state states[PROBE_CNT];
 	struct bpf_link *links[PROBE_CNT];
 	unsigned cpu_cnt;
-	struct kp_ring_reader (*rings)[KP_RING_CNT]; /* [cpu_cnt]; bulk's are never open */
-	struct kp_ring_reader bulk;                  /* of all CPUs */
+	struct kp_rings rings;
 };
 
 /* --- what libbpf has to say, for the error's text --- */
@@ -273,32 +264,6 @@ static int fill_commands(struct kprobe_bpf *skel)
 
 /* --- rings --- */
 
-static uint64_t power_of_two(uint64_t len)
-{
-	uint64_t n = RING_LEN_MIN;
-
-	while (n < len && n < 1u << 30)
-		n *= 2;
-	return n;
-}
-
-static bool is_online(unsigned cpu)
-{
-	char path[64], digit = '1';
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", cpu);
-	file = fopen(path, "re");
-	if (!file) { /* a CPU that cannot be switched off has no such file */
-		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u", cpu);
-		return !access(path, F_OK);
-	}
-	if (fread(&digit, 1, 1, file) != 1)
-		digit = '0';
-	fclose(file);
-	return digit == '1';
-}
-
 /* The map that holds the rings of a kind, by CPU. */
 static struct bpf_map *ring_map(const struct kp_probes *probes, enum kp_ring kind)
 {
@@ -314,41 +279,13 @@ static struct bpf_map *ring_map(const struct kp_probes *probes, enum kp_ring kin
 	}
 }
 
-static int open_ring(struct kp_probes *probes, unsigned cpu, enum kp_ring kind, uint64_t len,
-		     struct kp_err *err)
+static int open_rings(struct kp_probes *probes, bool select, struct kp_err *err)
 {
-	static const char *const names[KP_RING_CNT] = {"kp_events", "kp_payload", "kp_life",
-						       "kp_bulk"};
-	const struct bpf_map *map = ring_map(probes, kind);
-	/* The first CPU that is there has the one that all share. */
-	struct kp_ring_reader *ring =
-		kind == KP_RING_BULK ? &probes->bulk : &probes->rings[cpu][kind];
-	int r = ring->map_fd < 0 ? kp_ring_open(ring, names[kind], len, err) : 0;
+	struct bpf_map *maps[KP_RING_CNT];
 
-	if (r < 0)
-		return r;
-	if (bpf_map_update_elem(bpf_map__fd(map), &cpu, &ring->map_fd, BPF_ANY) < 0)
-		return kp_err_sys(err, -errno, "cannot give CPU %u its ring buffer", cpu);
-	return 0;
-}
-
-static int open_rings(struct kp_probes *probes, const struct kp_probes_options *options,
-		      uint64_t payload_len, struct kp_err *err)
-{
-	int r = 0;
-
-	for (unsigned cpu = 0; cpu < probes->cpu_cnt && r >= 0; cpu++) {
-		if (!is_online(cpu))
-			continue;
-		r = open_ring(probes, cpu, KP_RING_EVENTS, power_of_two(options->ring_len), err);
-		if (r >= 0)
-			r = open_ring(probes, cpu, KP_RING_LIFE, LIFE_RING_LEN, err);
-		if (r >= 0 && options->select)
-			r = open_ring(probes, cpu, KP_RING_PAYLOAD, payload_len, err);
-		if (r >= 0 && options->select)
-			r = open_ring(probes, cpu, KP_RING_BULK, KP_BULK_RING_LEN, err);
-	}
-	return r;
+	for (int kind = 0; kind < KP_RING_CNT; kind++)
+		maps[kind] = ring_map(probes, (enum kp_ring)kind);
+	return kp_rings_open(&probes->rings, probes->cpu_cnt, select, maps, err);
 }
 
 static int count_cpus(struct kp_probes *probes, struct kp_err *err)
@@ -363,26 +300,7 @@ static int count_cpus(struct kp_probes *probes, struct kp_err *err)
 				  "(KP_CPU_MAX in src/bpf/shared.h)",
 				  cnt, KP_CPU_MAX);
 	probes->cpu_cnt = (unsigned)cnt;
-	probes->rings = calloc(probes->cpu_cnt, sizeof(*probes->rings));
-	if (!probes->rings)
-		return kp_err_sys(err, -ENOMEM, "cannot make rings");
-	probes->bulk.map_fd = -1;
-	for (unsigned cpu = 0; cpu < probes->cpu_cnt; cpu++)
-		for (int kind = 0; kind < KP_RING_CNT; kind++)
-			probes->rings[cpu][kind].map_fd = -1;
 	return 0;
-}
-
-static uint64_t payload_ring_len(uint64_t event_ring_len, unsigned cpu_cnt)
-{
-	uint64_t len = event_ring_len * PAYLOAD_RING_FACTOR;
-
-	assert(cpu_cnt > 0);
-	if (len > PAYLOAD_RINGS_MAX / cpu_cnt)
-		len = PAYLOAD_RINGS_MAX / cpu_cnt;
-	if (len < event_ring_len)
-		len = event_ring_len;
-	return power_of_two(len < PAYLOAD_RING_MIN ? PAYLOAD_RING_MIN : len);
 }
 
 /* --- the interface --- */
@@ -391,12 +309,12 @@ static int load(struct kp_probes *probes, const struct kp_probes_options *option
 		struct kp_err *err)
 {
 	struct kprobe_bpf *skel;
-	uint64_t payload_len;
 	int r = count_cpus(probes, err);
 
+	if (r >= 0)
+		r = kp_rings_init(&probes->rings, probes->cpu_cnt, options->ring_len, err);
 	if (r < 0)
 		return r;
-	payload_len = payload_ring_len(options->ring_len, probes->cpu_cnt);
 	skel = probes->skel = kprobe_bpf__open();
 	if (!skel)
 		return explain(err, -errno, "cannot open the BPF programs");
@@ -404,7 +322,7 @@ static int load(struct kp_probes *probes, const struct kp_probes_options *option
 	r = choose(probes, options->groups | (options->select ? SELECT : 0), err);
 	if (r < 0)
 		return r;
-	set_constants(skel, options, payload_len);
+	set_constants(skel, options, probes->rings.plan.payload_len);
 	for (int kind = 0; kind < KP_RING_CNT; kind++)
 		bpf_map__set_max_entries(ring_map(probes, (enum kp_ring)kind), probes->cpu_cnt);
 	bpf_map__set_max_entries(skel->maps.scratch, options->select ? probes->cpu_cnt : 1);
@@ -416,7 +334,7 @@ static int load(struct kp_probes *probes, const struct kp_probes_options *option
 		r = fill_commands(skel);
 	if (r < 0)
 		return explain(err, r, "cannot fill the table of system calls");
-	return open_rings(probes, options, payload_len, err);
+	return open_rings(probes, options->select, err);
 }
 
 int kp_probes_load(const struct kp_probes_options *options, struct kp_probes **ret_probes,
@@ -520,12 +438,14 @@ unsigned kp_probes_cpu_cnt(const struct kp_probes *probes)
 	return probes->cpu_cnt;
 }
 
-struct kp_ring_reader *kp_probes_ring(struct kp_probes *probes, unsigned cpu, enum kp_ring kind)
+unsigned kp_probes_ring_cnt(const struct kp_probes *probes)
 {
-	struct kp_ring_reader *ring =
-		kind == KP_RING_BULK ? &probes->bulk : &probes->rings[cpu][kind];
+	return probes->rings.plan.cnt;
+}
 
-	return ring->map_fd < 0 ? NULL : ring;
+struct kp_ring_reader *kp_probes_ring(struct kp_probes *probes, unsigned index, enum kp_ring kind)
+{
+	return kp_rings_get(&probes->rings, index, kind);
 }
 
 const volatile struct kp_counts *kp_probes_counts(const struct kp_probes *probes, unsigned cpu,
@@ -570,13 +490,7 @@ void kp_probes_free(struct kp_probes *probes)
 {
 	if (!probes)
 		return;
-	if (probes->rings)
-		for (unsigned cpu = 0; cpu < probes->cpu_cnt; cpu++)
-			for (int kind = 0; kind < KP_RING_CNT; kind++)
-				kp_ring_close(&probes->rings[cpu][kind]);
-	if (probes->rings)
-		kp_ring_close(&probes->bulk);
-	free(probes->rings);
+	kp_rings_close(&probes->rings);
 	destroy_links(probes);
 	kprobe_bpf__destroy(probes->skel);
 	free(probes);

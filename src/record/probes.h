@@ -12,14 +12,14 @@
 
 #include "base/err.h"
 #include "bpf/shared.h"
-#include "record/ring.h"
+#include "record/rings.h"
 
 struct kp_probes;
 
 struct kp_probes_options {
 	uint32_t groups;           /* bit 1 << KP_GROUP_x for each wanted group */
 	bool select;               /* processes will be selected for replay */
-	uint64_t ring_len;         /* bytes of each CPU's event ring; rounded up */
+	uint64_t ring_len;         /* bytes of an event ring; rounded up */
 	uint64_t irq_threshold_ns; /* interrupts shorter than this are only summed up */
 };
 
@@ -49,11 +49,14 @@ void kp_probes_each(const struct kp_probes *probes,
  * inheritance. */
 int kp_probes_select(struct kp_probes *probes, const pid_t *pids, size_t cnt, struct kp_err *err);
 
-/* CPUs 0 to this number less one; those that are offline have no rings. */
+/* CPUs that this machine can have: 0 to this number less one. */
 unsigned kp_probes_cpu_cnt(const struct kp_probes *probes);
 
-/* A CPU's ring, or NULL. */
-struct kp_ring_reader *kp_probes_ring(struct kp_probes *probes, unsigned cpu, enum kp_ring kind);
+/* Rings of each kind: events of several CPUs may stand in one, those of each in their order. */
+unsigned kp_probes_ring_cnt(const struct kp_probes *probes);
+
+/* One of them, or NULL. Of the bulk's there is one, whatever the index. */
+struct kp_ring_reader *kp_probes_ring(struct kp_probes *probes, unsigned index, enum kp_ring kind);
 
 /* Counters that the programs write; they may grow while they are read. */
 const volatile struct kp_counts *kp_probes_counts(const struct kp_probes *probes, unsigned cpu,

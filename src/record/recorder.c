@@ -55,7 +55,7 @@ struct recorder {
 	bool held;      /* the command, until the log has caught up */
 	bool is_behind; /* the queue: it was full, and has not run empty since */
 	struct kp_tally *tally;
-	unsigned cpu_cnt;
+	unsigned ring_cnt;
 	unsigned drain_cnt;
 	struct kp_clocks clocks;
 	struct kp_lint *lint;
@@ -79,7 +79,7 @@ struct recorder {
 	uv_signal_t signals[KP_END_SIGNAL_MAX];
 	uv_async_t command_end;
 	uv_poll_t clock_poll;
-	uv_poll_t *polls; /* payload rings, by CPU */
+	uv_poll_t *polls; /* payload rings, by index */
 	struct kp_recorder_result result;
 };
 
@@ -156,13 +156,13 @@ static void pace(struct recorder *r)
 }
 
 /*
- * Reads one ring; at most its length, so that a busy CPU does not keep the others waiting. A
+ * Reads one ring; at most its length, so that a busy one does not keep the others waiting. A
  * payload ring is read in short steps: its writers, who can be faster than we are, are held as soon
  * as it fills.
  */
-static size_t drain_ring(struct recorder *r, unsigned cpu, enum kp_ring kind)
+static size_t drain_ring(struct recorder *r, unsigned index, enum kp_ring kind)
 {
-	struct kp_ring_reader *ring = kp_probes_ring(r->probes, cpu, kind);
+	struct kp_ring_reader *ring = kp_probes_ring(r->probes, index, kind);
 	struct drain drain = {r, kind};
 	size_t len = 0, n;
 
@@ -185,10 +185,10 @@ static size_t drain_all(struct recorder *r)
 	uint64_t begin_ns = kp_clock_ns(CLOCK_MONOTONIC);
 	size_t len = drain_ring(r, 0, KP_RING_BULK);
 
-	for (unsigned cpu = 0; cpu < r->cpu_cnt; cpu++) {
-		len += drain_ring(r, cpu, KP_RING_PAYLOAD);
-		len += drain_ring(r, cpu, KP_RING_LIFE);
-		len += drain_ring(r, cpu, KP_RING_EVENTS);
+	for (unsigned i = 0; i < r->ring_cnt; i++) {
+		len += drain_ring(r, i, KP_RING_PAYLOAD);
+		len += drain_ring(r, i, KP_RING_LIFE);
+		len += drain_ring(r, i, KP_RING_EVENTS);
 	}
 	kp_lint_turn(r->lint, begin_ns);
 	return len;
@@ -520,18 +520,18 @@ static int poll_payload_rings(struct recorder *r)
 {
 	int error = 0;
 
-	r->polls = calloc(r->cpu_cnt, sizeof(*r->polls));
+	r->polls = calloc(r->ring_cnt, sizeof(*r->polls));
 	if (!r->polls)
 		return -ENOMEM;
-	for (unsigned cpu = 0; cpu < r->cpu_cnt && error >= 0; cpu++) {
-		struct kp_ring_reader *ring = kp_probes_ring(r->probes, cpu, KP_RING_PAYLOAD);
+	for (unsigned i = 0; i < r->ring_cnt && error >= 0; i++) {
+		struct kp_ring_reader *ring = kp_probes_ring(r->probes, i, KP_RING_PAYLOAD);
 
 		if (!ring)
 			continue;
-		error = uv_poll_init(&r->loop, &r->polls[cpu], ring->map_fd);
-		r->polls[cpu].data = r;
+		error = uv_poll_init(&r->loop, &r->polls[i], ring->map_fd);
+		r->polls[i].data = r;
 		if (error >= 0)
-			error = uv_poll_start(&r->polls[cpu], UV_READABLE, on_payload);
+			error = uv_poll_start(&r->polls[i], UV_READABLE, on_payload);
 	}
 	return error;
 }
@@ -609,7 +609,7 @@ static int start(struct recorder *r, struct kp_err *err)
 
 	if (error < 0)
 		return error;
-	r->cpu_cnt = kp_probes_cpu_cnt(r->probes);
+	r->ring_cnt = kp_probes_ring_cnt(r->probes);
 	since_ns = kp_clock_ns(CLOCK_MONOTONIC);
 	error = kp_probes_attach(r->probes, err);
 	if (error >= 0 && o->pid_cnt)

@@ -24,7 +24,7 @@ struct kp_recorder_options {
 	char *const *argv;    /* command to run and select, NULL-ended; NULL: none */
 	uint64_t segment_len; /* 0: default of the log */
 	uint64_t sync_ns;
-	uint64_t ring_len; /* bytes per CPU */
+	uint64_t ring_len; /* bytes of an event ring */
 	uint64_t irq_threshold_ns;
 	uint64_t duration_ns; /* 0: until interrupted */
 	/* Called in the calling thread; NULL: not wanted. */

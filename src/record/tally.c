@@ -110,12 +110,14 @@ static void tell_ring(struct kp_tally *t, unsigned cpu, enum kp_ring kind, uint6
 	struct cpu_state *state = &t->cpus[cpu];
 	struct seen seen[KP_GROUP_CNT] = {0};
 	uint64_t first, last;
+	bool has_lost = false; /* ever: the stream's blocks are to say it */
 
 	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
 		first = counts->first_lost_ns[g];
 		last = counts->last_lost_ns[g];
 		seen[g].cnt = counts->lost[g] - state->in_ring[kind][g];
 		state->in_ring[kind][g] += seen[g].cnt;
+		has_lost |= state->in_ring[kind][g] > 0;
 		if (!state->is_late[kind][g] && counts->lost_in[g] == t->round &&
 		    first >= t->looked_ns && last >= first) {
 			seen[g].from_ns = first;
@@ -123,7 +125,7 @@ static void tell_ring(struct kp_tally *t, unsigned cpu, enum kp_ring kind, uint6
 		}
 	}
 	tell(t, stream, cpu, state->in_ring[kind], seen, state->lost[kind], now);
-	if (kp_probes_ring(t->probes, cpu, kind))
+	if (has_lost)
 		kp_pipeline_set_lost(t->pipeline, stream, state->in_ring[kind]);
 }
 

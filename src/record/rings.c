@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT
+ * Rings and the CPUs that share them; see rings.h.
+ */
+#include "record/rings.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define RING_LEN_MIN 4096u
+#define LIFE_RING_LEN (256u * 1024u)    /* some 700 processes from fork to exit */
+#define PAYLOAD_RING_MIN (256u * 1024u) /* a few of the largest events */
+/* A payload ring is this many times an event ring, within the most of all. */
+#define PAYLOAD_RING_FACTOR 4
+
+/* --- the plan --- */
+
+static uint64_t power_of_two(uint64_t len)
+{
+	uint64_t n = RING_LEN_MIN;
+
+	while (n < len && n < 1u << 30)
+		n *= 2;
+	return n;
+}
+
+/* The largest power of two that is no longer. */
+static uint64_t power_within(uint64_t len)
+{
+	uint64_t n = power_of_two(len);
+
+	return n > len && n > RING_LEN_MIN ? n / 2 : n;
+}
+
+struct kp_ring_plan kp_ring_plan(unsigned online, uint64_t event_len)
+{
+	struct kp_ring_plan plan = {.cnt = online, .event_len = power_of_two(event_len)};
+
+	if (plan.cnt > KP_RINGS_MAX / plan.event_len)
+		plan.cnt = (unsigned)(KP_RINGS_MAX / plan.event_len);
+	if (!plan.cnt)
+		plan.cnt = 1;
+	plan.payload_len = power_of_two(plan.event_len * PAYLOAD_RING_FACTOR);
+	if (plan.payload_len > KP_RINGS_MAX / plan.cnt)
+		plan.payload_len = power_within(KP_RINGS_MAX / plan.cnt);
+	if (plan.payload_len < PAYLOAD_RING_MIN)
+		plan.payload_len = PAYLOAD_RING_MIN;
+	return plan;
+}
+
+unsigned kp_ring_of(const struct kp_ring_plan *plan, unsigned cpu, unsigned rank, bool is_online)
+{
+	return (is_online ? rank : cpu) % plan->cnt;
+}
+
+/* --- the CPUs --- */
+
+static bool is_online(unsigned cpu)
+{
+	char path[64], digit = '1';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", cpu);
+	file = fopen(path, "re");
+	if (!file) { /* a CPU that cannot be switched off has no such file */
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u", cpu);
+		return !access(path, F_OK);
+	}
+	if (fread(&digit, 1, 1, file) != 1)
+		digit = '0';
+	fclose(file);
+	return digit == '1';
+}
+
+int kp_rings_init(struct kp_rings *rings, unsigned cpu_cnt, uint64_t event_len, struct kp_err *err)
+{
+	unsigned online = 0;
+
+	for (unsigned cpu = 0; cpu < cpu_cnt; cpu++)
+		online += is_online(cpu);
+	rings->plan = kp_ring_plan(online ? online : 1, event_len);
+	rings->at = calloc(rings->plan.cnt, sizeof(*rings->at));
+	if (!rings->at)
+		return kp_err_sys(err, -ENOMEM, "cannot make rings");
+	rings->bulk.map_fd = -1;
+	for (unsigned i = 0; i < rings->plan.cnt; i++)
+		for (int kind = 0; kind < KP_RING_CNT; kind++)
+			rings->at[i][kind].map_fd = -1;
+	return 0;
+}
+
+/* --- making them --- */
+
+static struct kp_ring_reader *place_of(struct kp_rings *rings, unsigned index, enum kp_ring kind)
+{
+	return kind == KP_RING_BULK ? &rings->bulk : &rings->at[index][kind];
+}
+
+/* Gives a CPU its ring, which is made if it is the first there. */
+static int give(struct kp_rings *rings, unsigned cpu, unsigned index, enum kp_ring kind,
+		const struct bpf_map *map, struct kp_err *err)
+{
+	static const char *const names[KP_RING_CNT] = {"kp_events", "kp_payload", "kp_life",
+						       "kp_bulk"};
+	const uint64_t lens[KP_RING_CNT] = {rings->plan.event_len, rings->plan.payload_len,
+					    LIFE_RING_LEN, KP_BULK_RING_LEN};
+	struct kp_ring_reader *ring = place_of(rings, index, kind);
+	int r = ring->map_fd < 0 ? kp_ring_open(ring, names[kind], lens[kind], err) : 0;
+
+	if (r < 0)
+		return r;
+	if (bpf_map_update_elem(bpf_map__fd(map), &cpu, &ring->map_fd, BPF_ANY) < 0)
+		return kp_err_sys(err, -errno, "cannot give CPU %u its ring buffer", cpu);
+	return 0;
+}
+
+int kp_rings_open(struct kp_rings *rings, unsigned cpu_cnt, bool select,
+		  struct bpf_map *const maps[KP_RING_CNT], struct kp_err *err)
+{
+	unsigned rank = 0, index;
+	bool online;
+	int r = 0;
+
+	for (unsigned cpu = 0; cpu < cpu_cnt; cpu++) {
+		online = is_online(cpu);
+		index = kp_ring_of(&rings->plan, cpu, rank, online);
+		rank += online;
+		for (int kind = 0; kind < KP_RING_CNT && r >= 0; kind++)
+			if (select || kind == KP_RING_EVENTS || kind == KP_RING_LIFE)
+				r = give(rings, cpu, index, (enum kp_ring)kind, maps[kind], err);
+	}
+	return r;
+}
+
+struct kp_ring_reader *kp_rings_get(struct kp_rings *rings, unsigned index, enum kp_ring kind)
+{
+	struct kp_ring_reader *ring = place_of(rings, index, kind);
+
+	return ring->map_fd < 0 ? NULL : ring;
+}
+
+void kp_rings_close(struct kp_rings *rings)
+{
+	if (!rings->at)
+		return;
+	for (unsigned i = 0; i < rings->plan.cnt; i++)
+		for (int kind = 0; kind < KP_RING_CNT; kind++)
+			kp_ring_close(&rings->at[i][kind]);
+	kp_ring_close(&rings->bulk);
+	free(rings->at);
+}

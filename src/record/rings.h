@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The rings of the BPF programs and which CPU writes into which. There may be fewer rings than
+ * CPUs: a CPU that was offline at the start, or for which the memory does not reach, shares one
+ * with others, so that each has a ring the moment it comes online.
+ */
+#ifndef KP_RECORD_RINGS_H
+#define KP_RECORD_RINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "bpf/shared.h"
+#include "record/ring.h"
+
+struct bpf_map;
+
+/* Most bytes of all rings of the events, and as much again of those for replay; one ring there is
+ * always, of whatever size was asked for. */
+#define KP_RINGS_MAX (256ull << 20)
+
+struct kp_ring_plan {
+	unsigned cnt; /* rings of each kind but the bulk's, of which there is one */
+	uint64_t event_len, payload_len; /* bytes of a ring, powers of two */
+};
+
+/* How many rings of which size: event_len as asked for, online: CPUs that may have one of their
+ * own, at least 1. */
+struct kp_ring_plan kp_ring_plan(unsigned online, uint64_t event_len);
+
+/* The ring of a CPU; rank: how many of the CPUs before it are online. */
+unsigned kp_ring_of(const struct kp_ring_plan *plan, unsigned cpu, unsigned rank, bool is_online);
+
+struct kp_rings {
+	struct kp_ring_plan plan;
+	struct kp_ring_reader (*at)[KP_RING_CNT]; /* [plan.cnt]; bulk's are never open */
+	struct kp_ring_reader bulk;
+};
+
+/* Plans for the CPUs that are online now and makes room for the readers; 0 or -ENOMEM. */
+int kp_rings_init(struct kp_rings *rings, unsigned cpu_cnt, uint64_t event_len, struct kp_err *err);
+
+/* Makes the rings, those of replay if `select`, and puts each CPU's into maps[kind]. */
+int kp_rings_open(struct kp_rings *rings, unsigned cpu_cnt, bool select,
+		  struct bpf_map *const maps[KP_RING_CNT], struct kp_err *err);
+
+/* Ring `index` below plan.cnt of a kind, or NULL. */
+struct kp_ring_reader *kp_rings_get(struct kp_rings *rings, unsigned index, enum kp_ring kind);
+
+/* Zeros are fine. */
+void kp_rings_close(struct kp_rings *rings);
+
+#endif
