@@ -14,6 +14,7 @@
 #include "replay/locks.h"
 #include "replay/replay.h"
 #include "replay/sysv.h"
+#include "replay/torn.h"
 #include "replay/tracee.h"
 
 #define KP_END 1
@@ -38,10 +39,11 @@ struct kp_engine {
 	const struct kp_ev_signal_deliver *guess;
 	/* Calls behind which the memory may be another, the first of each kind; or NULL. */
 	const struct kp_ev_syscall *unseen_child; /* its child had it, and is not in the log */
-	const struct kp_ev_syscall *torn;       /* gave EFAULT, and had stored something by then */
-	const struct kp_ev_syscall *own_memory; /* opened it as a file for writing */
-	cpu_set_t cpus;                         /* that the replayer may use */
-	unsigned cpu;                           /* on which it is, with the process */
+	const struct kp_ev_syscall *torn;         /* stored more than it told */
+	const struct kp_ev_syscall *own_memory;   /* opened it as a file for writing */
+	struct kp_writable writable;              /* memory of the process */
+	cpu_set_t cpus;                           /* that the replayer may use */
+	unsigned cpu;                             /* on which it is, with the process */
 	unsigned missing_cpu; /* 1 + that of a recorded one which it may not use; 0: none */
 	bool other_cpu;       /* the log comes from another model of CPU */
 	bool starting;        /* … whose answers the loader and the C library are being given */
@@ -96,6 +98,10 @@ int kp_engine_execute(struct kp_engine *engine, const struct kp_step *step);
 /* Whether replay can serve the call at all; else ends with a refusal. */
 int kp_engine_check_replayable(struct kp_engine *engine, const struct kp_step *step);
 void kp_call_args(const struct kp_ev_syscall *call, uint64_t ret_args[6]);
+
+/* --- calls that stored more than they told (torn.c) --- */
+/* The process stands at a call: notes it if it came to memory that cannot be written. */
+int kp_engine_note_torn(struct kp_engine *engine, const struct kp_ev_syscall *call);
 
 /* --- bytes (payload.c) --- */
 /* Out payloads into the process's memory, then in payloads compared with it. */

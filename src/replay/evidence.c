@@ -172,9 +172,10 @@ static bool find_doubt(const struct kp_engine *engine, char *text, size_t cap)
 			 engine->own_memory->seq);
 	else if (engine->torn)
 		snprintf(text, cap,
-			 "call %u (%s) gave EFAULT, and what it had stored by then is not in the "
-			 "log",
-			 engine->torn->seq, kp_syscall_name(engine->torn->nr));
+			 "call %u (%s) %s, and what it had stored by then is not in the log",
+			 engine->torn->seq, kp_syscall_name(engine->torn->nr),
+			 engine->torn->ret < 0 ? "gave EFAULT"
+					       : "came to memory that cannot be written");
 	else
 		return false;
 	return true;

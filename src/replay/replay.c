@@ -472,5 +472,6 @@ int kp_replay_run(struct kp_session *session, const struct kp_replay_options *op
 	kp_sysv_free(engine.sysv);
 	kp_files_free(engine.files);
 	kp_locks_done(&locks);
+	kp_writable_done(&engine.writable);
 	return rc;
 }

@@ -225,7 +225,9 @@ int kp_engine_serve(struct kp_engine *engine)
 	engine->result->seq = call->seq;
 	engine->result->time_ns = call->hdr.time_ns;
 	engine->at++;
-	rc = kp_call_was_refused(call) ? set_result(engine, call->ret) : act(engine, step);
+	rc = kp_engine_note_torn(engine, call);
+	if (rc == 0)
+		rc = kp_call_was_refused(call) ? set_result(engine, call->ret) : act(engine, step);
 	if (rc == 0 && !kp_call_was_refused(call) &&
 	    kp_files_apply(engine->files, step, engine->session->payloads.at + step->payload,
 			   engine->err) < 0)
@@ -240,8 +242,6 @@ int kp_engine_serve(struct kp_engine *engine)
 		engine->result->refused++;
 	kp_fds_apply(&engine->fds, call);
 	note_opened(engine, step);
-	if (call->ret == -EFAULT && !engine->torn)
-		engine->torn = call;
 	if (kp_syscall_restarts(call->ret) && call->nr != SYS_rt_sigreturn)
 		kp_engine_settle_restart(engine, step);
 	return 0;

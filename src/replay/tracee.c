@@ -239,6 +239,7 @@ static int call(struct kp_tracee *tracee, long nr, const uint64_t args[6], struc
 	struct user_regs_struct *regs = &tracee->regs;
 	int rc;
 
+	tracee->changes++;
 	regs->rip = tracee->stub ? tracee->stub : regs->rip - SYSCALL_LEN;
 	regs->rax = nr;
 	regs->orig_rax = -1;
@@ -298,6 +299,7 @@ int kp_tracee_execute(struct kp_tracee *tracee, long nr, struct kp_err *err)
 {
 	int rc;
 
+	tracee->changes++;
 	kp_tracee_restart(tracee, nr);
 	rc = run_to_entry(tracee, nr, err);
 	return rc < 0 ? rc : run_to_exit(tracee, err);

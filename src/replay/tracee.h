@@ -50,7 +50,9 @@ struct kp_tracee {
 	bool alive;
 	struct user_regs_struct regs; /* as of the last stop; kp_tracee_flush writes changes */
 	bool dirty;
-	uint64_t stub; /* address of the stub's system call instruction; 0: no longer mapped */
+	uint64_t changes; /* calls that ran in it so far, each of which may have changed its
+			     mappings */
+	uint64_t stub;    /* address of the stub's system call instruction; 0: no longer mapped */
 	struct kp_watchdog *watchdog;
 	enum kp_watch_end end;  /* after kp_tracee_done: whether the watchdog killed it */
 	unsigned missing_walls; /* KP_WALL_ that the kernel refused */

@@ -94,6 +94,11 @@ int kp_engine_run_child(struct kp_engine *engine, const struct kp_step *step)
 	engine->hits = child.hits;
 	engine->search_ns = child.search_ns;
 	engine->guess = child.guess;
+	engine->torn = child.torn; /* in memory that is the process's too */
+	engine->own_memory = child.own_memory;
+	engine->unseen_child = child.unseen_child;
+	engine->writable = child.writable;
+	engine->writable.as_of = 0; /* the child has no image, which says where the stack is */
 	if (rc != KP_END || engine->result->verdict != KP_VERDICT_NONE || !child.tracee.alive)
 		return rc;
 	engine->result->seq = step->call->seq;

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * epoll_pwait that gives one event of two, the second having no place at all: nothing else is
+ * stored.
+ */
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "short_counts.h"
+#include "show.h"
+
+int main(void)
+{
+	char *end = page_end();
+	int epoll = epoll_create1(0), fds[2];
+
+	for (int i = 0; i < 2; i++) {
+		struct epoll_event event = {.events = EPOLLIN, .data.u64 = i};
+
+		if (pipe(fds) < 0 || write(fds[1], "x", 1) != 1 ||
+		    epoll_ctl(epoll, EPOLL_CTL_ADD, fds[0], &event) < 0)
+			return 1;
+	}
+	TRY(epoll_pwait(epoll, (struct epoll_event *)(end - 12), 2, 0, NULL));
+	hex("event", end - 12, 12);
+	return 0;
+}
