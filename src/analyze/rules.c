@@ -63,7 +63,8 @@ static bool by_task(const struct kp_blocked *b)
 	       b->wake->waker != b->task;
 }
 
-bool kp_call_waits(const struct kp_call *call)
+/* Calls that wait for any of many descriptors, and so name no socket. */
+static bool waits_for_many(const struct kp_call *call)
 {
 	switch (call->nr) {
 	case SYS_poll:
@@ -73,6 +74,15 @@ bool kp_call_waits(const struct kp_call *call)
 	case SYS_epoll_wait:
 	case SYS_epoll_pwait:
 	case SYS_epoll_pwait2:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool kp_call_waits(const struct kp_call *call)
+{
+	switch (call->nr) {
 	case SYS_futex:
 	case SYS_accept:
 	case SYS_accept4:
@@ -92,7 +102,8 @@ bool kp_call_waits(const struct kp_call *call)
 	case SYS_vfork:
 		return true;
 	default:
-		return call->obj == KP_OBJ_pipe || call->obj == KP_OBJ_anon || is_socket(call);
+		return waits_for_many(call) || call->obj == KP_OBJ_pipe ||
+		       call->obj == KP_OBJ_anon || is_socket(call);
 	}
 }
 
@@ -310,23 +321,6 @@ static void explain_fault(struct kp_walk *walk, const struct kp_rule *rule,
 }
 
 /* --- network --- */
-
-/* Calls that wait for any of many descriptors, and so name no socket. */
-static bool waits_for_many(const struct kp_call *call)
-{
-	switch (call->nr) {
-	case SYS_poll:
-	case SYS_ppoll:
-	case SYS_select:
-	case SYS_pselect6:
-	case SYS_epoll_wait:
-	case SYS_epoll_pwait:
-	case SYS_epoll_pwait2:
-		return true;
-	default:
-		return false;
-	}
-}
 
 /* Whether the call is on this socket: a connection belongs to the listening one as well. */
 static bool is_on(const struct kp_model *m, const struct kp_call *call, uint32_t sock)
