@@ -27,6 +27,7 @@
 #define DEFAULT_QUEUE_LEN (256ull << 20)
 #define STREAM_CNT 0x10000
 #define LIFE_BLOCKS 16 /* some 50,000 processes */
+#define OWN_BLOCKS 4   /* what the recorder itself has to say of a full queue */
 #define ARCHIVE_BLOCKS 32
 #define WRITE_THREADS 2
 #define SNAPSHOT_WAIT_NS 2000000000ull /* at the end */
@@ -56,10 +57,10 @@ struct stream {
 
 struct kp_pipeline {
 	struct kp_log_writer *writer;
-	struct kp_sink sink, archive_sink;
+	struct kp_sink sink, drain_sink, archive_sink;
 	struct kp_encoder *archive_encoder;
 	enum kp_codec codec;
-	struct stream *streams[STREAM_CNT];
+	struct stream *streams[STREAM_CNT + 1]; /* the last: KP_LOST_ANYWHERE, for what is unsaid */
 	uint64_t sync_ns;
 	size_t block_max;
 
@@ -101,12 +102,14 @@ static bool is_archive(const struct stream *stream)
 }
 
 /* How many blocks of the stream's class are used, and may be. The life of processes, without which
- * all else has no names, may use some more than the others. */
+ * all else has no names, may use some more than the others, and so may the recorder's own words. */
 static size_t *class_of(struct kp_pipeline *p, const struct stream *stream, size_t *ret_max)
 {
-	bool life = KP_STREAM_IS(stream->number, KP_STREAM_LIFE);
+	size_t more = KP_STREAM_IS(stream->number, KP_STREAM_LIFE) ? LIFE_BLOCKS
+		      : stream->number == KP_CPU_USER              ? LIFE_BLOCKS + OWN_BLOCKS
+								   : 0;
 
-	*ret_max = is_archive(stream) ? ARCHIVE_BLOCKS : p->block_max + (life ? LIFE_BLOCKS : 0);
+	*ret_max = is_archive(stream) ? ARCHIVE_BLOCKS : p->block_max + more;
 	return is_archive(stream) ? &p->archive_cnt : &p->used_cnt;
 }
 
@@ -127,14 +130,13 @@ static struct block *get_block(struct kp_pipeline *p, const struct stream *strea
 	return block;
 }
 
-/* A block for filling. Without one: waits if wait is set, else NULL. */
-static struct block *take_block(struct kp_pipeline *p, const struct stream *stream, bool wait)
+/* A block for filling, or NULL: none is free. */
+static struct block *take_block(struct kp_pipeline *p, const struct stream *stream)
 {
 	struct block *block;
 
 	pthread_mutex_lock(&p->lock);
-	while (!(block = get_block(p, stream)) && wait && !p->stopping)
-		pthread_cond_wait(&p->space, &p->lock);
+	block = get_block(p, stream);
 	pthread_mutex_unlock(&p->lock);
 	if (block) {
 		block->next = NULL;
@@ -143,6 +145,21 @@ static struct block *take_block(struct kp_pipeline *p, const struct stream *stre
 		memset(block->cnt, 0, sizeof(block->cnt));
 	}
 	return block;
+}
+
+/* Waits until the stream's class may have a block more; false: it is too late for one. */
+static bool wait_for_room(struct kp_pipeline *p, const struct stream *stream)
+{
+	size_t max, *used;
+	bool has_room;
+
+	pthread_mutex_lock(&p->lock);
+	used = class_of(p, stream, &max);
+	while (*used >= max && !p->stopping)
+		pthread_cond_wait(&p->space, &p->lock);
+	has_room = *used < max;
+	pthread_mutex_unlock(&p->lock);
+	return has_room;
 }
 
 /* Hands the current block of a stream to the writing thread. */
@@ -170,41 +187,74 @@ static void seal(struct kp_pipeline *p, struct stream *stream)
 	pthread_mutex_unlock(&p->lock);
 }
 
+static struct stream **place_of(struct kp_pipeline *p, uint32_t number)
+{
+	return &p->streams[number == KP_LOST_ANYWHERE ? STREAM_CNT : number & (STREAM_CNT - 1)];
+}
+
+/* The stream of a number, made when it is first asked for, by whichever thread. */
 static struct stream *get_stream(struct kp_pipeline *p, uint32_t number)
 {
-	struct stream *stream = p->streams[number & (STREAM_CNT - 1)];
+	struct stream **place = place_of(p, number);
+	struct stream *stream = __atomic_load_n(place, __ATOMIC_ACQUIRE), *made;
 
-	if (!stream) {
-		stream = calloc(1, sizeof(*stream));
-		if (stream) {
-			stream->number = number;
-			p->streams[number & (STREAM_CNT - 1)] = stream;
-		}
-	}
+	if (stream)
+		return stream;
+	made = calloc(1, sizeof(*made));
+	if (!made)
+		abort(); /* a handful of allocations in the recorder's first moments */
+	made->number = number;
+	if (__atomic_compare_exchange_n(place, &stream, made, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
+		return made;
+	free(made);
 	return stream;
 }
 
-static void put(struct kp_pipeline *p, uint32_t number, const struct kp_hdr *event, bool wait)
+/* Adds an event; false: there is no room for it now. */
+static bool try_put(struct kp_pipeline *p, struct stream *stream, const struct kp_hdr *event)
 {
-	struct stream *stream = get_stream(p, number);
-	unsigned group = kp_event_get(event->kind)->group;
-
-	if (!stream)
-		abort(); /* a handful of allocations in the recorder's first moments */
 	if (stream->current && event->size > KP_BLOCK_RAW_MAX - stream->current->len)
 		seal(p, stream);
 	if (!stream->current) {
-		stream->current = take_block(p, stream, wait);
-		if (stream->current)
-			stream->current->opened_ns = kp_clock_ns(CLOCK_MONOTONIC);
-	}
-	if (!stream->current) {
-		stream->dropped[group]++;
-		return;
+		stream->current = take_block(p, stream);
+		if (!stream->current)
+			return false;
+		stream->current->opened_ns = kp_clock_ns(CLOCK_MONOTONIC);
 	}
 	memcpy(stream->current->data + stream->current->len, event, event->size);
 	stream->current->len += event->size;
-	stream->current->cnt[group]++;
+	stream->current->cnt[kp_event_get(event->kind)->group]++;
+	return true;
+}
+
+/* What a `lost` event told, which is lost itself, is to be told again. Under the lock. */
+static void keep_unsaid(struct kp_pipeline *p, const struct kp_ev_lost *ev)
+{
+	struct stream *stream = get_stream(p, ev->lost_stream);
+
+	stream->unsaid.cnt[ev->lost_group] += ev->count;
+	if (!stream->unsaid.from_ns || ev->from_ns < stream->unsaid.from_ns)
+		stream->unsaid.from_ns = ev->from_ns;
+}
+
+static void drop(struct kp_pipeline *p, struct stream *stream, const struct kp_hdr *event)
+{
+	pthread_mutex_lock(&p->lock);
+	stream->dropped[kp_event_get(event->kind)->group]++;
+	if (event->kind == KP_EV_lost)
+		keep_unsaid(p, (const struct kp_ev_lost *)event);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* For a stream that one thread fills, which has the time to wait. */
+static void put_patiently(struct kp_pipeline *p, struct stream *stream, const struct kp_hdr *event)
+{
+	while (!try_put(p, stream, event))
+		if (!wait_for_room(p, stream)) {
+			drop(p, stream, event);
+			return;
+		}
 }
 
 /* --- writing --- */
@@ -215,23 +265,15 @@ static void set_error(struct kp_pipeline *p, int error, const struct kp_err *tex
 	p->error_text = *text;
 }
 
-/* The `lost` events of a block of the recorder's own that is lost itself: what they said is to be
- * said again. Under the lock. */
-static void keep_unsaid(struct kp_pipeline *p, const struct block *block)
+/* The `lost` events of a block of the recorder's own that could not be written. Under the lock. */
+static void keep_all_unsaid(struct kp_pipeline *p, const struct block *block)
 {
-	const struct kp_ev_lost *ev;
-	struct stream *stream;
+	const struct kp_hdr *event;
 
-	for (uint32_t at = 0; at < block->len; at += ev->hdr.size) {
-		ev = (const void *)(block->data + at);
-		if (ev->hdr.kind != KP_EV_lost)
-			continue;
-		stream = get_stream(p, ev->lost_stream);
-		if (!stream)
-			continue;
-		stream->unsaid.cnt[ev->lost_group] += ev->count;
-		if (!stream->unsaid.from_ns || ev->from_ns < stream->unsaid.from_ns)
-			stream->unsaid.from_ns = ev->from_ns;
+	for (uint32_t at = 0; at < block->len; at += event->size) {
+		event = (const void *)(block->data + at);
+		if (event->kind == KP_EV_lost)
+			keep_unsaid(p, (const struct kp_ev_lost *)event);
 	}
 }
 
@@ -256,7 +298,7 @@ static void write_block(struct kp_pipeline *p, struct block *block, uint64_t tur
 		for (int g = 0; g < KP_GROUP_CNT; g++)
 			block->stream->failed[g] += block->cnt[g];
 		if (block->stream->number == KP_CPU_USER)
-			keep_unsaid(p, block);
+			keep_all_unsaid(p, block);
 		set_error(p, r, &err);
 	}
 	block->next = p->free_list;
@@ -353,7 +395,7 @@ static void on_segment(uint64_t segment, void *arg)
 
 static void snapshot_put(void *arg, const struct kp_hdr *event)
 {
-	put(arg, KP_STREAM_SNAPSHOT, event, true);
+	put_patiently(arg, get_stream(arg, KP_STREAM_SNAPSHOT), event);
 }
 
 static void *snapshot_loop(void *arg)
@@ -403,13 +445,34 @@ static void end_snapshot(struct kp_pipeline *p)
 
 /* --- the interface --- */
 
-static void user_put(void *arg, const struct kp_hdr *event)
+static bool try_put_own(struct kp_pipeline *p, struct stream *own, const struct kp_hdr *event)
 {
-	struct kp_pipeline *p = arg;
+	bool done;
 
 	pthread_mutex_lock(&p->user_lock);
-	put(p, KP_CPU_USER, event, true);
+	done = try_put(p, own, event);
 	pthread_mutex_unlock(&p->user_lock);
+	return done;
+}
+
+/* Nobody waits with the stream's lock held. */
+static void put_own_patiently(void *arg, const struct kp_hdr *event)
+{
+	struct stream *own = get_stream(arg, KP_CPU_USER);
+
+	while (!try_put_own(arg, own, event))
+		if (!wait_for_room(arg, own)) {
+			drop(arg, own, event);
+			return;
+		}
+}
+
+static void put_own_at_once(void *arg, const struct kp_hdr *event)
+{
+	struct stream *own = get_stream(arg, KP_CPU_USER);
+
+	if (!try_put_own(arg, own, event))
+		drop(arg, own, event);
 }
 
 /* Encodes the current block of the archive in the thread that fills it. */
@@ -435,25 +498,25 @@ static void archive_put(void *arg, const struct kp_hdr *event)
 	struct kp_pipeline *p = arg;
 	struct stream *stream = get_stream(p, KP_STREAM_ARCHIVE);
 
-	if (stream && stream->current && event->size > KP_BLOCK_RAW_MAX - stream->current->len)
+	if (stream->current && event->size > KP_BLOCK_RAW_MAX - stream->current->len)
 		seal_archive(p, stream);
-	put(p, KP_STREAM_ARCHIVE, event, true);
+	put_patiently(p, stream, event);
 	if (event->kind == KP_EV_file_end)
 		seal_archive(p, stream);
 }
 
 void kp_pipeline_put(struct kp_pipeline *pipeline, uint32_t stream, const struct kp_hdr *event)
 {
-	put(pipeline, stream, event, false);
+	struct stream *s = get_stream(pipeline, stream);
+
+	if (!try_put(pipeline, s, event))
+		drop(pipeline, s, event);
 }
 
 void kp_pipeline_set_lost(struct kp_pipeline *pipeline, uint32_t stream,
 			  const uint64_t lost[KP_GROUP_CNT])
 {
-	struct stream *s = get_stream(pipeline, stream);
-
-	if (s)
-		memcpy(s->probe_lost, lost, sizeof(s->probe_lost));
+	memcpy(get_stream(pipeline, stream)->probe_lost, lost, KP_GROUP_CNT * sizeof(*lost));
 }
 
 void kp_pipeline_flush(struct kp_pipeline *pipeline, uint64_t max_age_ns)
@@ -478,6 +541,11 @@ const struct kp_sink *kp_pipeline_sink(struct kp_pipeline *pipeline)
 	return &pipeline->sink;
 }
 
+const struct kp_sink *kp_pipeline_drain_sink(struct kp_pipeline *pipeline)
+{
+	return &pipeline->drain_sink;
+}
+
 const struct kp_sink *kp_pipeline_archive_sink(struct kp_pipeline *pipeline)
 {
 	return &pipeline->archive_sink;
@@ -486,7 +554,7 @@ const struct kp_sink *kp_pipeline_archive_sink(struct kp_pipeline *pipeline)
 void kp_pipeline_accounts(struct kp_pipeline *pipeline, uint32_t stream,
 			  struct kp_accounts *ret_accounts)
 {
-	const struct stream *s = pipeline->streams[stream & (STREAM_CNT - 1)];
+	const struct stream *s = *place_of(pipeline, stream);
 
 	memset(ret_accounts, 0, sizeof(*ret_accounts));
 	if (!s)
@@ -502,7 +570,7 @@ void kp_pipeline_accounts(struct kp_pipeline *pipeline, uint32_t stream,
 void kp_pipeline_take_unsaid(struct kp_pipeline *pipeline, uint32_t stream,
 			     struct kp_unsaid *ret_unsaid)
 {
-	struct stream *s = pipeline->streams[stream & (STREAM_CNT - 1)];
+	struct stream *s = *place_of(pipeline, stream);
 
 	memset(ret_unsaid, 0, sizeof(*ret_unsaid));
 	if (!s)
@@ -569,7 +637,7 @@ static void free_pipeline(struct kp_pipeline *p)
 		next = block->next;
 		free(block);
 	}
-	for (size_t i = 0; i < STREAM_CNT; i++)
+	for (size_t i = 0; i <= STREAM_CNT; i++)
 		free(p->streams[i]);
 	pthread_cond_destroy(&p->work);
 	pthread_cond_destroy(&p->space);
@@ -667,7 +735,8 @@ int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipel
 	if (!p)
 		return kp_err_sys(err, -ENOMEM, "cannot start the recorder");
 	init_sync(p);
-	p->sink = (struct kp_sink){user_put, p};
+	p->sink = (struct kp_sink){put_own_patiently, p};
+	p->drain_sink = (struct kp_sink){put_own_at_once, p};
 	p->archive_sink = (struct kp_sink){archive_put, p};
 	p->sync_ns = options->sync_ns;
 	p->codec = log.codec;

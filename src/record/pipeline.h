@@ -51,6 +51,10 @@ void kp_pipeline_flush(struct kp_pipeline *pipeline, uint64_t max_age_ns);
 /* The sink of the recorder's own events (stream KP_CPU_USER), for any thread; waits for room. */
 const struct kp_sink *kp_pipeline_sink(struct kp_pipeline *pipeline);
 
+/* The same for the thread that empties the rings, which never waits: without room the event is
+ * counted as dropped, and what a `lost` event told is unsaid (kp_pipeline_take_unsaid). */
+const struct kp_sink *kp_pipeline_drain_sink(struct kp_pipeline *pipeline);
+
 /* The sink of archived files (stream KP_STREAM_ARCHIVE), for one thread, which encodes what it
  * puts; it waits for room of its own, so that the events have theirs. */
 const struct kp_sink *kp_pipeline_archive_sink(struct kp_pipeline *pipeline);

@@ -508,7 +508,7 @@ static int watch_clocks(struct recorder *r)
 
 	if (!wants_clocks(r))
 		return 0;
-	kp_clocks_init(&r->clocks, kp_pipeline_sink(r->pipeline));
+	kp_clocks_init(&r->clocks, kp_pipeline_drain_sink(r->pipeline));
 	if (r->clocks.fd < 0)
 		return 0;
 	error = uv_poll_init(&r->loop, &r->clock_poll, r->clocks.fd);
@@ -582,7 +582,7 @@ static void warn_of_lint(const char *text, void *arg)
 static int start_lint(struct recorder *r, struct kp_err *err)
 {
 	struct kp_lint_options options = {
-		.sink = kp_pipeline_sink(r->pipeline), .warn = warn_of_lint, .arg = r};
+		.sink = kp_pipeline_drain_sink(r->pipeline), .warn = warn_of_lint, .arg = r};
 
 	if (r->options->pid_cnt)
 		warn(r, "processes that run already are recorded with their bytes, but replay "

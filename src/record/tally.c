@@ -98,10 +98,12 @@ static void tell(struct kp_tally *t, uint32_t stream, unsigned cpu,
 			ev.to_ns = seen[g].to_ns;
 		}
 		if (ev.count)
-			kp_sink_put_fixed(kp_pipeline_sink(t->pipeline), KP_EV_lost, &ev,
+			kp_sink_put_fixed(kp_pipeline_drain_sink(t->pipeline), KP_EV_lost, &ev,
 					  sizeof(ev));
 	}
 }
+
+static const struct seen nothing[KP_GROUP_CNT];
 
 static void tell_ring(struct kp_tally *t, unsigned cpu, enum kp_ring kind, uint64_t now)
 {
@@ -149,25 +151,12 @@ static void tell_misses(struct kp_tally *t, uint64_t now)
 	uint64_t missed[KP_GROUP_CNT];
 
 	kp_probes_misses(t->probes, missed);
-	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
-		struct kp_ev_lost ev = {.from_ns = t->looked_ns,
-					.to_ns = now,
-					.count = missed[g] - t->missed[g],
-					.lost_group = g,
-					.lost_cpu = KP_LOST_ANYWHERE,
-					.lost_stream = KP_LOST_ANYWHERE};
-
-		t->missed[g] = missed[g];
-		if (ev.count)
-			kp_sink_put_fixed(kp_pipeline_sink(t->pipeline), KP_EV_lost, &ev,
-					  sizeof(ev));
-	}
+	tell(t, KP_LOST_ANYWHERE, KP_LOST_ANYWHERE, missed, nothing, t->missed, now);
 }
 
 void kp_tally_losses(struct kp_tally *t)
 {
 	static const uint64_t none[KP_GROUP_CNT];
-	static const struct seen nothing[KP_GROUP_CNT];
 	uint64_t now = kp_clock_ns(CLOCK_MONOTONIC);
 
 	tell_misses(t, now);
@@ -277,8 +266,8 @@ void kp_tally_irq(struct kp_tally *t)
 				continue;
 			t->cpus[cpu].irq_cnt[i] = ev.count;
 			/* By the sink itself: the header names the CPU that is meant. */
-			kp_pipeline_sink(t->pipeline)
-				->put(kp_pipeline_sink(t->pipeline)->arg, &ev.hdr);
+			kp_pipeline_drain_sink(t->pipeline)
+				->put(kp_pipeline_drain_sink(t->pipeline)->arg, &ev.hdr);
 		}
 	}
 }

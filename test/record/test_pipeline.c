@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "log/reader.h"
@@ -26,6 +27,16 @@ ssize_t readlink(const char *path, char *target, size_t cap)
 	while (hangs)
 		usleep(1000);
 	return syscall(SYS_readlink, path, target, cap);
+}
+
+/* Likewise: a disk that does not answer. */
+static _Atomic bool disk_hangs;
+
+ssize_t pwritev(int fd, const struct iovec *iov, int cnt, off_t offset)
+{
+	while (disk_hangs)
+		usleep(1000);
+	return syscall(SYS_pwritev, fd, iov, cnt, offset, 0);
 }
 
 static char dir[] = "/tmp/kprobe-pipeline-XXXXXX";
@@ -168,6 +179,43 @@ Test(pipeline, a_file_that_cannot_grow_loses_and_counts)
 	cr_assert_gt(accounts.dropped[KP_GROUP_life], 0);
 	cr_assert_eq(accounts.stored[KP_GROUP_life], cnt[0]);
 	cr_assert_eq(accounts.stored[KP_GROUP_life] + accounts.dropped[KP_GROUP_life], 400000);
+}
+
+static void put_lost(const struct kp_sink *sink, uint64_t count)
+{
+	struct kp_ev_lost lost = {
+		.count = count, .lost_group = KP_GROUP_life, .from_ns = 1, .to_ns = 2};
+
+	kp_sink_put_fixed(sink, KP_EV_lost, &lost, sizeof(lost));
+}
+
+/* Whoever empties the rings goes on while the disk hangs: that it ends is the test. What it could
+ * not say of losses is known when there is room. */
+Test(pipeline, a_disk_that_hangs_does_not_stop_the_drain, .timeout = 60)
+{
+	struct kp_pipeline *pipeline = start(2 * KP_BLOCK_RAW_MAX);
+	struct kp_accounts accounts;
+	struct kp_unsaid unsaid;
+	struct kp_ev_task_exit ev;
+	const uint32_t cnt = 200000;
+
+	disk_hangs = true;
+	for (uint32_t i = 0; i < cnt; i++) {
+		ev = event(0, i);
+		kp_pipeline_put(pipeline, 0, &ev.hdr);
+		put_lost(kp_pipeline_drain_sink(pipeline), 1);
+	}
+	disk_hangs = false;
+	kp_pipeline_drain(pipeline);
+	kp_pipeline_take_unsaid(pipeline, 0, &unsaid);
+	kp_pipeline_accounts(pipeline, KP_CPU_USER, &accounts);
+	cr_expect_gt(accounts.dropped[KP_GROUP_meta], 0);
+	cr_expect_eq(unsaid.cnt[KP_GROUP_life], accounts.dropped[KP_GROUP_meta]);
+	cr_expect_eq(unsaid.from_ns, 1);
+	kp_pipeline_accounts(pipeline, 0, &accounts);
+	cr_expect_gt(accounts.dropped[KP_GROUP_life], 0);
+	cr_expect_eq(accounts.stored[KP_GROUP_life] + accounts.dropped[KP_GROUP_life], cnt);
+	cr_expect_eq(stop(pipeline), 0);
 }
 
 /* Neither those who put events nor the end wait for a snapshot that does not come; the log says so.
