@@ -31,7 +31,6 @@ struct {
 
 const volatile __u32 payload_ring_len = 4096;
 
-#define NR_IOCTL 16
 #define KP_STR_MAX 4096u
 #define KP_WAKE_PART 16
 
@@ -322,7 +321,7 @@ __noinline int kp_capture_command(__u32 i, __u32 command)
 
 	if (row)
 		rule = *row;
-	else if (c->cap_nr == NR_IOCTL)
+	else if (c->cap_nr == KP_NR_ioctl)
 		rule = kp_command_encoded(command, addr);
 	if (!rule.dir)
 		return 0;

@@ -112,11 +112,13 @@ struct kp_rule_row {
 };
 
 /*
- * fd_rules[nr]: argument that is a descriptor, counted from 1, whether the result is one, and the
- * argument behind which a file is changed or mapped, counted from 1 in bits 4 to 6.
+ * fd_rules[nr]: argument that is a descriptor, counted from 1, whether the result is one, and
+ * behind what a file is changed or mapped, in bits 4 to 6: an argument, counted from 1, or the
+ * result.
  */
 #define KP_FD_ARG 0x0f
 #define KP_FD_USED 0x70
+#define KP_FD_OPENED 0x70 /* the result */
 #define KP_FD_RET 0x80
 
 #endif

@@ -20,9 +20,6 @@
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 
-#define NR_RT_SIGRETURN 15
-#define NR_EXECVE 59
-#define NR_EXECVEAT 322
 #define USER32_CS 0x23
 /* Of a number of the i386 table: that of the same call of x86-64 and 1, or 0. */
 const volatile __u16 i386_natives[KP_SYSCALL_MAX] = {};
@@ -240,7 +237,7 @@ static __always_inline void capture_state(struct kp_cpu *c, __u32 nr)
 
 	if (c->ret < 0 && c->ret >= -4095)
 		return;
-	if (rule & KP_FD_RET)
+	if ((rule & KP_FD_USED) == KP_FD_OPENED)
 		kp_capture_state(c->ret, 1);
 	else if (arg)
 		kp_capture_state(c->args[(arg - 1) & 7], 0);
@@ -264,7 +261,7 @@ static __always_inline void record_selected(struct kp_cpu *c, struct kp_task *t,
 	c->incomplete = 0;
 	c->bulk = ret > KP_BULK_MIN && ret <= KP_CALL_LEN_MAX;
 	/* After exec the arguments' addresses mean nothing in the new memory. */
-	if (!((nr == NR_EXECVE || nr == NR_EXECVEAT) && ret == 0))
+	if (!((nr == KP_NR_execve || nr == KP_NR_execveat) && ret == 0))
 		for (__u32 i = 0; i < KP_ARG_MAX; i++)
 			kp_capture_arg(i);
 	capture_state(c, nr);
@@ -363,7 +360,8 @@ static __always_inline int on_exit(struct pt_regs *regs, long ret, bool typed)
 	} else {
 		/* The recorder came after the entry, or seccomp refused the call. */
 		entry_ns = now;
-		nr = (int)regs->orig_ax == -1 && !(t && t->seq) ? NR_RT_SIGRETURN : regs->orig_ax;
+		nr = (int)regs->orig_ax == -1 && !(t && t->seq) ? KP_NR_rt_sigreturn
+								: regs->orig_ax;
 		i386 = is_i386(regs, task);
 		flags = KP_SYSF_NOENTRY;
 	}

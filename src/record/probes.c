@@ -74,17 +74,6 @@ static const struct probe {
 };
 #define PROBE_CNT (sizeof(table) / sizeof(*table))
 
-/* Calls whose result is a descriptor. */
-static const char *const result_is_fd[] = {
-	"open",         "openat",        "openat2",        "creat",    "socket",    "accept",
-	"accept4",      "dup",           "dup2",           "dup3",     "eventfd",   "eventfd2",
-	"epoll_create", "epoll_create1", "timerfd_create", "signalfd", "signalfd4", "memfd_create",
-	"inotify_init", "inotify_init1", "pidfd_open",     NULL,
-};
-
-/* Calls whose descriptor is gone, or somebody else's, when they end. */
-static const char *const fd_is_gone[] = {"close", "close_range", NULL};
-
 struct kp_probes {
 	struct kprobe_bpf *skel;
 	uint32_t groups; /* that are wanted */
@@ -181,20 +170,13 @@ static int choose(struct kp_probes *probes, uint32_t wanted, struct kp_err *err)
 
 /* --- what the programs must know before they are loaded --- */
 
-static bool is_listed(const char *const *list, const char *name)
-{
-	while (*list && strcmp(*list, name))
-		list++;
-	return *list;
-}
-
 static uint8_t fd_rule(const struct kp_syscall *call)
 {
 	uint8_t rule = 0;
 
-	if (is_listed(result_is_fd, call->name))
-		return KP_FD_RET;
-	if (is_listed(fd_is_gone, call->name))
+	if (call->result == KP_RESULT_FD)
+		return KP_FD_RET | (call->traits & KP_TRAIT_OPENS ? KP_FD_OPENED : 0);
+	if (call->traits & KP_TRAIT_FD_GONE)
 		return 0;
 	for (uint8_t i = KP_ARG_MAX; i-- > 0;) {
 		if (call->rule.args[i].type != KP_ARG_FD)

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -211,6 +212,41 @@ Test(recorder, payloads_of_selected_processes)
 			cr_expect_eq(call->seq, seq + 1, "hole after call %u", seq);
 			seq = call->seq;
 		}
+	done(&run);
+}
+
+static void handle_empty_file(struct told *told)
+{
+	char path[] = "/tmp/kprobe-empty-XXXXXX";
+	int fd = mkstemp(path);
+	struct stat st;
+
+	if (fstat(fd, &st))
+		_exit(1);
+	told->inos[0] = st.st_ino;
+	close(open(path, O_RDWR | O_TRUNC));
+	dup(fd);
+	syscall(SYS_pidfd_getfd, (int)syscall(SYS_pidfd_open, getpid(), 0), fd, 0);
+	unlink(path);
+	_exit(write(fd, "x", 1) != 1);
+}
+
+/* Only an open may have cut the file off; another descriptor of it changes nothing. */
+Test(recorder, states_of_files_that_calls_may_change)
+{
+	static const uint32_t expected[] = {KP_NR_openat, KP_NR_openat, KP_NR_write};
+	struct run run = {0};
+	const struct kp_ev_file_state *state;
+	size_t cnt = 0;
+
+	record_child(&run, handle_empty_file, (struct kp_recorder_options){.pid_cnt = 1});
+	while ((state = next_of(&run, KP_EV_file_state)))
+		if (state->hdr.tid == run.told->tids[0] && state->ino == run.told->inos[0]) {
+			cr_assert_lt(cnt, 3, "call %u", state->nr);
+			cr_expect_eq(state->nr, expected[cnt], "call %u", state->nr);
+			cnt++;
+		}
+	cr_expect_eq(cnt, 3);
 	done(&run);
 }
 
