@@ -286,10 +286,4 @@ const struct kp_signal *kp_model_stop_signal(const struct kp_model *model, uint3
 const struct kp_signal *kp_model_signal(const struct kp_model *model, uint32_t pid, uint32_t sender,
 					uint64_t t_ns, uint64_t slack_ns);
 
-/* Whether the number is one of the calls that make the other end of a TCP connection readable. */
-bool kp_call_sends(unsigned nr);
-
-/* Whether the number is one of the calls that take from a connection. */
-bool kp_call_receives(unsigned nr);
-
 #endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Ingest of what connects tasks: system calls and sockets, signals, interrupts, block requests.
  */
-#include <sys/syscall.h>
-
 #include "analyze/ingest.h"
+#include "event/syscall.h"
 
 static bool sock_same(const struct kp_sock *a, const struct kp_sock *b)
 {
@@ -44,40 +43,6 @@ int kp_model_sock_get(struct kp_model *m, struct kp_sock key, uint32_t *ret_sock
 
 /* --- system calls --- */
 
-bool kp_call_sends(unsigned nr)
-{
-	switch (nr) {
-	case SYS_write:
-	case SYS_writev:
-	case SYS_sendto:
-	case SYS_sendmsg:
-	case SYS_sendmmsg:
-	case SYS_sendfile:
-	case SYS_splice:
-	case SYS_shutdown:
-	case SYS_close:
-	case SYS_connect:
-		return true;
-	default:
-		return false;
-	}
-}
-
-bool kp_call_receives(unsigned nr)
-{
-	switch (nr) {
-	case SYS_read:
-	case SYS_readv:
-	case SYS_recvfrom:
-	case SYS_recvmsg:
-	case SYS_recvmmsg:
-	case SYS_splice:
-		return true;
-	default:
-		return false;
-	}
-}
-
 int kp_model_on_syscall(struct kp_model *m, const struct kp_hdr *hdr)
 {
 	const struct kp_ev_syscall *e = (const void *)hdr;
@@ -115,9 +80,9 @@ int kp_model_on_syscall(struct kp_model *m, const struct kp_hdr *hdr)
 		call.exit_ns = call.entry_ns;
 	if (KP_VEC_PUSH(&t->calls, call) < 0)
 		return -ENOMEM;
-	if (call.sock == KP_NONE || !kp_call_sends(e->nr))
+	if (call.sock == KP_NONE || !kp_syscall_has(e->nr, KP_TRAIT_SENDS))
 		return 0;
-	if (e->nr == SYS_connect) {
+	if (e->nr == KP_NR_connect) {
 		connect = (struct kp_connect){.send = send, .sock = call.sock};
 		if (KP_VEC_PUSH(&m->connects, connect) < 0)
 			return -ENOMEM;

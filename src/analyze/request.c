@@ -4,6 +4,7 @@
 #include "analyze/request.h"
 
 #include "analyze/traces.h"
+#include "event/syscall.h"
 
 /* A request's calls are looked for so far from the span's ends … */
 #define NEAR_NS (KP_REQUEST_WHOLE_NS / 2)
@@ -75,7 +76,7 @@ static void find_near(const struct kp_task *task, uint64_t t_ns, bool sends, str
 			return;
 		if (!on_socket(call) || call->ret <= 0)
 			continue;
-		if (sends ? kp_call_sends(call->nr) : kp_call_receives(call->nr))
+		if (kp_syscall_has(call->nr, sends ? KP_TRAIT_SENDS : KP_TRAIT_RECEIVES))
 			near_add(near, call, away(sends ? call->entry_ns : call->exit_ns, t_ns));
 	}
 }

@@ -6,8 +6,11 @@
  */
 #include "analyze/rules.h"
 
+#include <fcntl.h>
+#include <sched.h>
 #include <string.h>
-#include <sys/syscall.h>
+
+#include "event/syscall.h"
 
 /* A signal's event comes within this of the wake that it causes. */
 #define SIGNAL_SLACK_NS 200000
@@ -38,7 +41,7 @@ static bool is_socket(const struct kp_call *call)
 static bool on_file(const struct kp_call *call)
 {
 	return call && (call->obj == KP_OBJ_file || call->obj == KP_OBJ_dir ||
-			call->obj == KP_OBJ_blk || call->nr == SYS_sync || call->nr == SYS_syncfs);
+			call->obj == KP_OBJ_blk || kp_syscall_has(call->nr, KP_TRAIT_SYNCS));
 }
 
 static bool uninterruptible(const struct kp_blocked *b)
@@ -66,45 +69,30 @@ static bool by_task(const struct kp_blocked *b)
 /* Calls that wait for any of many descriptors, and so name no socket. */
 static bool waits_for_many(const struct kp_call *call)
 {
-	switch (call->nr) {
-	case SYS_poll:
-	case SYS_ppoll:
-	case SYS_select:
-	case SYS_pselect6:
-	case SYS_epoll_wait:
-	case SYS_epoll_pwait:
-	case SYS_epoll_pwait2:
-		return true;
-	default:
-		return false;
-	}
+	return kp_syscall_has(call->nr, KP_TRAIT_WAITS_MANY);
+}
+
+/* Whether its maker waits for the child that it makes; of clone3 the log does not tell. */
+static bool lends_memory(const struct kp_call *call)
+{
+	return call->nr == KP_NR_vfork || call->nr == KP_NR_clone3 ||
+	       (call->nr == KP_NR_clone && call->arg0 & CLONE_VFORK);
 }
 
 bool kp_call_waits(const struct kp_call *call)
 {
-	switch (call->nr) {
-	case SYS_futex:
-	case SYS_accept:
-	case SYS_accept4:
-	case SYS_connect:
-	case SYS_wait4:
-	case SYS_waitid:
-	case SYS_pause:
-	case SYS_rt_sigsuspend:
-	case SYS_rt_sigtimedwait:
-	case SYS_nanosleep:
-	case SYS_clock_nanosleep:
-	case SYS_restart_syscall:
-	case SYS_flock:
-	case SYS_semop:
-	case SYS_semtimedop:
-	case SYS_msgrcv:
-	case SYS_vfork:
+	const uint32_t named = KP_TRAIT_WAITS | KP_TRAIT_WAITS_MANY | KP_TRAIT_WAITS_CHILD |
+			       KP_TRAIT_WAITS_FUTEX | KP_TRAIT_SLEEPS;
+
+	if (kp_syscall_has(call->nr, KP_TRAIT_FORKS))
+		return lends_memory(call);
+	if (call->nr == KP_NR_fcntl)
+		return call->arg1 == F_SETLKW || call->arg1 == F_OFD_SETLKW;
+	if (kp_syscall_has(call->nr, named))
 		return true;
-	default:
-		return waits_for_many(call) || call->obj == KP_OBJ_pipe ||
-		       call->obj == KP_OBJ_anon || is_socket(call);
-	}
+	return kp_syscall_has(call->nr, KP_TRAIT_WAITS_OBJ) &&
+	       (call->obj == KP_OBJ_pipe || call->obj == KP_OBJ_chr || call->obj == KP_OBJ_anon ||
+		is_socket(call));
 }
 
 /* --- how time is given out --- */
@@ -352,7 +340,7 @@ static uint32_t woken_sock(const struct kp_model *m, const struct kp_blocked *b)
 	for (call++; call < t->calls.at + t->calls.cnt && n < ROUND_MAX; call++, n++) {
 		if (waits_for_many(call))
 			break;
-		if (call->sock == KP_NONE || kp_call_sends(call->nr))
+		if (call->sock == KP_NONE || kp_syscall_has(call->nr, KP_TRAIT_SENDS))
 			continue;
 		if (sock != KP_NONE && is_on(m, call, sock))
 			return sock;
@@ -402,7 +390,7 @@ static bool find_sender(const struct kp_walk *walk, const struct kp_blocked *b,
 		return false;
 	if ((send && m->tasks.at[send->task].pid == m->tasks.at[wake->waker].pid) ||
 	    ((sock == KP_NONE || sock != wake->sock) && is_socket(call) &&
-	     kp_call_sends(call->nr))) {
+	     kp_syscall_has(call->nr, KP_TRAIT_SENDS))) {
 		*ret_send = (struct kp_send){
 			.entry_ns = wake->t_ns, .exit_ns = wake->t_ns, .task = wake->waker};
 		return true;
@@ -558,7 +546,7 @@ static bool is_here(const struct kp_walk *walk, const struct kp_blocked *b)
 	call = b->wake->waker && b->wake->waker != b->task
 		       ? kp_task_call(&m->tasks.at[b->wake->waker], b->wake->t_ns)
 		       : NULL;
-	return call && call->sock != KP_NONE && kp_call_sends(call->nr);
+	return call && call->sock != KP_NONE && kp_syscall_has(call->nr, KP_TRAIT_SENDS);
 }
 
 static bool is_network(const struct kp_walk *walk, const struct kp_blocked *b)
@@ -583,20 +571,19 @@ static bool is_signal(const struct kp_walk *walk, const struct kp_blocked *b)
 static bool is_child(const struct kp_walk *walk, const struct kp_blocked *b)
 {
 	(void)walk;
-	return by_task(b) && b->call && (b->call->nr == SYS_wait4 || b->call->nr == SYS_waitid);
+	return by_task(b) && b->call && kp_syscall_has(b->call->nr, KP_TRAIT_WAITS_CHILD);
 }
 
 static bool is_vfork(const struct kp_walk *walk, const struct kp_blocked *b)
 {
 	(void)walk;
-	return by_task(b) && b->call &&
-	       (b->call->nr == SYS_vfork || b->call->nr == SYS_clone || b->call->nr == SYS_clone3);
+	return by_task(b) && b->call && lends_memory(b->call);
 }
 
 static bool is_futex(const struct kp_walk *walk, const struct kp_blocked *b)
 {
 	(void)walk;
-	return by_task(b) && b->call && b->call->nr == SYS_futex;
+	return by_task(b) && b->call && kp_syscall_has(b->call->nr, KP_TRAIT_WAITS_FUTEX);
 }
 
 /* The object of a hand-over: what the waiter reads from, or what the waker wrote to. */
@@ -665,13 +652,13 @@ static bool is_slept(const struct kp_walk *walk, const struct kp_blocked *b)
 {
 	(void)walk;
 	return !b->wake && b->call && b->call->ret == 0 &&
-	       (b->call->nr == SYS_nanosleep || b->call->nr == SYS_clock_nanosleep);
+	       kp_syscall_has(b->call->nr, KP_TRAIT_SLEEPS);
 }
 
 static bool is_open_lock(const struct kp_walk *walk, const struct kp_blocked *b)
 {
 	(void)walk;
-	return !b->wake && b->call && b->call->nr == SYS_futex;
+	return !b->wake && b->call && kp_syscall_has(b->call->nr, KP_TRAIT_WAITS_FUTEX);
 }
 
 static bool is_open_network(const struct kp_walk *walk, const struct kp_blocked *b)

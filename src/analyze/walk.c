@@ -187,7 +187,8 @@ static const struct kp_call *restart_of(const struct kp_task *t, const struct kp
 
 	for (n = 1; n <= 8 && i + n < t->calls.cnt; n++) {
 		next = &t->calls.at[i + n];
-		if (next->nr == 219 || (next->nr == call->nr && next->arg0 == call->arg0))
+		if (next->nr == KP_NR_restart_syscall ||
+		    (next->nr == call->nr && next->arg0 == call->arg0))
 			return next;
 	}
 	return NULL;

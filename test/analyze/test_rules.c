@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * One small story per rule of the walk, with the nanoseconds that each bucket must get.
  */
+#include <fcntl.h>
+#include <sched.h>
 #include <sys/syscall.h>
 
 #include "analyze/ingest.h"
 #include "analyze/rules.h"
+#include "event/syscall.h"
 #include "stream.h"
 
 #define S KP_TASK_INTERRUPTIBLE
@@ -696,6 +699,116 @@ Test(rules, outside_the_log)
 	struct kp_walk w = finish(90000, 110000);
 	cr_expect_eq(spent(&w, KP_B_unknown, 0), 10000 * US);
 	done(&w);
+}
+
+/* Name of the rule that explains A's wait in a call on such an object, which B ends. */
+static const char *rule_of(unsigned nr, uint8_t obj)
+{
+	const char *name = "none";
+
+	begin();
+	sw(&m, 1000, 0, A, S, 0);
+	sw(&m, 1000, 1, 0, 0, B);
+	wake(&m, 8000, 1, B, A, 0);
+	sw(&m, 8000, 0, 0, 0, A);
+	call(&m, 900, 8100, A, (uint16_t)nr, obj, 1);
+	struct kp_walk w = finish(0, 10000);
+	if (w.waits.cnt)
+		name = w.waits.at[0].rule->name;
+	done(&w);
+	return name;
+}
+
+static bool is_one_of(unsigned nr, const uint16_t *list, size_t cnt)
+{
+	for (size_t i = 0; i < cnt; i++)
+		if (list[i] == nr)
+			return true;
+	return false;
+}
+
+/* Each call of the table that waits is explained by its own rule, or is named here as without. */
+Test(rules, every_call_that_waits_has_a_rule)
+{
+	static const uint16_t without[] = {
+		KP_NR_pause,        KP_NR_rt_sigsuspend,   KP_NR_rt_sigtimedwait,
+		KP_NR_flock,        KP_NR_fcntl,           KP_NR_semop,
+		KP_NR_semtimedop,   KP_NR_msgsnd,          KP_NR_msgrcv,
+		KP_NR_mq_timedsend, KP_NR_mq_timedreceive, KP_NR_restart_syscall,
+		KP_NR_io_getevents, KP_NR_io_pgetevents,   KP_NR_io_uring_enter,
+		KP_NR_getrandom,    KP_NR_request_key,     KP_NR_clone, /* without CLONE_VFORK */
+	};
+
+	for (unsigned nr = 0; nr < KP_SYSCALL_MAX; nr++) {
+		const char *name = kp_syscall_name(nr), *rule = NULL;
+		bool socket = nr == KP_NR_accept || nr == KP_NR_accept4 || nr == KP_NR_connect;
+
+		if (kp_syscall_has(nr, KP_TRAIT_WAITS_OBJ)) {
+			cr_expect_str_eq(rule_of(nr, KP_OBJ_pipe), "pipe", "%s", name);
+			cr_expect_str_eq(rule_of(nr, KP_OBJ_unix), "local", "%s", name);
+		}
+		if (kp_syscall_has(nr, KP_TRAIT_WAITS_CHILD))
+			rule = "child";
+		if (kp_syscall_has(nr, KP_TRAIT_WAITS_FUTEX))
+			rule = "futex";
+		if (kp_syscall_has(nr, KP_TRAIT_WAITS_MANY | KP_TRAIT_SLEEPS))
+			rule = "woke"; /* by a timer, a socket, a signal: by what woke it */
+		if (kp_syscall_has(nr, KP_TRAIT_WAITS))
+			rule = is_one_of(nr, without, sizeof without / sizeof *without) ? "woke"
+			       : socket                                                 ? "local"
+											: "vfork";
+		if (rule)
+			cr_expect_str_eq(rule_of(nr, socket ? KP_OBJ_unix : KP_OBJ_none), rule,
+					 "%s", name);
+	}
+}
+
+Test(rules, a_wait_for_one_thing)
+{
+	static const struct {
+		uint64_t arg0, arg1;
+		uint16_t nr;
+		uint8_t obj;
+		bool waits;
+	} rows[] = {
+		{.nr = KP_NR_futex_waitv, .waits = true},
+		{.nr = KP_NR_futex_wake, .waits = false},
+		{.nr = KP_NR_msgsnd, .waits = true},
+		{.nr = KP_NR_mq_timedreceive, .obj = KP_OBJ_file, .waits = true},
+		{.nr = KP_NR_io_getevents, .waits = true},
+		{.nr = KP_NR_clone, .arg0 = CLONE_VM | CLONE_VFORK, .waits = true},
+		{.nr = KP_NR_clone, .arg0 = CLONE_VM | CLONE_THREAD, .waits = false},
+		{.nr = KP_NR_fcntl, .arg1 = F_SETLKW, .obj = KP_OBJ_file, .waits = true},
+		{.nr = KP_NR_fcntl, .arg1 = F_GETFL, .obj = KP_OBJ_pipe, .waits = false},
+		{.nr = KP_NR_read, .obj = KP_OBJ_chr, .waits = true},
+		{.nr = KP_NR_read, .obj = KP_OBJ_file, .waits = false},
+		{.nr = KP_NR_ioctl, .obj = KP_OBJ_anon, .waits = true},
+		{.nr = KP_NR_fstat, .obj = KP_OBJ_tcp, .waits = false},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct kp_call call = {.nr = rows[i].nr,
+				       .obj = rows[i].obj,
+				       .arg0 = rows[i].arg0,
+				       .arg1 = rows[i].arg1};
+
+		cr_expect_eq(kp_call_waits(&call), rows[i].waits, "row %zu", i);
+	}
+}
+
+/* The object of a splice is where it takes from; and a queue's message is one that is sent. */
+Test(rules, what_is_sent_and_received)
+{
+	cr_expect(kp_syscall_has(KP_NR_splice, KP_TRAIT_RECEIVES));
+	cr_expect(!kp_syscall_has(KP_NR_splice, KP_TRAIT_SENDS));
+	cr_expect(kp_syscall_has(KP_NR_preadv2, KP_TRAIT_RECEIVES));
+	cr_expect(kp_syscall_has(KP_NR_pwritev2, KP_TRAIT_SENDS));
+	begin();
+	call_tcp(&m, 100, 200, A, KP_NR_splice, client);
+	cr_expect_eq(m.socks.at[0].sends.cnt, 0);
+	call_tcp(&m, 300, 400, A, KP_NR_pwritev2, client);
+	cr_expect_eq(m.socks.at[0].sends.cnt, 1);
+	kp_model_done(&m);
 }
 
 Test(rules, every_row_is_documented)
