@@ -4,8 +4,7 @@
  * and system call lists, shell completions.
  *
  *   generate man PAGE.in      the page with @OPTIONS COMMAND@, @EVENTS@, @SYSCALLS@, @RULES@,
- * @BOUNDS@,
- *                           @TABLES@ filled in
+ *                           @BOUNDS@, @TABLES@, @LAYOUT RECORD@ filled in
  *   generate bash|zsh|fish    a completion script
  */
 #include <ctype.h>
@@ -18,6 +17,7 @@
 #include "cli/cli.h"
 #include "event/event.h"
 #include "event/syscall.h"
+#include "kprobe/log_format.h"
 
 /* Text as an argument or lines of roff; each sentence begins a line. */
 static void roff(const char *text)
@@ -135,6 +135,39 @@ static void man_tables(void)
 	printf(".It Va host\nThe hosts:\n.Va name , boot_id .\n.El\n");
 }
 
+static const struct {
+	const char *record, *name, *doc;
+	size_t offset, len;
+} members[] = {
+#define RECORD(record)
+#define MEMBER(record, type, name, doc) \
+	{#record, #name, doc, offsetof(struct kp_##record, name), sizeof(KP_MEMBER_##type)},
+#define DONE(record) {#record, NULL, NULL, sizeof(struct kp_##record), 0},
+#include "kprobe/log_format.def"
+#undef RECORD
+#undef MEMBER
+#undef DONE
+};
+
+/* The members of a record in the log, and its length. */
+static void man_layout(const char *record)
+{
+	printf(".Bl -column -compact \"offset\" \"length\" \"doubtful_cntxx\"\n"
+	       ".It Em offset Ta Em length Ta Em field Ta\n");
+	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
+		if (strcmp(members[i].record, record))
+			continue;
+		if (!members[i].name) {
+			printf(".El\n.Pp\nTogether %zu bytes.\n", members[i].offset);
+			continue;
+		}
+		printf(".It %zu Ta %zu Ta %s Ta ", members[i].offset, members[i].len,
+		       members[i].name);
+		roff(members[i].doc);
+		putchar('\n');
+	}
+}
+
 /* "64 MiB; from 1 MiB of log on 1 GiB, or 64 MiB for each MiB of it": what differs. */
 static void man_limit(const struct kp_limit *limit)
 {
@@ -181,6 +214,9 @@ static int man_page(const char *path)
 			   (command = kp_cli_find(line + 8, strcspn(line + 8, "@")))) {
 			roff(command->limits);
 			putchar('\n');
+		} else if (!strncmp(line, "@LAYOUT ", 8)) {
+			line[8 + strcspn(line + 8, "@")] = '\0';
+			man_layout(line + 8);
 		} else if (!strncmp(line, "@EVENTS@", 8)) {
 			man_events();
 		} else if (!strncmp(line, "@SYSCALLS@", 10)) {

@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 set_name=${1:-build}
 id=$(. /etc/os-release && echo "$ID")
 
-build="gcc libc6-dev cmake ninja-build clang libbpf-dev libelf-dev zlib1g-dev libsqlite3-dev
+build="gcc libc6-dev cmake ninja-build clang libbpf-dev libelf-dev zlib1g-dev libzstd-dev libsqlite3-dev
 	libuv1-dev linux-libc-dev dpkg-dev ca-certificates python3 procps util-linux mount"
 test="libcriterion-dev clang-format-14 clang-tidy-14 mandoc sqlite3 strace
 	qemu-system-x86 busybox-static cpio git iptables iproute2 debian-archive-keyring nginx-light
@@ -15,7 +15,7 @@ test="libcriterion-dev clang-format-14 clang-tidy-14 mandoc sqlite3 strace
 case $id in
 debian) build="$build bpftool" test="$test linux-perf libclang-rt-14-dev" ;;
 ubuntu)
-	build="$build linux-tools-common linux-tools-generic libzstd-dev"
+	build="$build linux-tools-common linux-tools-generic"
 	test="$test libclang-rt-18-dev"
 	;;
 *)

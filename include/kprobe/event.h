@@ -51,6 +51,8 @@ enum kp_group {
 #undef X
 };
 #define KP_GROUP_CNT 12
+/* In an event of a log: a group that this program does not have. */
+#define KP_GROUP_UNKNOWN 0xffffffffu
 
 /* What every event begins with. */
 struct kp_hdr {

@@ -5,23 +5,34 @@
  *   DIR/BOOT-ID/SEQUENCE.kpl     SEQUENCE: 8 decimal digits, growing
  *
  *   segment  = kp_seg_hdr, header text (seg.text_len bytes), block*, kp_seg_end in a run's last
- *   block    = kp_block_hdr, payload (block.stored_len bytes)
+ *   block    = kp_block_hdr, block.lost_cnt counts, payload (block.stored_len bytes)
  *
- * All numbers are little endian. The header text is JSON: node, boot id, kernel, options, and the
- * schema (every kind with its fields' names and types), so that a log stays readable when
- * events.def has grown. A block belongs to one stream (the rings of one CPU, or the recorder
+ * log_format.def has the fixed parts. The header text is JSON: node, boot id, kernel, options, the
+ * groups, and the schema (every kind with its fields' names and types), so that a log stays
+ * readable when events.def has grown: numbers of kinds and groups are the writer's, and a reader
+ * translates them by name. A block belongs to one stream (the rings of one CPU, or the recorder
  * itself), decodes alone, and holds whole events; within a stream blocks and events are in the
  * order of the ring.
+ *
+ * Nothing that grows has a fixed place. A header says its own length; what a later version appends
+ * to it stands behind what this one knows, and is skipped. Each header names the hash of the header
+ * before and that of what stands behind itself: so they form a chain, which headers alone prove.
  */
 #ifndef KPROBE_LOG_FORMAT_H
 #define KPROBE_LOG_FORMAT_H
 
 #include "kprobe/event.h"
 
-#define KP_LOG_VERSION 1
-#define KP_SEG_MAGIC 0x3147455350524b7fULL /* "\x7fKRPSEG1" */
-#define KP_END_MAGIC 0x31444e4550524b7fULL /* "\x7fKRPEND1" */
-#define KP_BLOCK_MAGIC 0x314b4c42u         /* "BLK1" */
+#define KP_LOG_VERSION 2
+#define KP_SEG_MAGIC 0x3247455350524b7fULL /* "\x7fKRPSEG2" */
+#define KP_END_MAGIC 0x32444e4550524b7fULL /* "\x7fKRPEND2" */
+#define KP_BLOCK_MAGIC 0x324b4c42u         /* "BLK2" */
+
+/* Longest header that a reader takes, of a segment or of a block. */
+#define KP_HDR_MAX 4096u
+/* Kinds and groups of a log are below this. */
+#define KP_LOG_KINDS 256u
+#define KP_LOG_GROUPS 255u
 
 /* Largest raw length of a block, and so of what a reader must be ready to allocate. */
 #define KP_BLOCK_RAW_MAX (256u * 1024u)
@@ -50,40 +61,53 @@ enum kp_codec {
 #define KP_STREAM_SNAPSHOT 0xfffeu
 #define KP_STREAM_IS(stream, bit) ((stream) & (bit) && (stream) < KP_STREAM_ARCHIVE)
 
-struct kp_seg_hdr {
-	kp_u64 magic;
-	kp_u32 version;
-	kp_u32 text_len;
-	kp_u64 salt;        /* random; every block of the segment repeats it */
-	kp_u64 sequence;    /* number of the segment in its boot */
-	kp_u64 realtime_ns; /* CLOCK_REALTIME at creation */
-	kp_u64 time_ns;     /* CLOCK_MONOTONIC at the same moment */
-	kp_u32 text_crc;    /* CRC-32C of the header text */
-	kp_u32 crc;         /* CRC-32C of this header with crc = 0 */
+/* BLAKE2b of 16 bytes (RFC 7693, without a key), as `b2sum -l 128` makes it. */
+struct kp_hash {
+	kp_u8 bytes[16];
 };
 
-struct kp_block_hdr {
-	kp_u32 magic;
-	kp_u16 version;
-	kp_u8 codec;
-	kp_u8 pad;
-	kp_u64 salt;
-	kp_u64 sequence; /* number of the block in its segment, from 0 */
-	kp_u64 first_ns; /* smallest and largest time_ns of its events */
-	kp_u64 last_ns;
-	kp_u32 event_cnt;
-	kp_u32 raw_len;    /* length of the events as structs */
-	kp_u32 stored_len; /* length of the payload behind this header */
-	/* CPU: its event ring; 0x4000 | CPU: its ring of calls selected for replay; KP_CPU_USER:
-	 * the recorder's own events; 0xfffe: the snapshots at the segments' begins; 0xfffd:
-	 * archived files */
-	kp_u32 stream;
-	kp_u32 prev_crc; /* payload_crc of the segment's block before; text_crc for the first */
-	kp_u32 payload_crc;
-	kp_u64 lost[KP_GROUP_CNT]; /* lost on this stream since the recorder's start, per group */
-	kp_u32 reserved;
-	kp_u32 crc; /* CRC-32C of this header with crc = 0 */
+/* A set of numbers below 256. */
+struct kp_set {
+	kp_u64 bits[4];
 };
+
+#define KP_MEMBER_u8 kp_u8
+#define KP_MEMBER_u16 kp_u16
+#define KP_MEMBER_u32 kp_u32
+#define KP_MEMBER_u64 kp_u64
+#define KP_MEMBER_hash struct kp_hash
+#define KP_MEMBER_set struct kp_set
+
+/* struct kp_seg_hdr, struct kp_block_hdr, struct kp_seg_end */
+#define RECORD(record) struct kp_##record {
+#define MEMBER(record, type, name, doc) KP_MEMBER_##type name;
+#define DONE(record) \
+	}            \
+	;
+#include "kprobe/log_format.def"
+#undef RECORD
+#undef MEMBER
+#undef DONE
+
+/* No implicit padding, and lengths that keep what follows aligned. */
+#define RECORD(record)                                                                        \
+	_Static_assert(sizeof(struct kp_##record) % 8 == 0, #record ": not a multiple of 8"); \
+	_Static_assert(sizeof(struct kp_##record) == 0
+#define MEMBER(record, type, name, doc) +sizeof(KP_MEMBER_##type)
+#define DONE(record) , #record ": the compiler added padding");
+#include "kprobe/log_format.def"
+#undef RECORD
+#undef MEMBER
+#undef DONE
+
+/*
+ * A tid sets two bits of its block's filter: with a hundred tids in a block three of ten others
+ * seem to be in it too, with fifty one of ten. which: 0 or 1.
+ */
+static inline unsigned kp_tid_bit(kp_u32 tid, unsigned which)
+{
+	return tid * 0x9e3779b1u >> (24 - 8 * which) & 255;
+}
 
 /* Why a recording ended. */
 enum kp_end_reason {
@@ -94,21 +118,8 @@ enum kp_end_reason {
 	KP_END_FAILED = 4,  /* the recorder could not go on */
 };
 
-/* The last bytes of the last segment of a recorder's run. Without it the run has no end: the
- * recorder was killed, or what it wrote last is gone. */
-struct kp_seg_end {
-	kp_u64 magic;
-	kp_u64 salt;
-	kp_u64 block_cnt;    /* blocks of the segment */
-	kp_u64 doubtful_cnt; /* events of the run that may not be on disk, since a sync failed */
-	kp_u32 reason;       /* enum kp_end_reason */
-	kp_u32 sig;          /* the signal, if it was one */
-	kp_u32 prev_crc;     /* payload_crc of the last block; text_crc if there is none */
-	kp_u32 crc;          /* CRC-32C of this record with crc = 0 */
-};
-
-_Static_assert(sizeof(struct kp_seg_end) == 48, "segment end");
-_Static_assert(sizeof(struct kp_seg_hdr) == 56, "segment header");
-_Static_assert(sizeof(struct kp_block_hdr) == 72 + 8 * KP_GROUP_CNT, "block header");
+_Static_assert(sizeof(struct kp_block_hdr) + 8 * KP_LOG_GROUPS <= KP_HDR_MAX, "loss counts");
+_Static_assert(KP_EV_END <= KP_LOG_KINDS, "more kinds than a set of kinds can hold");
+_Static_assert(KP_GROUP_CNT <= KP_LOG_GROUPS, "more groups than a block can count");
 
 #endif

@@ -166,7 +166,7 @@ static int read_names(const struct request *request, const struct kp_log_filter 
 static int first_names(const struct request *request, const struct kp_log_info *info,
 		       uint64_t from_ns, struct kp_names *names, struct kp_err *err)
 {
-	struct kp_log_filter filter = {.kinds = 1ull << KP_EV_task,
+	struct kp_log_filter filter = {.kinds = KP_KINDS(KP_EV_task),
 				       .to_ns = info->start_time_ns + FIRST_TASKS_NS};
 	int r = read_names(request, &filter, kp_names_seed, names, err);
 
@@ -180,6 +180,7 @@ static int open_log(struct printer *p, struct kp_log_reader **ret_reader, struct
 	const struct request *request = p->request;
 	bool named = !request->is_stats || request->filter.comms.cnt;
 	struct kp_log_filter filter = {.kinds = dump_filter_kinds(&request->filter)};
+	struct kp_set names = KP_NAMES_KINDS;
 	struct kp_log_reader *reader;
 	const struct kp_log_info *info;
 	int r = kp_log_open(request->input, &filter, &reader, err);
@@ -196,10 +197,10 @@ static int open_log(struct printer *p, struct kp_log_reader **ret_reader, struct
 	kp_log_reader_free(reader);
 	if (r < 0)
 		return r;
-	if (filter.kinds && named)
-		filter.kinds |= KP_NAMES_KINDS;
-	if (filter.kinds >> KP_EV_syscall & 1 && !request->is_stats)
-		filter.kinds |= 1ull << KP_EV_payload;
+	if (!kp_set_is_empty(&filter.kinds) && named)
+		kp_set_join(&filter.kinds, &names);
+	if (kp_set_has(&filter.kinds, KP_EV_syscall) && !request->is_stats)
+		kp_set_add(&filter.kinds, KP_EV_payload);
 	return kp_log_open(request->input, &filter, ret_reader, err);
 }
 

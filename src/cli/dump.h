@@ -10,12 +10,13 @@
 #include "base/buf.h"
 #include "base/vec.h"
 #include "event/event.h"
+#include "event/kinds.h"
 #include "kprobe/syscall.h"
 #include "log/reader.h"
 
 /* Which events are asked for; zero-initialised: all. */
 struct dump_filter {
-	uint64_t kinds;                      /* 1 << kind; 0 and no call: all */
+	struct kp_set kinds;                 /* empty and no call: all */
 	uint64_t calls[KP_SYSCALL_MAX / 64]; /* system calls asked for by name … */
 	bool has_calls;                      /* … there are some */
 	KP_VEC(uint32_t) pids;
@@ -26,8 +27,8 @@ struct dump_filter {
 /* Adds the comma-separated kinds, groups and calls. */
 int dump_filter_add_kinds(struct dump_filter *filter, const char *list, struct kp_err *err);
 
-/* The kinds to read for it; 0: all. */
-uint64_t dump_filter_kinds(const struct dump_filter *filter);
+/* The kinds to read for it; empty: all. */
+struct kp_set dump_filter_kinds(const struct dump_filter *filter);
 
 /* Whether the event is one of them; comm is the name of its task, or NULL. */
 bool dump_filter_fits(const struct dump_filter *filter, const struct kp_hdr *event,

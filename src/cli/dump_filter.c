@@ -55,11 +55,11 @@ static int add_kind(struct dump_filter *filter, const char *name, struct kp_err 
 	if (!desc && group < 0)
 		return add_call(filter, name, err);
 	if (desc)
-		filter->kinds |= 1ull << desc->kind;
+		kp_set_add(&filter->kinds, desc->kind);
 	for (unsigned kind = 0; group >= 0 && kind < KP_EV_END; kind++) {
 		desc = kp_event_get(kind);
 		if (desc && desc->group == group)
-			filter->kinds |= 1ull << kind;
+			kp_set_add(&filter->kinds, kind);
 	}
 	return 0;
 }
@@ -77,9 +77,13 @@ int dump_filter_add_kinds(struct dump_filter *filter, const char *list, struct k
 	return r;
 }
 
-uint64_t dump_filter_kinds(const struct dump_filter *filter)
+struct kp_set dump_filter_kinds(const struct dump_filter *filter)
 {
-	return filter->kinds | (filter->has_calls ? 1ull << KP_EV_syscall : 0);
+	struct kp_set kinds = filter->kinds;
+
+	if (filter->has_calls)
+		kp_set_add(&kinds, KP_EV_syscall);
+	return kinds;
 }
 
 static bool has_id(const uint32_t *ids, uint32_t cnt, uint32_t id)
@@ -107,7 +111,9 @@ static bool has_kind(const struct dump_filter *filter, const struct kp_hdr *even
 {
 	unsigned nr;
 
-	if (!dump_filter_kinds(filter) || filter->kinds >> event->kind & 1)
+	if (kp_set_has(&filter->kinds, event->kind))
+		return true;
+	if (kp_set_is_empty(&filter->kinds) && !filter->has_calls)
 		return true;
 	if (event->kind != KP_EV_syscall)
 		return false;

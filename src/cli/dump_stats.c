@@ -67,6 +67,22 @@ void dump_stats_json(const struct kp_log_info *info, const struct dump_result *r
 	kp_buf_printf(out, ",\"doubtful\":%" PRIu64 "}\n", info->doubtful_cnt);
 }
 
+/* "warning: events were left out whose kinds this version does not know: hyperspace (40)" */
+static void say_unknown(const char *what, const struct kp_log_unknown *unknown, size_t cnt)
+{
+	struct kp_buf names = {0};
+
+	for (size_t i = 0; i < cnt; i++) {
+		kp_buf_puts(&names, i ? ", " : "");
+		kp_text_puts(&names, unknown[i].name);
+		kp_buf_printf(&names, " (%" PRIu64 ")", unknown[i].cnt);
+	}
+	if (cnt)
+		kp_cli_say("warning: %s this version does not know: %s", what,
+			   names.failed ? "…" : names.data);
+	kp_buf_done(&names);
+}
+
 int dump_report_damage(const struct kp_log_info *info)
 {
 	int status = KP_EXIT_OK;
@@ -82,9 +98,8 @@ int dump_report_damage(const struct kp_log_info *info)
 		if (!gap->torn)
 			status = KP_EXIT_CORRUPT;
 	}
-	if (info->unknown_cnt)
-		kp_cli_say("warning: %" PRIu64 " events of kinds that this version does not know "
-			   "were left out",
-			   info->unknown_cnt);
+	say_unknown("events were left out whose kinds", info->unknown_kinds,
+		    info->unknown_kind_cnt);
+	say_unknown("events were lost whose groups", info->unknown_lost, info->unknown_lost_cnt);
 	return status;
 }

@@ -42,7 +42,8 @@ enum kp_format {
 	KP_F_STATE,
 	KP_F_TCPSTATE,
 	KP_F_CTX,
-	KP_F_COMM
+	KP_F_COMM,
+	KP_F_GROUP
 };
 
 enum kp_tail { KP_TAIL_NONE, KP_TAIL_STR, KP_TAIL_ARGV, KP_TAIL_BYTES };
@@ -111,12 +112,16 @@ void kp_event_print_text(const struct kp_hdr *event, const struct kp_print *how,
 void kp_event_print_json(const struct kp_hdr *event, const struct kp_print *how,
 			 struct kp_buf *out);
 
+/* Names of the groups as a JSON array, by number, for a log's header. */
+void kp_event_print_groups(struct kp_buf *out);
+
 /* CREATE TABLE statements, one table ev_<name> per kind. */
 void kp_event_print_ddl(struct kp_buf *out);
 
 /*
  * The schema as a JSON array, for a log's header: per kind an object with kind, name, tail and
- * fields, each field an array of name, type and, if it is an instant, "TIME".
+ * fields, each field an array of name, type and, if its numbers are instants or groups, "TIME" or
+ * "GROUP".
  */
 void kp_event_print_schema(struct kp_buf *out);
 

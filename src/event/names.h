@@ -12,12 +12,11 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "event/event.h"
+#include "event/kinds.h"
 #include "event/syscall.h"
 
-/* Kinds that tell a task's name, as bits 1 << kind. */
-#define KP_NAMES_KINDS                                                            \
-	(1ull << KP_EV_task | 1ull << KP_EV_task_fork | 1ull << KP_EV_task_exec | \
-	 1ull << KP_EV_task_rename)
+/* Kinds that tell a task's name. */
+#define KP_NAMES_KINDS KP_KINDS(KP_EV_task, KP_EV_task_fork, KP_EV_task_exec, KP_EV_task_rename)
 
 struct kp_pending_call;
 

@@ -167,6 +167,9 @@ static void print_value(const struct kp_hdr *event, const struct kp_field *field
 	case KP_F_CTX:
 		print_ctx(v, out);
 		break;
+	case KP_F_GROUP:
+		print_name(kp_group_name((unsigned)v), (int64_t)v, out);
+		break;
 	case KP_F_COMM:
 		kp_text_quote(out, comm, strnlen(comm, KP_COMM_LEN));
 		break;

@@ -39,6 +39,26 @@ void kp_event_print_ddl(struct kp_buf *out)
 	}
 }
 
+void kp_event_print_groups(struct kp_buf *out)
+{
+	for (unsigned i = 0; i < KP_GROUP_CNT; i++)
+		kp_buf_printf(out, "%s\"%s\"", i ? "," : "[", kp_group_name(i));
+	kp_buf_putc(out, ']');
+}
+
+/* What a reader must know of a field's numbers. */
+static const char *meaning(const struct kp_field *field)
+{
+	switch (field->format) {
+	case KP_F_TIME:
+		return ",\"TIME\"";
+	case KP_F_GROUP:
+		return ",\"GROUP\"";
+	default:
+		return "";
+	}
+}
+
 void kp_event_print_schema(struct kp_buf *out)
 {
 	const struct kp_event_desc *desc;
@@ -53,7 +73,7 @@ void kp_event_print_schema(struct kp_buf *out)
 		for (unsigned i = 0; i < desc->field_cnt; i++)
 			kp_buf_printf(out, "%s[\"%s\",\"%s\"%s]", i ? "," : "",
 				      desc->fields[i].name, type_names[desc->fields[i].type],
-				      desc->fields[i].format == KP_F_TIME ? ",\"TIME\"" : "");
+				      meaning(&desc->fields[i]));
 		kp_buf_puts(out, "]}");
 		sep = ",";
 	}

@@ -127,7 +127,7 @@ static int add_events(struct kp_log_reader *reader, struct kp_clock *clock, stru
 
 int kp_clock_read(const char *path, struct kp_clock *clock, struct kp_err *err)
 {
-	const struct kp_log_filter filter = {.kinds = 1ull << KP_EV_clock, .streams = KP_LOG_OWN};
+	const struct kp_log_filter filter = {.kinds = KP_KINDS(KP_EV_clock), .streams = KP_LOG_OWN};
 	struct kp_log_reader *reader;
 	int r = kp_log_open(path, &filter, &reader, err);
 

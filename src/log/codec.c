@@ -38,6 +38,7 @@
 
 #include "base/limit.h"
 #include "event/event.h"
+#include "event/kinds.h"
 
 #define ENCODED_MAX(raw_len) (2 * (size_t)(raw_len))
 #define HDR_BITS 4
@@ -300,6 +301,9 @@ static int encode_plain(struct kp_encoder *e, const void *events, size_t len,
 		if (e->codec != KP_CODEC_RAW)
 			at = encode_event(e, ev, at);
 		ret->event_cnt++;
+		kp_set_add(&ret->kinds, ev->kind);
+		kp_set_add(&ret->tids, kp_tid_bit(ev->tid, 0));
+		kp_set_add(&ret->tids, kp_tid_bit(ev->tid, 1));
 		if (ev->time_ns < ret->first_ns)
 			ret->first_ns = ev->time_ns;
 		if (ev->time_ns > ret->last_ns)
@@ -475,6 +479,12 @@ static bool decode_hdr(struct input *in, uint64_t *mask, struct kp_hdr *hdr)
 	return true;
 }
 
+static inline uint64_t own_value(const struct kp_schema *schema, const struct kp_schema_field *f,
+				 uint64_t value)
+{
+	return f->is_group ? kp_schema_group(schema, value) : value;
+}
+
 /* The fields, stored at `to` unless that is NULL; the last one's value goes to *ret_last. */
 static bool decode_fields(struct input *in, const struct kp_schema *schema,
 			  const struct kp_schema_kind *kind, struct state *state, uint64_t mask,
@@ -497,7 +507,7 @@ static bool decode_fields(struct input *in, const struct kp_schema *schema,
 		if (!get_delta(in, &mask, &value))
 			return false;
 		if (to && f->to_offset != KP_NO_PLACE)
-			store(to + f->to_offset, f->to_type, value);
+			store(to + f->to_offset, f->to_type, own_value(schema, f, value));
 		*slot++ = value;
 		*ret_last = value;
 	}
@@ -523,8 +533,10 @@ static const char *begin_event(struct output *o, unsigned number,
 {
 	const struct kp_schema_kind *kind;
 
-	if (number >= KP_SCHEMA_KINDS || !o->schema->kinds[number].known)
+	if (number >= KP_LOG_KINDS || !o->schema->kinds[number].known)
 		return "an event's kind is not in the schema";
+	if (!kp_set_has(&o->block->kinds, number))
+		return "an event's kind is not in the block's header";
 	if (++o->event_cnt > o->block->event_cnt)
 		return "more events than the header says";
 	kind = &o->schema->kinds[number];
@@ -567,6 +579,8 @@ static const char *end_event(struct output *o, const struct kp_schema_kind *kind
 		o->out->len += size;
 	} else {
 		o->block->unknown_cnt++;
+		if (o->block->unknown)
+			o->block->unknown[kind - o->schema->kinds]++;
 	}
 	tail->at += data_len;
 	return NULL;
@@ -640,7 +654,7 @@ static void map_fields(const struct kp_schema *schema, const struct kp_schema_ki
 		if (f->type == KP_T_comm)
 			memcpy(to + f->to_offset, from + f->offset, KP_COMM_LEN);
 		else
-			store(to + f->to_offset, f->to_type, *ret_last);
+			store(to + f->to_offset, f->to_type, own_value(schema, f, *ret_last));
 	}
 }
 

@@ -24,6 +24,8 @@ struct kp_encoded {
 	uint32_t event_cnt;
 	uint64_t first_ns; /* smallest and largest time */
 	uint64_t last_ns;
+	struct kp_set kinds;
+	struct kp_set tids; /* as kp_block_hdr has them */
 };
 
 int kp_encoder_new(enum kp_codec codec, struct kp_encoder **ret_encoder, struct kp_err *err);
@@ -43,7 +45,10 @@ struct kp_decode {
 	uint32_t event_cnt;
 	uint64_t first_ns;
 	uint64_t last_ns;
-	uint32_t unknown_cnt; /* result: events of kinds that this program does not have */
+	struct kp_set kinds;  /* no other may occur */
+	uint32_t unknown_cnt; /* result: events of kinds that this program does not have, … */
+	uint32_t *unknown; /* … added to these KP_LOG_KINDS counts, by the log's number; or NULL
+			    */
 };
 
 /*

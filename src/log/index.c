@@ -67,12 +67,11 @@ int kp_index_mark_bad(struct kp_index *index, uint32_t number, const char *why)
 	const struct kp_index_segment *segment = &index->segments[block->segment];
 	struct kp_log_gap gap = {
 		.offset = block->offset,
-		.len = sizeof(struct kp_block_hdr) + block->stored_len,
+		.len = block->hdr_len + (uint64_t)block->stored_len,
 		.from_ns = block->first_ns,
 		.to_ns = block->last_ns,
 		.torn = segment->is_run_end && segment->last_block == number &&
-			block->offset + sizeof(struct kp_block_hdr) + block->stored_len ==
-				segment->file_len,
+			block->offset + block->hdr_len + block->stored_len == segment->file_len,
 		.why = why,
 	};
 
@@ -214,8 +213,8 @@ static int read_identity(struct kp_index *index, const struct kp_index_segment *
 	index->node = copy_string(root, "node");
 	index->boot_id = copy_string(root, "boot_id");
 	index->options_json = options ? cJSON_PrintUnformatted(options) : strdup("{}");
-	index->info.start_realtime_ns = segment->hdr.realtime_ns;
-	index->info.start_time_ns = segment->hdr.time_ns;
+	index->info.start_realtime_ns = segment->start.hdr.realtime_ns;
+	index->info.start_time_ns = segment->start.hdr.time_ns;
 	return index->node && index->boot_id && index->options_json ? 0 : -ENOMEM;
 }
 
@@ -261,9 +260,9 @@ static int read_header(struct kp_index *index, struct kp_index_segment *segment)
 	/* Some file systems don't say. */
 	if (!segment->disk_len || segment->disk_len > segment->file_len)
 		segment->disk_len = segment->file_len;
-	r = kp_seg_read_hdr(fd, &segment->hdr, &text, &gap.why);
+	r = kp_seg_read_hdr(fd, &segment->start, &text, &gap.why);
 	if (r >= 0) {
-		r = kp_schema_parse(text, segment->hdr.text_len, &segment->schema, NULL);
+		r = kp_schema_parse(text, segment->start.hdr.text_len, &segment->schema, NULL);
 		gap.why = "the header's text holds no usable schema";
 	}
 	if (r >= 0)
@@ -286,8 +285,8 @@ static void count_run(struct kp_index *index, const struct kp_index_segment *seg
 	if (index->info.run_cnt && !strcmp(run[-1].id, segment->run))
 		return;
 	memcpy(run->id, segment->run, sizeof(run->id));
-	run->start_ns = segment->hdr.time_ns;
-	run->start_realtime_ns = segment->hdr.realtime_ns;
+	run->start_ns = segment->start.hdr.time_ns;
+	run->start_realtime_ns = segment->start.hdr.realtime_ns;
 	index->info.run_cnt++;
 }
 
@@ -341,34 +340,119 @@ static struct kp_index_stream *get_stream(struct kp_index *index, uint32_t id, u
 	return &streams[index->stream_cnt++];
 }
 
-/* Lost counts grow within a run and begin again with the next. */
-static void count_lost(struct kp_index *index, struct kp_index_stream *stream, uint32_t segment,
-		       const struct kp_block_hdr *hdr)
+/* Adds to the name's count; what has no room goes to "others". 0 or -ENOMEM. */
+static int add_unknown(struct kp_log_unknown **list, size_t *cnt, const char *name, uint64_t more)
 {
-	bool same_run = !strcmp(index->segments[stream->segment].run, index->segments[segment].run);
+	struct kp_log_unknown *grown;
+	size_t i = 0;
 
-	for (int i = 0; i < KP_GROUP_CNT; i++) {
-		uint64_t before = same_run ? stream->lost[i] : 0;
+	if (*cnt == KP_LOG_UNKNOWN_MAX - 1)
+		name = "others";
+	while (i < *cnt && strcmp((*list)[i].name, name) && i < KP_LOG_UNKNOWN_MAX - 1)
+		i++;
+	if (i == *cnt) {
+		grown = realloc(*list, (*cnt + 1) * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		*list = grown;
+		grown[i] = (struct kp_log_unknown){.name = strdup(name)};
+		if (!grown[i].name)
+			return -ENOMEM;
+		++*cnt;
+	}
+	(*list)[i].cnt += more;
+	return 0;
+}
 
-		if (!same_run)
-			stream->lost[i] = hdr->lost[i];
-		if (hdr->lost[i] > before) {
-			index->info.lost[i] += hdr->lost[i] - before;
-			if (KP_STREAM_IS(hdr->stream, KP_STREAM_SELECTED))
-				index->info.lost_selected[i] += hdr->lost[i] - before;
-			stream->lost[i] = hdr->lost[i];
-		}
+static void free_unknown(struct kp_log_unknown *list, size_t cnt)
+{
+	for (size_t i = 0; i < cnt; i++)
+		free(list[i].name);
+	free(list);
+}
+
+int kp_index_count_unknown(struct kp_index *index, const struct kp_index_segment *segment,
+			   const uint32_t cnt[KP_LOG_KINDS])
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < KP_LOG_KINDS && r >= 0; i++) {
+		if (!cnt[i])
+			continue;
+		index->info.unknown_cnt += cnt[i];
+		r = add_unknown(&index->unknown_kinds, &index->info.unknown_kind_cnt,
+				segment->schema->kinds[i].name, cnt[i]);
+	}
+	index->info.unknown_kinds = index->unknown_kinds;
+	return r;
+}
+
+void kp_index_forget_unknown(struct kp_index *index)
+{
+	free_unknown(index->unknown_kinds, index->info.unknown_kind_cnt);
+	index->unknown_kinds = NULL;
+	index->info.unknown_kinds = NULL;
+	index->info.unknown_kind_cnt = 0;
+	index->info.unknown_cnt = 0;
+}
+
+static int add_lost(struct kp_index *index, const struct kp_schema *schema, unsigned group,
+		    bool is_selected, uint64_t cnt)
+{
+	uint32_t own = kp_schema_group(schema, group);
+	const char *name = schema->groups[group];
+	int r;
+
+	if (own != KP_GROUP_UNKNOWN) {
+		index->info.lost[own] += cnt;
+		index->info.lost_selected[own] += is_selected ? cnt : 0;
+		return 0;
+	}
+	r = add_unknown(&index->unknown_lost, &index->info.unknown_lost_cnt,
+			name ? name : "without a name", cnt);
+	index->info.unknown_lost = index->unknown_lost;
+	return r;
+}
+
+/* Lost counts grow within a run and begin again with the next. */
+static int count_lost(struct kp_index *index, struct kp_index_stream *stream, uint32_t segment,
+		      const union kp_block_head *head)
+{
+	const struct kp_index_segment *s = &index->segments[segment];
+	bool is_selected = KP_STREAM_IS(head->hdr.stream, KP_STREAM_SELECTED);
+	int r = 0;
+
+	if (strcmp(index->segments[stream->segment].run, s->run))
+		memset(stream->lost, 0, sizeof(stream->lost));
+	for (unsigned i = 0; i < head->hdr.lost_cnt && r >= 0; i++) {
+		if (head->lost[i] <= stream->lost[i])
+			continue;
+		r = add_lost(index, s->schema, i, is_selected, head->lost[i] - stream->lost[i]);
+		stream->lost[i] = head->lost[i];
 	}
 	stream->segment = segment;
+	return r;
+}
+
+/* Kinds that this program has not must be read to be counted: then no kind is ruled out. */
+static struct kp_set own_kinds(const struct kp_schema *schema, const struct kp_set *kinds)
+{
+	bool has_others;
+	struct kp_set own = kp_schema_kinds(schema, kinds, &has_others);
+
+	if (has_others)
+		memset(&own, 0xff, sizeof(own));
+	return own;
 }
 
 static int add_block(struct kp_index *index, uint32_t segment, const struct kp_seg_item *item)
 {
-	const struct kp_block_hdr *hdr = &item->hdr;
+	const struct kp_block_hdr *hdr = &item->head->hdr;
 	uint32_t number = (uint32_t)index->block_cnt;
 	size_t cap = index->block_cap ? index->block_cap * 2 : 256;
 	struct kp_index_stream *stream;
 	struct kp_index_block *blocks;
+	int r;
 
 	if (index->stream_cnt == KP_MAX_STREAMS && !kp_map_get(&index->stream_map, hdr->stream))
 		return -EBADMSG;
@@ -391,7 +475,10 @@ static int add_block(struct kp_index *index, uint32_t segment, const struct kp_s
 		.event_cnt = hdr->event_cnt,
 		.raw_len = hdr->raw_len,
 		.stored_len = hdr->stored_len,
-		.payload_crc = hdr->payload_crc,
+		.payload = hdr->payload,
+		.kinds = own_kinds(index->segments[segment].schema, &hdr->kinds),
+		.log_kinds = hdr->kinds,
+		.hdr_len = hdr->len,
 		.codec = hdr->codec,
 	};
 	if (stream->last_block == KP_INDEX_NONE)
@@ -400,14 +487,14 @@ static int add_block(struct kp_index *index, uint32_t segment, const struct kp_s
 		index->blocks[stream->last_block].next = number;
 	stream->last_block = number;
 	index->segments[segment].last_block = number;
-	count_lost(index, stream, segment, hdr);
+	r = count_lost(index, stream, segment, item->head);
 	index->info.block_cnt++;
 	index->info.event_cnt += hdr->event_cnt;
 	if (index->info.block_cnt == 1 || hdr->first_ns < index->info.first_ns)
 		index->info.first_ns = hdr->first_ns;
 	if (hdr->last_ns > index->info.last_ns)
 		index->info.last_ns = hdr->last_ns;
-	return 0;
+	return r;
 }
 
 /* When the run behind this segment's began; 0: there is none. */
@@ -417,7 +504,7 @@ static uint64_t next_run_ns(const struct kp_index *index, const struct kp_index_
 
 	for (const struct kp_index_segment *s = segment + 1; s < end; s++)
 		if (s->schema && strcmp(s->run, segment->run))
-			return s->hdr.time_ns;
+			return s->start.hdr.time_ns;
 	return 0;
 }
 
@@ -436,7 +523,7 @@ static int add_scan_gap(struct kp_index *index, const struct kp_index_segment *s
 		gap.from_ns = index->blocks[segment->last_block].first_ns;
 	}
 	if (scan->has_pending)
-		gap.to_ns = scan->pending.last_ns;
+		gap.to_ns = scan->head.hdr.last_ns;
 	else
 		gap.to_ns = next_run_ns(index, segment);
 	return kp_index_add_gap(index, segment, &gap);
@@ -477,7 +564,7 @@ static int check_end(struct kp_index *index, const struct kp_index_segment *segm
 		set_end(index, KP_LOG_ENDED, kp_end_reason_name(scan->run_end.reason));
 		index->info.doubtful_cnt += scan->run_end.doubtful_cnt;
 		if (has_end_gap || (scan->next_sequence == scan->run_end.block_cnt &&
-				    scan->prev_crc == scan->run_end.prev_crc))
+				    !memcmp(&scan->prev, &scan->run_end.prev, sizeof(scan->prev))))
 			return 0;
 		gap.why = "blocks are missing at its end";
 		return kp_index_add_gap(index, segment, &gap);
@@ -512,7 +599,7 @@ static int scan_segment(struct kp_index *index, uint32_t number)
 		return 0;
 	if (fd < 0)
 		return fd;
-	kp_seg_scan_init(&scan, fd, &segment->hdr, segment->file_len);
+	kp_seg_scan_init(&scan, fd, &segment->start, segment->file_len);
 	while ((r = kp_seg_scan_next(&scan, &item)) > 0) {
 		has_end_gap = item.is_gap && !scan.has_pending;
 		r = item.is_gap ? add_scan_gap(index, segment, &item, &scan)
@@ -611,6 +698,8 @@ void kp_index_free(struct kp_index *index)
 	free(index->streams);
 	free(index->runs);
 	free(index->gaps);
+	free_unknown(index->unknown_kinds, index->info.unknown_kind_cnt);
+	free_unknown(index->unknown_lost, index->info.unknown_lost_cnt);
 	if (index->dir_fd >= 0)
 		close(index->dir_fd);
 	free(index->dir);

@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "log/reader.h"
 #include "log/schema.h"
+#include "log/segment.h"
 
 #define KP_INDEX_NONE UINT32_MAX
 
@@ -23,7 +24,7 @@ struct kp_index_segment {
 	uint64_t number;
 	uint64_t file_len;
 	uint64_t disk_len; /* without holes */
-	struct kp_seg_hdr hdr;
+	struct kp_seg_start start;
 	struct kp_schema *schema; /* NULL: the header is not readable */
 	char run[32];
 	int64_t previous_blocks; /* -1: unknown */
@@ -41,7 +42,10 @@ struct kp_index_block {
 	uint32_t event_cnt;
 	uint32_t raw_len;
 	uint32_t stored_len;
-	uint32_t payload_crc;
+	struct kp_hash payload;
+	struct kp_set kinds;     /* in this program's numbers; full if it has others too, … */
+	struct kp_set log_kinds; /* … and in the log's */
+	uint16_t hdr_len;        /* with the counts */
 	uint8_t codec;
 	bool is_bad; /* its gap is listed */
 };
@@ -50,8 +54,8 @@ struct kp_index_stream {
 	uint32_t id;
 	uint32_t first_block;
 	uint32_t last_block;
-	uint32_t segment;            /* of the lost counts … */
-	uint64_t lost[KP_GROUP_CNT]; /* … which are those of the run so far */
+	uint32_t segment;             /* of the lost counts … */
+	uint64_t lost[KP_LOG_GROUPS]; /* … which are those of the run so far, by its numbers */
 };
 
 struct kp_index {
@@ -71,6 +75,8 @@ struct kp_index {
 	struct kp_log_run *runs;
 	struct kp_log_gap *gaps;
 	size_t gap_cnt;
+	struct kp_log_unknown *unknown_kinds;
+	struct kp_log_unknown *unknown_lost;
 	struct kp_log_info info;
 };
 
@@ -84,6 +90,12 @@ int kp_index_add_gap(struct kp_index *index, const struct kp_index_segment *segm
 
 /* Lists the payload of a block as a gap, and marks the block. */
 int kp_index_mark_bad(struct kp_index *index, uint32_t block, const char *why);
+
+/* Counts what a block had of kinds that this program has not, by the log's numbers. 0 or -ENOMEM.
+ */
+int kp_index_count_unknown(struct kp_index *index, const struct kp_index_segment *segment,
+			   const uint32_t cnt[KP_LOG_KINDS]);
+void kp_index_forget_unknown(struct kp_index *index);
 
 /* The segment's file, opened when it is closed; -ENXIO: no regular file, not opened; -errno. */
 int kp_index_open_segment(struct kp_index *index, struct kp_index_segment *segment);

@@ -79,7 +79,8 @@ static void drop_block(struct kp_log_reader *rd, const struct kp_index_block *bl
 static bool is_wanted_block(const struct kp_log_filter *f, const struct kp_index_block *block)
 {
 	return !block->is_bad && block->last_ns >= f->from_ns &&
-	       (!f->to_ns || block->first_ns <= f->to_ns);
+	       (!f->to_ns || block->first_ns <= f->to_ns) &&
+	       (kp_set_is_empty(&f->kinds) || kp_set_meets(&f->kinds, &block->kinds));
 }
 
 /* Makes `number`, or the first wanted block behind it, the stream's current one. */
@@ -114,7 +115,7 @@ static void leave_block(struct kp_log_reader *rd, struct stream *s)
 static bool is_wanted(const struct kp_log_filter *f, const struct kp_hdr *event)
 {
 	return event->time_ns >= f->from_ns && (!f->to_ns || event->time_ns <= f->to_ns) &&
-	       (!f->kinds || f->kinds >> event->kind & 1);
+	       (kp_set_is_empty(&f->kinds) || kp_set_has(&f->kinds, event->kind));
 }
 
 /* Moves from s->pos to the first wanted event, or behind the block. */
@@ -137,16 +138,15 @@ static int read_block(struct kp_log_reader *rd, const struct kp_index_block *blo
 		      struct kp_buf *out, const char **ret_why)
 {
 	struct kp_index_segment *segment = &rd->index->segments[block->segment];
-	struct kp_block_hdr hdr = {
-		.stored_len = block->stored_len,
-		.payload_crc = block->payload_crc,
-	};
+	uint32_t unknown[KP_LOG_KINDS] = {0};
 	struct kp_decode decode = {
 		.codec = block->codec,
 		.raw_len = block->raw_len,
 		.event_cnt = block->event_cnt,
 		.first_ns = block->first_ns,
 		.last_ns = block->last_ns,
+		.kinds = block->log_kinds,
+		.unknown = unknown,
 	};
 	int fd = kp_index_open_segment(rd->index, segment), r;
 
@@ -154,7 +154,8 @@ static int read_block(struct kp_log_reader *rd, const struct kp_index_block *blo
 	if (fd < 0)
 		return fd == -ENOENT || fd == -ENXIO ? -EBADMSG : fd;
 	*ret_why = "the block's payload is damaged";
-	r = kp_seg_read_payload(fd, block->offset, &hdr, rd->stored);
+	r = kp_seg_read_payload(fd, block->offset + block->hdr_len, block->stored_len,
+				&block->payload, rd->stored);
 	if (r == -EIO) {
 		*ret_why = "the disk cannot read it";
 		return -EBADMSG;
@@ -164,8 +165,8 @@ static int read_block(struct kp_log_reader *rd, const struct kp_index_block *blo
 	*ret_why = "the block's payload does not decode";
 	r = kp_decode(rd->decoder, segment->schema, &decode, rd->stored, block->stored_len, out,
 		      NULL);
-	if (r >= 0)
-		rd->index->info.unknown_cnt += decode.unknown_cnt;
+	if (r >= 0 && decode.unknown_cnt)
+		r = kp_index_count_unknown(rd->index, segment, unknown);
 	return r;
 }
 
@@ -261,7 +262,7 @@ static void rewind_streams(struct kp_log_reader *rd)
 	struct stream *s;
 
 	count_unread(rd);
-	index->info.unknown_cnt = 0;
+	kp_index_forget_unknown(index);
 	rd->has_delivered = false;
 	rd->heap_cnt = 0;
 	for (uint32_t i = 0; i < index->stream_cnt; i++) {

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "event/kinds.h"
 #include "kprobe/log_format.h"
 
 struct kp_log_reader;
@@ -29,10 +30,10 @@ enum {
 
 /* What to read; zero-initialised: everything. */
 struct kp_log_filter {
-	uint64_t from_ns; /* CLOCK_MONOTONIC; events before it are skipped */
-	uint64_t to_ns;   /* events after it are skipped; 0: no end */
-	uint64_t kinds;   /* bit 1 << kind for each wanted kind; 0: all (kinds are below 64) */
-	uint32_t streams; /* KP_LOG_ bits; 0: all */
+	uint64_t from_ns;    /* CLOCK_MONOTONIC; events before it are skipped */
+	uint64_t to_ns;      /* events after it are skipped; 0: no end */
+	struct kp_set kinds; /* wanted kinds; empty: all */
+	uint32_t streams;    /* KP_LOG_ bits; 0: all */
 };
 
 /* A part of the log that could not be read. */
@@ -55,6 +56,13 @@ struct kp_log_run {
 	uint64_t start_ns;          /* its first segment that is there, CLOCK_MONOTONIC … */
 	uint64_t start_realtime_ns; /* … and CLOCK_REALTIME at that moment */
 };
+
+/* A kind or a group that the log has and this program has not. */
+struct kp_log_unknown {
+	char *name;   /* as the log has it: a stranger's text; "others" past KP_LOG_UNKNOWN_MAX */
+	uint64_t cnt; /* events */
+};
+#define KP_LOG_UNKNOWN_MAX 64
 
 /* A gap as text: where, how long, and why. */
 void kp_log_print_gap(const struct kp_log_gap *gap, struct kp_buf *out);
@@ -90,7 +98,11 @@ struct kp_log_info {
 	const char *end_text;  /* one or a few words, static text */
 	uint64_t doubtful_cnt; /* events of which the recorder did not know whether they are on disk
 				*/
-	uint64_t unknown_cnt;  /* events read so far whose kinds this program does not know */
+	uint64_t unknown_cnt;  /* events read so far whose kinds this program does not know, … */
+	const struct kp_log_unknown *unknown_kinds; /* … and by kind */
+	size_t unknown_kind_cnt;
+	const struct kp_log_unknown *unknown_lost; /* lost events of groups it does not know */
+	size_t unknown_lost_cnt;
 	const struct kp_log_gap *gaps; /* damage found so far; complete once all was read */
 	size_t gap_cnt;
 };

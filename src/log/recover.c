@@ -52,7 +52,7 @@ static int read_number(const char *text, uint64_t *ret_number)
 static int read_age(int boot_fd, uint64_t sequence, struct age *ret_age)
 {
 	char name[KP_SEG_NAME_MAX], *text = NULL;
-	struct kp_seg_hdr hdr;
+	struct kp_seg_start start;
 	const char *why;
 	int fd, r;
 
@@ -60,10 +60,10 @@ static int read_age(int boot_fd, uint64_t sequence, struct age *ret_age)
 	fd = kp_folder_open_file(boot_fd, name, O_RDONLY);
 	if (fd < 0)
 		return fd;
-	r = kp_seg_read_hdr(fd, &hdr, &text, &why);
+	r = kp_seg_read_hdr(fd, &start, &text, &why);
 	close(fd);
 	if (r >= 0) {
-		ret_age->realtime_ns = hdr.realtime_ns;
+		ret_age->realtime_ns = start.hdr.realtime_ns;
 		r = read_number(text, &ret_age->boot_number);
 	}
 	free(text);
@@ -136,7 +136,7 @@ int kp_log_find_newest(int dir_fd, char name[256], uint64_t *ret_sequence,
 }
 
 /* Length of a segment up to the end of its last block that is whole, payload and all. */
-static int find_end(int fd, const struct kp_seg_hdr *hdr, uint64_t file_len, uint64_t *ret_len)
+static int find_end(int fd, const struct kp_seg_start *start, uint64_t file_len, uint64_t *ret_len)
 {
 	struct kp_seg_scan scan;
 	struct kp_seg_item item;
@@ -145,12 +145,14 @@ static int find_end(int fd, const struct kp_seg_hdr *hdr, uint64_t file_len, uin
 
 	if (!payload)
 		return -ENOMEM;
-	kp_seg_scan_init(&scan, fd, hdr, file_len);
+	kp_seg_scan_init(&scan, fd, start, file_len);
 	*ret_len = scan.pos;
 	while ((r = kp_seg_scan_next(&scan, &item)) > 0) {
 		if (item.is_gap)
 			continue;
-		good = kp_seg_read_payload(fd, item.offset, &item.hdr, payload);
+		good = kp_seg_read_payload(fd, item.offset + item.head->hdr.len,
+					   item.head->hdr.stored_len, &item.head->hdr.payload,
+					   payload);
 		if (good < 0 && good != -EBADMSG) {
 			r = good;
 			break;
@@ -178,7 +180,7 @@ static int recover_segment(int boot_fd, const char *name, struct kp_recovery *re
 {
 	int fd = kp_folder_open_file(boot_fd, name, O_RDWR), r;
 	uint64_t file_len, good_len = 0;
-	struct kp_seg_hdr hdr;
+	struct kp_seg_start start;
 	struct stat st;
 	const char *why;
 	char *text = NULL;
@@ -189,7 +191,7 @@ static int recover_segment(int boot_fd, const char *name, struct kp_recovery *re
 	if (r < 0 || !is_own(boot_fd, &st))
 		goto out;
 	file_len = (uint64_t)st.st_size;
-	r = kp_seg_read_hdr(fd, &hdr, &text, &why);
+	r = kp_seg_read_hdr(fd, &start, &text, &why);
 	if (r == -EBADMSG) {
 		r = 0;
 		if (!kp_seg_is_hdr_torn(fd, file_len))
@@ -197,7 +199,7 @@ static int recover_segment(int boot_fd, const char *name, struct kp_recovery *re
 		if (unlinkat(boot_fd, name, 0) < 0)
 			r = -errno;
 	} else if (r >= 0) {
-		r = find_end(fd, &hdr, file_len, &good_len);
+		r = find_end(fd, &start, file_len, &good_len);
 		if (r < 0 || good_len == file_len)
 			goto out;
 		if (ftruncate(fd, (off_t)good_len) < 0 || fsync(fd) < 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "event/event.h"
+#include "event/kinds.h"
 #include "log/json.h"
 
 static const struct {
@@ -58,6 +59,7 @@ static int parse_field(const cJSON *row, const struct kp_event_desc *desc, uint3
 		.type = (uint8_t)type,
 		.to_type = own ? own->type : 0,
 		.is_time = format && !strcmp(format, "TIME") && type == KP_T_u64,
+		.is_group = format && !strcmp(format, "GROUP") && type != KP_T_comm,
 		.offset = (uint16_t)offset,
 		.to_offset = own ? own->offset : KP_NO_PLACE,
 	};
@@ -122,7 +124,7 @@ static int parse_kind(const cJSON *row, struct kp_schema *schema, unsigned *fiel
 	if (!cJSON_IsNumber(number) || !name || !tail)
 		return -EBADMSG;
 	n = number->valueint;
-	if (n < 1 || n >= KP_SCHEMA_KINDS || schema->kinds[n].known)
+	if (n < 1 || n >= (int)KP_LOG_KINDS || schema->kinds[n].known)
 		return -EBADMSG;
 	desc = kp_event_find(name);
 	kind = &schema->kinds[n];
@@ -139,9 +141,49 @@ static int parse_kind(const cJSON *row, struct kp_schema *schema, unsigned *fiel
 		kind->to_struct_len = desc->struct_len;
 		if (desc->struct_len > kind->struct_len + schema->growth_max)
 			schema->growth_max = desc->struct_len - kind->struct_len;
+	} else if (!(kind->name = strdup(name))) {
+		return -ENOMEM;
 	}
 	schema->is_own = schema->is_own && is_same(schema, kind, n, desc);
 	return 0;
+}
+
+/* A group that the text does not name is none of ours either. */
+static int parse_groups(const cJSON *names, struct kp_schema *schema)
+{
+	const char *name;
+	const cJSON *row;
+	unsigned i = 0;
+	int group;
+
+	memset(schema->to_group, KP_NO_GROUP, sizeof(schema->to_group));
+	cJSON_ArrayForEach(row, names)
+	{
+		name = cJSON_GetStringValue(row);
+		if (!name || i == KP_LOG_GROUPS)
+			return -EBADMSG;
+		group = kp_group_find(name);
+		if (group >= 0)
+			schema->to_group[i] = (uint8_t)group;
+		else if (!(schema->groups[i] = strdup(name)))
+			return -ENOMEM;
+		schema->is_own = schema->is_own && group == (int)i;
+		i++;
+	}
+	return 0;
+}
+
+static int parse_kinds(const cJSON *rows, struct kp_schema *schema, unsigned *field_cnt)
+{
+	const cJSON *row;
+	int r = cJSON_IsArray(rows) ? 0 : -EBADMSG;
+
+	cJSON_ArrayForEach(row, rows)
+	{
+		if (r >= 0)
+			r = parse_kind(row, schema, field_cnt);
+	}
+	return r;
 }
 
 /* Each segment has a schema, and a log may have thousands of segments. */
@@ -157,7 +199,6 @@ static void shrink_fields(struct kp_schema *schema, unsigned field_cnt)
 int kp_schema_parse(const char *text, size_t len, struct kp_schema **ret_schema, struct kp_err *err)
 {
 	struct kp_schema *schema = calloc(1, sizeof(*schema));
-	const cJSON *rows, *row;
 	unsigned field_cnt = 0;
 	cJSON *root = NULL;
 	int r = -ENOMEM;
@@ -168,18 +209,12 @@ int kp_schema_parse(const char *text, size_t len, struct kp_schema **ret_schema,
 	if (!schema->fields)
 		goto out;
 	r = kp_log_json_read(text, len, &root);
-	rows = cJSON_GetObjectItemCaseSensitive(root, "schema");
-	if (r >= 0 && !cJSON_IsArray(rows))
-		r = -EBADMSG;
-	if (r < 0)
-		goto out;
 	schema->is_own = true;
-	cJSON_ArrayForEach(row, rows)
-	{
-		r = parse_kind(row, schema, &field_cnt);
-		if (r < 0)
-			break;
-	}
+	if (r >= 0)
+		r = parse_groups(cJSON_GetObjectItemCaseSensitive(root, "groups"), schema);
+	if (r >= 0)
+		r = parse_kinds(cJSON_GetObjectItemCaseSensitive(root, "schema"), schema,
+				&field_cnt);
 out:
 	cJSON_Delete(root);
 	if (r < 0) {
@@ -198,7 +233,9 @@ int kp_schema_own(struct kp_schema **ret_schema, struct kp_err *err)
 	struct kp_buf text = {0};
 	int r;
 
-	kp_buf_puts(&text, "{\"schema\":");
+	kp_buf_puts(&text, "{\"groups\":");
+	kp_event_print_groups(&text);
+	kp_buf_puts(&text, ",\"schema\":");
 	kp_event_print_schema(&text);
 	kp_buf_putc(&text, '}');
 	r = text.failed ? kp_err_set(err, -ENOMEM, "out of memory")
@@ -207,10 +244,38 @@ int kp_schema_own(struct kp_schema **ret_schema, struct kp_err *err)
 	return r;
 }
 
+uint32_t kp_schema_group(const struct kp_schema *schema, uint64_t group)
+{
+	if (group >= KP_LOG_GROUPS || schema->to_group[group] == KP_NO_GROUP)
+		return KP_GROUP_UNKNOWN;
+	return schema->to_group[group];
+}
+
+struct kp_set kp_schema_kinds(const struct kp_schema *schema, const struct kp_set *kinds,
+			      bool *ret_has_others)
+{
+	struct kp_set own = {{0}};
+
+	*ret_has_others = false;
+	for (unsigned i = 0; i < KP_LOG_KINDS; i++) {
+		if (!kp_set_has(kinds, i))
+			continue;
+		if (schema->kinds[i].to_kind)
+			kp_set_add(&own, schema->kinds[i].to_kind);
+		else
+			*ret_has_others = true;
+	}
+	return own;
+}
+
 void kp_schema_free(struct kp_schema *schema)
 {
 	if (!schema)
 		return;
+	for (unsigned i = 0; i < KP_LOG_KINDS; i++)
+		free(schema->kinds[i].name);
+	for (unsigned i = 0; i < KP_LOG_GROUPS; i++)
+		free(schema->groups[i]);
 	free(schema->fields);
 	free(schema);
 }

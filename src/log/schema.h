@@ -12,16 +12,18 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "kprobe/log_format.h"
 
-#define KP_SCHEMA_KINDS 256    /* kinds of a log are below this */
-#define KP_SCHEMA_FIELDS 60    /* most fields of one kind */
-#define KP_SCHEMA_SLOTS 4096   /* most fields of all kinds together; a comm counts as two */
+#define KP_SCHEMA_FIELDS 60  /* most fields of one kind */
+#define KP_SCHEMA_SLOTS 4096 /* most fields of all kinds together; a comm counts as two */
+#define KP_NO_GROUP UINT8_MAX
 #define KP_NO_PLACE UINT16_MAX /* kp_schema_field.to_offset: this program has no such field */
 
 struct kp_schema_field {
 	uint8_t type;       /* enum kp_type in the log */
 	uint8_t to_type;    /* and in this program's struct */
 	bool is_time;       /* coded as distance from the event's own time */
+	bool is_group;      /* a group by the log's number */
 	uint16_t offset;    /* in the log's struct */
 	uint16_t to_offset; /* in this program's, or KP_NO_PLACE */
 };
@@ -35,10 +37,13 @@ struct kp_schema_kind {
 	uint16_t to_struct_len;
 	uint16_t first_field; /* in kp_schema.fields */
 	uint16_t first_slot;  /* place of its fields' previous values */
+	char *name;           /* if this program has it not */
 };
 
 struct kp_schema {
-	struct kp_schema_kind kinds[KP_SCHEMA_KINDS];
+	struct kp_schema_kind kinds[KP_LOG_KINDS];
+	char *groups[KP_LOG_GROUPS];     /* names of those that this program does not have */
+	uint8_t to_group[KP_LOG_GROUPS]; /* a group of the log in this program, or KP_NO_GROUP */
 	struct kp_schema_field *fields;
 	uint16_t slot_cnt;
 	uint16_t growth_max; /* most bytes by which an event grows when mapped */
@@ -51,6 +56,14 @@ struct kp_schema {
  */
 int kp_schema_parse(const char *text, size_t len, struct kp_schema **ret_schema,
 		    struct kp_err *err);
+
+/* A group of the log in this program, or KP_GROUP_UNKNOWN. */
+uint32_t kp_schema_group(const struct kp_schema *schema, uint64_t group);
+
+/* Those kinds of the log's that this program has, in its numbers; *ret_has_others: has it others?
+ */
+struct kp_set kp_schema_kinds(const struct kp_schema *schema, const struct kp_set *kinds,
+			      bool *ret_has_others);
 
 /* The mapping of this program to itself. */
 int kp_schema_own(struct kp_schema **ret_schema, struct kp_err *err);

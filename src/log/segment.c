@@ -1,61 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * The bytes of a segment, little endian throughout:
+ * The bytes of a segment; kprobe/log_format.def has those of its headers. Its header text is a JSON
+ * object with
  *
- *   offset        length    what
- *   0             8         magic 7f 4b 52 50 53 45 47 31 ("\x7fKRPSEG1")
- *   8             4         version, 1
- *   12            4         text_len, at most 1 MiB
- *   16            8         salt, random; repeated by each block
- *   24            8         sequence: number of the segment in its boot, from 1, as in its name
- *   32            8         realtime_ns: CLOCK_REALTIME at creation
- *   40            8         time_ns: CLOCK_MONOTONIC at the same moment
- *   48            4         text_crc: CRC-32C of the text
- *   52            4         crc: CRC-32C of these 56 bytes with crc = 0
- *   56            text_len  the text: a JSON object with
- *                             node, boot_id, kernel
- *                             boot_number  grows from boot to boot within the directory, by which
- *                                       the newest is found
- *                             run       hex number of the recorder's run, in all its segments
- *                             previous  {"blocks":N}: what the run's segment before this one
- *                                       held; absent in a run's first
- *                             options   what the recorder was told
- *                             schema    as kp_event_print_schema makes it
- *   56+text_len             blocks, without space between them, and behind the last block of a
- *                           recorder's run its end
+ *   node, boot_id, kernel
+ *   boot_number  grows from boot to boot within the directory, by which the newest is found
+ *   run          hex number of the recorder's run, in all its segments
+ *   previous     {"blocks":N}: what the run's segment before this one held; absent in its first
+ *   options      what the recorder was told
+ *   groups       names of the groups of events, by number
+ *   schema       as kp_event_print_schema makes it
  *
- * and of a block:
- *
- *   0             4         magic 42 4c 4b 31 ("BLK1")
- *   4             2         version, 1
- *   6             1         codec: enum kp_codec
- *   7             1         zero
- *   8             8         the segment's salt
- *   16            8         sequence: number of the block in the segment, from 0, without holes
- *   24            8         first_ns, last_ns: smallest and largest time of its events
- *   32            8
- *   40            4         event_cnt, at least 1
- *   44            4         raw_len: length of the events as structs, at most 256 KiB
- *   48            4         stored_len: length of the payload, at most 256 KiB, at least
- *                           raw_len / KP_MAX_UNPACKED
- *   52            4         stream
- *   56            4         prev_crc: payload_crc of the block before, text_crc for the first
- *   60            4         payload_crc: CRC-32C of the payload
- *   64            8 × 12    lost on this stream since the recorder's start, per group
- *   160           4         zero
- *   164           4         crc: CRC-32C of these 168 bytes with crc = 0
- *   168           stored_len the payload, see codec.c
- *
- * and of a run's end, the last bytes of the file:
- *
- *   0             8         magic 7f 4b 52 50 45 4e 44 31 ("\x7fKRPEND1")
- *   8             8         the segment's salt
- *   16            8         number of blocks in the segment
- *   24            8         events of the run that may not be on disk, since a sync failed
- *   32            4         enum kp_end_reason
- *   36            4         the signal that ended it, or 0
- *   40            4         payload_crc of the last block; text_crc if there is none
- *   44            4         crc: CRC-32C of these 48 bytes with crc = 0
+ * Behind it stand the blocks, without space between them, and behind the last block of a recorder's
+ * run its end.
  *
  * Invariants: a block is written by one call, after the one before was written whole; what a failed
  * write left is cut off. So a file is a run of whole blocks and at most one torn one behind it.
@@ -73,6 +30,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/blake2b.h"
 #include "base/crc32c.h"
 #include "base/limit.h"
 
@@ -156,22 +114,60 @@ int64_t kp_seg_read(int fd, void *data, size_t len, uint64_t offset)
 	return (int64_t)done;
 }
 
-void kp_seg_hdr_seal(struct kp_seg_hdr *hdr)
+/* Checksum of a header that has its own in the four bytes at `at`. */
+static uint32_t crc_without(const void *data, size_t len, size_t at)
 {
-	hdr->crc = 0;
-	hdr->crc = kp_crc32c(0, hdr, sizeof(*hdr));
+	static const uint32_t zero;
+	const char *bytes = data;
+	uint32_t crc = kp_crc32c(0, bytes, at);
+
+	crc = kp_crc32c(crc, &zero, sizeof(zero));
+	return kp_crc32c(crc, bytes + at + sizeof(zero), len - at - sizeof(zero));
 }
 
-void kp_block_hdr_seal(struct kp_block_hdr *hdr)
+static uint32_t seg_hdr_crc(const union kp_seg_head *head)
 {
-	hdr->crc = 0;
-	hdr->crc = kp_crc32c(0, hdr, sizeof(*hdr));
+	return crc_without(head, head->hdr.len, offsetof(struct kp_seg_hdr, crc));
+}
+
+static uint32_t block_hdr_crc(const union kp_block_head *head)
+{
+	return crc_without(head, head->hdr.len, offsetof(struct kp_block_hdr, crc));
+}
+
+static uint32_t end_crc(const struct kp_seg_end *end)
+{
+	return crc_without(end, sizeof(*end), offsetof(struct kp_seg_end, crc));
+}
+
+void kp_seg_head_seal(union kp_seg_head *head)
+{
+	head->hdr.crc = seg_hdr_crc(head);
+}
+
+void kp_block_head_seal(union kp_block_head *head)
+{
+	head->hdr.crc = block_hdr_crc(head);
 }
 
 void kp_seg_end_seal(struct kp_seg_end *end)
 {
-	end->crc = 0;
-	end->crc = kp_crc32c(0, end, sizeof(*end));
+	end->crc = end_crc(end);
+}
+
+struct kp_hash kp_seg_hash(const void *data, size_t len)
+{
+	struct kp_hash hash;
+
+	kp_blake2b(data, len, &hash, sizeof(hash));
+	return hash;
+}
+
+bool kp_seg_hash_is(const struct kp_hash *hash, const void *data, size_t len)
+{
+	struct kp_hash is = kp_seg_hash(data, len);
+
+	return !memcmp(&is, hash, sizeof(is));
 }
 
 const char *kp_end_reason_name(unsigned reason)
@@ -203,14 +199,20 @@ bool kp_seg_is_locked(int fd)
 	return !fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK;
 }
 
-static const char *check_seg_hdr(const struct kp_seg_hdr *hdr)
+/* n: bytes of the header that could be read. */
+static const char *check_seg_hdr(const union kp_seg_head *head, int64_t n)
 {
-	struct kp_seg_hdr copy = *hdr;
+	const struct kp_seg_hdr *hdr = &head->hdr;
 
+	if (n < (int64_t)sizeof(*hdr))
+		return "the segment's header is cut";
 	if (hdr->magic != KP_SEG_MAGIC)
 		return "not a segment of a kprobe log";
-	kp_seg_hdr_seal(&copy);
-	if (copy.crc != hdr->crc)
+	if (hdr->len < sizeof(*hdr) || hdr->len > KP_HDR_MAX || hdr->len % 8)
+		return "the segment's header is damaged";
+	if (n < hdr->len)
+		return "the segment's header is cut";
+	if (seg_hdr_crc(head) != hdr->crc)
 		return "the segment's header is damaged";
 	if (hdr->version != KP_LOG_VERSION)
 		return "written in a format that this version does not know";
@@ -219,36 +221,40 @@ static const char *check_seg_hdr(const struct kp_seg_hdr *hdr)
 	return NULL;
 }
 
-int kp_seg_read_hdr(int fd, struct kp_seg_hdr *ret_hdr, char **ret_text, const char **ret_why)
+static int read_text(int fd, const struct kp_seg_hdr *hdr, char **ret_text, const char **ret_why)
 {
-	struct kp_seg_hdr hdr;
-	char *text;
-	int64_t n = kp_seg_read(fd, &hdr, sizeof(hdr), 0);
+	char *text = malloc((size_t)hdr->text_len + 1);
+	int64_t n = text ? kp_seg_read(fd, text, hdr->text_len, hdr->len) : -ENOMEM;
+
+	if (n >= 0 && n < hdr->text_len)
+		*ret_why = "the segment's header text is cut";
+	else if (n >= 0 && !kp_seg_hash_is(&hdr->text, text, hdr->text_len))
+		*ret_why = "the segment's header text is damaged";
+	if (n < 0 || *ret_why) {
+		free(text);
+		return n < 0 ? (int)n : -EBADMSG;
+	}
+	text[hdr->text_len] = '\0';
+	*ret_text = text;
+	return 0;
+}
+
+int kp_seg_read_hdr(int fd, struct kp_seg_start *ret_start, char **ret_text, const char **ret_why)
+{
+	union kp_seg_head head;
+	int64_t n = kp_seg_read(fd, &head, sizeof(head), 0);
+	int r;
 
 	if (n < 0)
 		return (int)n;
-	*ret_why = n < (int64_t)sizeof(hdr) ? "the segment's header is cut" : check_seg_hdr(&hdr);
+	*ret_why = check_seg_hdr(&head, n);
 	if (*ret_why)
 		return -EBADMSG;
-	text = malloc((size_t)hdr.text_len + 1);
-	if (!text)
-		return -ENOMEM;
-	n = kp_seg_read(fd, text, hdr.text_len, sizeof(hdr));
-	if (n < 0) {
-		free(text);
-		return (int)n;
-	}
-	if (n < hdr.text_len)
-		*ret_why = "the segment's header text is cut";
-	else if (kp_crc32c(0, text, hdr.text_len) != hdr.text_crc)
-		*ret_why = "the segment's header text is damaged";
-	if (*ret_why) {
-		free(text);
-		return -EBADMSG;
-	}
-	text[hdr.text_len] = '\0';
-	*ret_hdr = hdr;
-	*ret_text = text;
+	r = read_text(fd, &head.hdr, ret_text, ret_why);
+	if (r < 0)
+		return r;
+	ret_start->hdr = head.hdr;
+	ret_start->hash = kp_seg_hash(&head, head.hdr.len);
 	return 0;
 }
 
@@ -260,61 +266,68 @@ bool kp_seg_is_hdr_torn(int fd, uint64_t file_len)
 		return false;
 	if (file_len < sizeof(hdr) || !memcmp(&hdr, &zero, sizeof(hdr)))
 		return true;
-	return hdr.magic == KP_SEG_MAGIC && hdr.text_len <= KP_MAX_HEADER &&
-	       file_len < sizeof(hdr) + hdr.text_len;
+	return hdr.magic == KP_SEG_MAGIC && hdr.len <= KP_HDR_MAX &&
+	       hdr.text_len <= KP_MAX_HEADER && file_len < (uint64_t)hdr.len + hdr.text_len;
 }
 
 /* Reads the run's end, if the file has one. */
 static bool read_end(int fd, uint64_t salt, uint64_t file_len, struct kp_seg_end *ret_end)
 {
-	struct kp_seg_end copy;
-
 	if (file_len < sizeof(*ret_end) ||
 	    kp_seg_read(fd, ret_end, sizeof(*ret_end), file_len - sizeof(*ret_end)) !=
 		    sizeof(*ret_end))
 		return false;
-	copy = *ret_end;
-	kp_seg_end_seal(&copy);
-	return ret_end->magic == KP_END_MAGIC && ret_end->salt == salt && ret_end->crc == copy.crc;
+	return ret_end->magic == KP_END_MAGIC && ret_end->salt == salt &&
+	       ret_end->crc == end_crc(ret_end);
 }
 
-void kp_seg_scan_init(struct kp_seg_scan *scan, int fd, const struct kp_seg_hdr *hdr,
+void kp_seg_scan_init(struct kp_seg_scan *scan, int fd, const struct kp_seg_start *start,
 		      uint64_t file_len)
 {
 	*scan = (struct kp_seg_scan){
 		.fd = fd,
-		.salt = hdr->salt,
-		.pos = sizeof(*hdr) + hdr->text_len,
+		.salt = start->hdr.salt,
+		.pos = start->hdr.len + start->hdr.text_len,
 		.end = file_len,
-		.prev_crc = hdr->text_crc,
+		.prev = start->hash,
 	};
-	scan->has_end = read_end(fd, hdr->salt, file_len, &scan->run_end) &&
+	scan->has_end = read_end(fd, scan->salt, file_len, &scan->run_end) &&
 			file_len - sizeof(scan->run_end) >= scan->pos;
 	scan->end -= scan->has_end ? sizeof(scan->run_end) : 0;
 }
 
-/* NULL if the header, which lies at offset, is that of a whole block which may follow. */
-static const char *check_block(const struct kp_seg_scan *scan, const struct kp_block_hdr *hdr,
-			       uint64_t offset)
+static const char *check_lengths(const struct kp_block_hdr *hdr, uint64_t avail)
 {
-	struct kp_block_hdr copy;
-
-	if (hdr->magic != KP_BLOCK_MAGIC || hdr->salt != scan->salt)
-		return "no block begins here";
-	copy = *hdr;
-	kp_block_hdr_seal(&copy);
-	if (copy.crc != hdr->crc)
-		return "the block's header is damaged";
-	if (hdr->version != KP_LOG_VERSION || !hdr->event_cnt || hdr->raw_len > KP_BLOCK_RAW_MAX ||
-	    hdr->stored_len > KP_STORED_MAX || hdr->first_ns > hdr->last_ns)
+	if (!hdr->event_cnt || hdr->raw_len > KP_BLOCK_RAW_MAX || hdr->stored_len > KP_STORED_MAX ||
+	    hdr->first_ns > hdr->last_ns)
 		return "the block's header is impossible";
 	if (hdr->raw_len > (uint64_t)hdr->stored_len * KP_MAX_UNPACKED)
 		return "the block claims to unpack to more than 64 times its length";
-	if (hdr->sequence < scan->next_sequence)
-		return "an older block stands here";
-	if (hdr->stored_len > scan->end - offset - sizeof(*hdr))
+	if (hdr->stored_len > avail - hdr->len)
 		return "the block is cut";
 	return NULL;
+}
+
+/* NULL if n bytes hold the whole header of a block which may follow; avail: up to the end of the
+ * blocks, at least n. */
+static const char *check_block(const struct kp_seg_scan *scan, const union kp_block_head *head,
+			       uint64_t n, uint64_t avail)
+{
+	const struct kp_block_hdr *hdr = &head->hdr;
+
+	if (n < sizeof(*hdr))
+		return "the block is cut";
+	if (hdr->magic != KP_BLOCK_MAGIC || hdr->salt != scan->salt)
+		return "no block begins here";
+	if (hdr->len < sizeof(*hdr) + 8u * hdr->lost_cnt || hdr->len > KP_HDR_MAX || hdr->len % 8)
+		return "the block's header is damaged";
+	if (n < hdr->len)
+		return "the block is cut";
+	if (block_hdr_crc(head) != hdr->crc)
+		return "the block's header is damaged";
+	if (hdr->sequence < scan->next_sequence)
+		return "an older block stands here";
+	return check_lengths(hdr, avail);
 }
 
 /* First offset from `from` that the file system holds: a hole has no block. */
@@ -329,28 +342,31 @@ static uint64_t skip_hole(const struct kp_seg_scan *scan, uint64_t from)
 
 /* First offset from `from` at which a good block stands, with its header; scan->end: none. */
 static int find_block(const struct kp_seg_scan *scan, uint64_t from, uint64_t *ret_offset,
-		      struct kp_block_hdr *ret_hdr)
+		      union kp_block_head *ret_head)
 {
 	static const kp_u32 magic = KP_BLOCK_MAGIC;
-	char *data = malloc(SEARCH_LEN), *at;
-	int64_t n;
+	char *data = malloc(SEARCH_LEN + KP_HDR_MAX), *at;
+	uint64_t left, len;
+	int64_t n = 0;
 
 	if (!data)
 		return -ENOMEM;
-	for (*ret_offset = scan->end; from + sizeof(*ret_hdr) <= scan->end;
-	     from += (uint64_t)n - sizeof(*ret_hdr) + 1) {
+	for (*ret_offset = scan->end; from < scan->end; from += SEARCH_LEN) {
 		from = skip_hole(scan, from);
-		n = kp_seg_read(scan->fd, data, SEARCH_LEN, from);
-		if (n < (int64_t)sizeof(*ret_hdr)) {
-			free(data);
-			return n < 0 ? (int)n : 0; /* the file has become shorter */
-		}
-		for (at = data; (at = memmem(at, (size_t)(data + n - at), &magic, sizeof(magic)));
+		if (from >= scan->end)
+			break;
+		left = scan->end - from;
+		n = kp_seg_read(scan->fd, data,
+				left < SEARCH_LEN + KP_HDR_MAX ? left : SEARCH_LEN + KP_HDR_MAX,
+				from);
+		if (n < 0)
+			break;
+		for (at = data; (at = memmem(at, (size_t)(data + n - at), &magic, sizeof(magic))) &&
+				at < data + SEARCH_LEN;
 		     at++) {
-			if (data + n - at < (ptrdiff_t)sizeof(*ret_hdr))
-				break;
-			memcpy(ret_hdr, at, sizeof(*ret_hdr));
-			if (check_block(scan, ret_hdr, from + (uint64_t)(at - data)))
+			len = (uint64_t)(data + n - at);
+			memcpy(ret_head, at, len < KP_HDR_MAX ? len : KP_HDR_MAX);
+			if (check_block(scan, ret_head, len, left - (uint64_t)(at - data)))
 				continue;
 			*ret_offset = from + (uint64_t)(at - data);
 			free(data);
@@ -358,7 +374,7 @@ static int find_block(const struct kp_seg_scan *scan, uint64_t from, uint64_t *r
 		}
 	}
 	free(data);
-	return 0;
+	return n < 0 ? (int)n : 0;
 }
 
 static void set_gap(struct kp_seg_item *item, uint64_t offset, uint64_t len, const char *why)
@@ -366,67 +382,78 @@ static void set_gap(struct kp_seg_item *item, uint64_t offset, uint64_t len, con
 	*item = (struct kp_seg_item){.is_gap = true, .offset = offset, .len = len, .why = why};
 }
 
-static int take_block(struct kp_seg_scan *scan, const struct kp_block_hdr *hdr,
-		      struct kp_seg_item *item)
+/* The block at scan->pos, whose header is scan->head. */
+static int take_block(struct kp_seg_scan *scan, struct kp_seg_item *item)
 {
+	const struct kp_block_hdr *hdr = &scan->head.hdr;
+
 	*item = (struct kp_seg_item){
 		.offset = scan->pos,
-		.len = sizeof(*hdr) + hdr->stored_len,
-		.hdr = *hdr,
+		.len = hdr->len + (uint64_t)hdr->stored_len,
+		.head = &scan->head,
 	};
 	scan->pos += item->len;
 	scan->next_sequence = hdr->sequence + 1;
-	scan->prev_crc = hdr->payload_crc;
+	scan->prev = kp_seg_hash(hdr, hdr->len);
 	scan->has_pending = false;
 	return 1;
 }
 
+/* Reads the header at scan->pos: most have no counts, and payloads are not to be read. */
+static int64_t read_head(struct kp_seg_scan *scan)
+{
+	struct kp_block_hdr *hdr = &scan->head.hdr;
+	uint64_t avail = scan->end - scan->pos;
+	int64_t n, more;
+
+	n = kp_seg_read(scan->fd, hdr, avail < sizeof(*hdr) ? avail : sizeof(*hdr), scan->pos);
+	if (n < (int64_t)sizeof(*hdr) || hdr->len <= sizeof(*hdr) || hdr->len > KP_HDR_MAX ||
+	    hdr->len > avail)
+		return n;
+	more = kp_seg_read(scan->fd, hdr + 1, hdr->len - sizeof(*hdr), scan->pos + sizeof(*hdr));
+	return more < 0 ? more : n + more;
+}
+
 int kp_seg_scan_next(struct kp_seg_scan *scan, struct kp_seg_item *ret_item)
 {
+	const struct kp_block_hdr *hdr = &scan->head.hdr;
 	uint64_t gap = scan->pos;
-	struct kp_block_hdr hdr;
 	const char *why;
 	int64_t n;
 
-	if (scan->has_pending) {
-		hdr = scan->pending;
-		return take_block(scan, &hdr, ret_item);
-	}
+	if (scan->has_pending)
+		return take_block(scan, ret_item);
 	if (scan->pos >= scan->end)
 		return 0;
-	n = kp_seg_read(scan->fd, &hdr, sizeof(hdr), scan->pos);
+	n = read_head(scan);
 	if (n < 0)
 		return (int)n;
-	if (n == (int64_t)sizeof(hdr) && scan->pos + sizeof(hdr) <= scan->end)
-		why = check_block(scan, &hdr, scan->pos);
-	else
-		why = "the block is cut";
+	why = check_block(scan, &scan->head, (uint64_t)n, scan->end - scan->pos);
 	if (why) {
-		n = find_block(scan, scan->pos + 1, &scan->pos, &scan->pending);
+		n = find_block(scan, scan->pos + 1, &scan->pos, &scan->head);
 		if (n < 0)
 			return (int)n;
 		scan->has_pending = scan->pos < scan->end;
 		set_gap(ret_item, gap, scan->pos - gap, why);
 		return 1;
 	}
-	if (hdr.sequence == scan->next_sequence && hdr.prev_crc == scan->prev_crc)
-		return take_block(scan, &hdr, ret_item);
+	if (hdr->sequence == scan->next_sequence &&
+	    !memcmp(&hdr->prev, &scan->prev, sizeof(scan->prev)))
+		return take_block(scan, ret_item);
 	set_gap(ret_item, gap, 0,
-		hdr.sequence == scan->next_sequence
+		hdr->sequence == scan->next_sequence
 			? "the block before is not the one that was written"
 			: "blocks are missing here");
-	scan->pending = hdr;
 	scan->has_pending = true;
 	return 1;
 }
 
-int kp_seg_read_payload(int fd, uint64_t offset, const struct kp_block_hdr *hdr, void *data)
+int kp_seg_read_payload(int fd, uint64_t offset, uint32_t len, const struct kp_hash *hash,
+			void *data)
 {
-	int64_t n = kp_seg_read(fd, data, hdr->stored_len, offset + sizeof(*hdr));
+	int64_t n = kp_seg_read(fd, data, len, offset);
 
 	if (n < 0)
 		return (int)n;
-	if (n < hdr->stored_len || kp_crc32c(0, data, hdr->stored_len) != hdr->payload_crc)
-		return -EBADMSG;
-	return 0;
+	return n == len && kp_seg_hash_is(hash, data, len) ? 0 : -EBADMSG;
 }

@@ -29,10 +29,27 @@ int kp_seg_write(int fd, struct iovec *iov, int iov_cnt, uint64_t offset);
 /* Up to len bytes at offset, less only at the end of the file. Number of bytes or -errno. */
 int64_t kp_seg_read(int fd, void *data, size_t len, uint64_t offset);
 
-/* Fill in the checksums. */
-void kp_seg_hdr_seal(struct kp_seg_hdr *hdr);
-void kp_block_hdr_seal(struct kp_block_hdr *hdr);
+/* A header with all that may stand in its len bytes. */
+union kp_seg_head {
+	struct kp_seg_hdr hdr;
+	unsigned char bytes[KP_HDR_MAX];
+};
+
+union kp_block_head {
+	struct {
+		struct kp_block_hdr hdr;
+		kp_u64 lost[KP_LOG_GROUPS]; /* hdr.lost_cnt of them */
+	};
+	unsigned char bytes[KP_HDR_MAX];
+};
+
+/* Fill in the checksums; len must be set. */
+void kp_seg_head_seal(union kp_seg_head *head);
+void kp_block_head_seal(union kp_block_head *head);
 void kp_seg_end_seal(struct kp_seg_end *end);
+
+struct kp_hash kp_seg_hash(const void *data, size_t len);
+bool kp_seg_hash_is(const struct kp_hash *hash, const void *data, size_t len);
 
 /* Name of a kp_end_reason: "interrupted" … */
 const char *kp_end_reason_name(unsigned reason);
@@ -44,11 +61,17 @@ const char *kp_end_reason_name(unsigned reason);
 void kp_seg_lock(int fd);
 bool kp_seg_is_locked(int fd);
 
+/* What a segment begins with. */
+struct kp_seg_start {
+	struct kp_seg_hdr hdr;
+	struct kp_hash hash; /* of the header with what else its len bytes hold */
+};
+
 /*
  * Reads a segment's header and its text (NUL behind it; freed by the caller). 0; -EBADMSG with
  * *ret_why (static text) when they are not whole, -errno.
  */
-int kp_seg_read_hdr(int fd, struct kp_seg_hdr *ret_hdr, char **ret_text, const char **ret_why);
+int kp_seg_read_hdr(int fd, struct kp_seg_start *ret_start, char **ret_text, const char **ret_why);
 
 /* Whether a header that cannot be read was never written whole: cut, or still zero. */
 bool kp_seg_is_hdr_torn(int fd, uint64_t file_len);
@@ -62,31 +85,32 @@ struct kp_seg_scan {
 	bool has_end;
 	struct kp_seg_end run_end; /* has_end */
 	uint64_t next_sequence;
-	uint32_t prev_crc;
-	struct kp_block_hdr pending; /* found behind a gap; has_pending */
-	bool has_pending;
+	struct kp_hash prev;      /* of the header before */
+	union kp_block_head head; /* the header read last … */
+	bool has_pending;         /* … which was found behind a gap, and is not told yet */
 };
 
 /* What the walk comes upon: a block, or a gap of len bytes (0: only the chain is broken). */
 struct kp_seg_item {
 	bool is_gap;
-	uint64_t offset; /* of the block's header, or of the gap */
-	uint64_t len;    /* of header and payload, or of the gap */
-	const char *why; /* gap: static text */
-	struct kp_block_hdr hdr;
+	uint64_t offset;                 /* of the block's header, or of the gap */
+	uint64_t len;                    /* of header and payload, or of the gap */
+	const char *why;                 /* gap: static text */
+	const union kp_block_head *head; /* block: valid until the next item */
 };
 
-void kp_seg_scan_init(struct kp_seg_scan *scan, int fd, const struct kp_seg_hdr *hdr,
+void kp_seg_scan_init(struct kp_seg_scan *scan, int fd, const struct kp_seg_start *start,
 		      uint64_t file_len);
 
 /* The next item: 1, 0 at the end, or -errno. Payloads are neither read nor verified. */
 int kp_seg_scan_next(struct kp_seg_scan *scan, struct kp_seg_item *ret_item);
 
 /*
- * Reads the payload of a block at offset and verifies its checksum; data has room for
- * hdr->stored_len bytes. 0; -EBADMSG when it is not what was written; -errno.
+ * Reads a payload of len bytes, for which data has room, at offset and verifies its hash. 0;
+ * -EBADMSG when it is not what was written; -errno.
  */
-int kp_seg_read_payload(int fd, uint64_t offset, const struct kp_block_hdr *hdr, void *data);
+int kp_seg_read_payload(int fd, uint64_t offset, uint32_t len, const struct kp_hash *hash,
+			void *data);
 
 /* Most bytes that a payload can have. */
 #define KP_STORED_MAX KP_BLOCK_RAW_MAX

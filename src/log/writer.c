@@ -51,10 +51,10 @@ struct kp_log_writer {
 
 	/* the open segment */
 	struct kp_seg_hdr hdr;
+	struct kp_hash prev;   /* of its last header */
 	uint64_t offset;       /* its length */
 	uint64_t snapshot_len; /* of it, header and snapshots: what does not fill it */
 	uint64_t block_cnt;
-	uint32_t prev_crc;
 	uint64_t written; /* all segments */
 	bool has_end;
 
@@ -111,31 +111,35 @@ static int build_text(const struct kp_log_writer *w, struct kp_buf *out)
 	kp_buf_printf(out, ",\"run\":\"%016" PRIx64 "\"", w->run);
 	if (w->fd >= 0)
 		kp_buf_printf(out, ",\"previous\":{\"blocks\":%" PRIu64 "}", w->block_cnt);
-	kp_buf_printf(out, ",\"options\":%s,\"schema\":", w->options_json);
+	kp_buf_printf(out, ",\"options\":%s,\"groups\":", w->options_json);
+	kp_event_print_groups(out);
+	kp_buf_puts(out, ",\"schema\":");
 	kp_event_print_schema(out);
 	kp_buf_puts(out, "}\n");
 	return out->failed ? -ENOMEM : out->len > KP_MAX_HEADER ? -E2BIG : 0;
 }
 
 static int write_hdr(int fd, const struct kp_buf *text, uint64_t sequence,
-		     struct kp_seg_hdr *ret_hdr)
+		     const struct kp_hash *prev, struct kp_seg_hdr *ret_hdr)
 {
-	struct kp_seg_hdr hdr = {
-		.magic = KP_SEG_MAGIC,
-		.version = KP_LOG_VERSION,
-		.text_len = (uint32_t)text->len,
-		.sequence = sequence,
-		.realtime_ns = kp_clock_ns(CLOCK_REALTIME),
-		.time_ns = kp_clock_ns(CLOCK_MONOTONIC),
-		.text_crc = kp_crc32c(0, text->data, text->len),
+	union kp_seg_head head = {
+		.hdr = {.magic = KP_SEG_MAGIC,
+			.version = KP_LOG_VERSION,
+			.len = sizeof(head.hdr),
+			.text_len = (uint32_t)text->len,
+			.sequence = sequence,
+			.realtime_ns = kp_clock_ns(CLOCK_REALTIME),
+			.time_ns = kp_clock_ns(CLOCK_MONOTONIC),
+			.prev = *prev,
+			.text = kp_seg_hash(text->data, text->len)},
 	};
-	struct iovec iov[] = {{&hdr, sizeof(hdr)}, {text->data, text->len}};
-	int r = random_u64(&hdr.salt);
+	struct iovec iov[] = {{&head, sizeof(head.hdr)}, {text->data, text->len}};
+	int r = random_u64(&head.hdr.salt);
 
 	if (r < 0)
 		return r;
-	kp_seg_hdr_seal(&hdr);
-	*ret_hdr = hdr;
+	kp_seg_head_seal(&head);
+	*ret_hdr = head.hdr;
 	return kp_seg_write(fd, iov, 2, 0);
 }
 
@@ -201,7 +205,7 @@ static int begin_segment(struct kp_log_writer *w, bool from_reserve, struct kp_e
 	r = build_text(w, &text);
 	if (r >= 0) {
 		fd = make_segment(w, name, from_reserve);
-		r = fd < 0 ? fd : write_hdr(fd, &text, sequence, &hdr);
+		r = fd < 0 ? fd : write_hdr(fd, &text, sequence, &w->prev, &hdr);
 		if (fd >= 0 && r < 0) {
 			unlinkat(w->boot_fd, name, 0);
 			close(fd);
@@ -217,7 +221,7 @@ static int begin_segment(struct kp_log_writer *w, bool from_reserve, struct kp_e
 	w->offset = w->snapshot_len = sizeof(hdr) + hdr.text_len;
 	w->written += w->offset;
 	w->block_cnt = 0;
-	w->prev_crc = hdr.text_crc;
+	w->prev = kp_seg_hash(&hdr, sizeof(hdr));
 	return 0;
 }
 
@@ -227,13 +231,30 @@ static void call_on_segment(struct kp_log_writer *w)
 		w->on_segment(w->hdr.sequence, w->on_segment_arg);
 }
 
+/* Appends the counts up to the last that is not zero; lengths and checksum follow from them. */
+static void put_lost(union kp_block_head *head, const uint64_t *lost)
+{
+	for (unsigned i = 0; i < KP_GROUP_CNT; i++) {
+		head->lost[i] = lost[i];
+		if (lost[i])
+			head->hdr.lost_cnt = (kp_u8)(i + 1);
+	}
+	head->hdr.len = (kp_u16)(sizeof(head->hdr) + 8u * head->hdr.lost_cnt);
+	kp_block_head_seal(head);
+}
+
 static int write_block(struct kp_log_writer *w, uint32_t stream, const struct kp_encoded *enc,
 		       uint32_t raw_len, const uint64_t *lost, struct kp_err *err)
 {
-	struct kp_block_hdr hdr = {
+	union kp_block_head head;
+	struct kp_block_hdr *hdr = &head.hdr;
+	uint32_t len;
+	int r;
+
+	*hdr = (struct kp_block_hdr){
 		.magic = KP_BLOCK_MAGIC,
-		.version = KP_LOG_VERSION,
 		.codec = (kp_u8)enc->codec,
+		.stream = stream,
 		.salt = w->hdr.salt,
 		.sequence = w->block_cnt,
 		.first_ns = enc->first_ns,
@@ -241,16 +262,14 @@ static int write_block(struct kp_log_writer *w, uint32_t stream, const struct kp
 		.event_cnt = enc->event_cnt,
 		.raw_len = raw_len,
 		.stored_len = enc->len,
-		.stream = stream,
-		.prev_crc = w->prev_crc,
-		.payload_crc = kp_crc32c(0, enc->data, enc->len),
+		.prev = w->prev,
+		.payload = kp_seg_hash(enc->data, enc->len),
+		.kinds = enc->kinds,
+		.tids = enc->tids,
 	};
-	struct iovec iov[] = {{&hdr, sizeof(hdr)}, {(void *)enc->data, enc->len}};
-	int r;
-
-	memcpy(hdr.lost, lost, sizeof(hdr.lost));
-	kp_block_hdr_seal(&hdr);
-	r = kp_seg_write(w->fd, iov, 2, w->offset);
+	put_lost(&head, lost);
+	r = kp_seg_write(w->fd, (struct iovec[]){{&head, hdr->len}, {(void *)enc->data, enc->len}},
+			 2, w->offset);
 	if (r < 0) {
 		/* Were this to fail as well, the next block would overwrite the rest. */
 		if (ftruncate(w->fd, (off_t)w->offset) < 0)
@@ -258,11 +277,12 @@ static int write_block(struct kp_log_writer *w, uint32_t stream, const struct kp
 					  w->dir);
 		return kp_err_sys(err, r, "cannot write to %s", w->dir);
 	}
-	w->offset += sizeof(hdr) + enc->len;
-	w->snapshot_len += stream == KP_STREAM_SNAPSHOT ? sizeof(hdr) + enc->len : 0;
-	w->written += sizeof(hdr) + enc->len;
+	len = hdr->len + enc->len;
+	w->offset += len;
+	w->snapshot_len += stream == KP_STREAM_SNAPSHOT ? len : 0;
+	w->written += len;
 	w->block_cnt++;
-	w->prev_crc = hdr.payload_crc;
+	w->prev = kp_seg_hash(&head, hdr->len);
 	w->event_cnt += enc->event_cnt;
 	return 0;
 }
@@ -568,7 +588,7 @@ static int write_end(struct kp_log_writer *w, enum kp_end_reason reason, int sig
 		.doubtful_cnt = kp_log_doubtful(w),
 		.reason = reason,
 		.sig = (kp_u32)sig,
-		.prev_crc = w->prev_crc,
+		.prev = w->prev,
 	};
 	struct iovec iov = {&end, sizeof(end)};
 	int r;

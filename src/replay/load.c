@@ -16,13 +16,12 @@
 #define MADE_MAX 64u
 #define LIST_SHOWN 300u   /* bytes of all of them */
 #define COMMAND_SHOWN 60u /* bytes of a command when there are several */
-#define KIND(name) (1ULL << KP_EV_##name)
-
-static const uint64_t replay_kinds =
-	KIND(syscall) | KIND(payload) | KIND(signal_deliver) | KIND(task_fork) | KIND(task_exit) |
-	KIND(command) | KIND(exec_image) | KIND(exec_map) | KIND(memory) | KIND(file_info) |
-	KIND(file_data) | KIND(file_end) | KIND(file_map) | KIND(file_state) | KIND(lost) |
-	KIND(replay_lint) | KIND(cpu_model) | KIND(record_stats);
+#define REPLAY_KINDS                                                                             \
+	KP_KINDS(KP_EV_syscall, KP_EV_payload, KP_EV_signal_deliver, KP_EV_task_fork,            \
+		 KP_EV_task_exit, KP_EV_command, KP_EV_exec_image, KP_EV_exec_map, KP_EV_memory, \
+		 KP_EV_file_info, KP_EV_file_data, KP_EV_file_end, KP_EV_file_map,               \
+		 KP_EV_file_state, KP_EV_lost, KP_EV_replay_lint, KP_EV_cpu_model,               \
+		 KP_EV_record_stats)
 /* Nothing of what the node's other tasks did; the snapshots have the CPU's model. */
 #define REPLAY_STREAMS \
 	(KP_LOG_SELECTED | KP_LOG_LIFE | KP_LOG_ARCHIVE | KP_LOG_OWN | KP_LOG_SNAPSHOT)
@@ -60,7 +59,7 @@ static int list_commands(struct kp_log_reader *reader, uint32_t *ret_pid, struct
 static int find_command(const char *path, uint32_t *ret_pid, char *ret_note, size_t cap,
 			struct kp_err *err)
 {
-	struct kp_log_filter filter = {.kinds = KIND(command), .streams = KP_LOG_OWN};
+	struct kp_log_filter filter = {.kinds = KP_KINDS(KP_EV_command), .streams = KP_LOG_OWN};
 	struct kp_log_reader *reader;
 	struct kp_buf list = {0};
 	int rc;
@@ -195,9 +194,9 @@ static int read_children(struct kp_log_reader *reader, struct kp_session *sessio
 /* Reads the log once more for the children. */
 static int load_children(const char *path, struct kp_session *session, struct kp_err *err)
 {
-	struct kp_log_filter filter = {.kinds = KIND(syscall) | KIND(payload) |
-						KIND(signal_deliver) | KIND(file_map) |
-						KIND(file_state) | KIND(task_exit),
+	struct kp_log_filter filter = {.kinds = KP_KINDS(KP_EV_syscall, KP_EV_payload,
+							 KP_EV_signal_deliver, KP_EV_file_map,
+							 KP_EV_file_state, KP_EV_task_exit),
 				       .streams = REPLAY_STREAMS};
 	struct kp_log_reader *reader;
 	int rc = add_children(session);
@@ -229,7 +228,7 @@ int kp_session_load(const char *path, const struct kp_session_options *options,
 		    struct kp_session *session, struct kp_err *err)
 {
 	uint32_t pid = options->pid;
-	struct kp_log_filter filter = {.kinds = replay_kinds, .streams = REPLAY_STREAMS};
+	struct kp_log_filter filter = {.kinds = REPLAY_KINDS, .streams = REPLAY_STREAMS};
 	char note[sizeof session->note] = "";
 	struct kp_log_reader *reader;
 	int rc = 0;

@@ -111,13 +111,13 @@ struct source {
 
 static struct source open_source(enum load load, const char *path)
 {
-	static const uint64_t sched = 1ull << KP_EV_sched_switch | 1ull << KP_EV_sched_waking;
-	static const uint64_t call = 1ull << KP_EV_syscall;
-	struct kp_log_filter filter = {.kinds = load == LOAD_SCHED     ? sched
-						: load == LOAD_SYSCALL ? call
-								       : sched | call};
+	struct kp_log_filter filter = {0};
 	struct source source = {.load = load, .time_ns = 5000000000000, .rnd = 7};
 
+	if (load != LOAD_SYSCALL)
+		filter.kinds = KP_KINDS(KP_EV_sched_switch, KP_EV_sched_waking);
+	if (load != LOAD_SCHED)
+		kp_set_add(&filter.kinds, KP_EV_syscall);
 	if (path && kp_log_open(path, &filter, &source.reader, NULL) < 0)
 		fail("cannot read the log");
 	return source;
@@ -183,6 +183,7 @@ static void run_codec(enum load load, const char *path, enum kp_codec codec, con
 		dec = (struct kp_decode){.codec = enc.codec,
 					 .raw_len = (uint32_t)events.len,
 					 .event_cnt = enc.event_cnt,
+					 .kinds = enc.kinds,
 					 .first_ns = enc.first_ns,
 					 .last_ns = enc.last_ns};
 		begin = now_ns();

@@ -18,18 +18,17 @@ pid=$(sed -n 's/.*"kind":"command".*/&/p' "$work/all" | sed -n 's/.*"pid":\([0-9
 
 # Positions with the number of whole blocks and events before each, from kprobe-log(5).
 cat >"$work/blocks.py" <<'PY'
-import random, struct, sys
-data = open(sys.argv[1], "rb").read()
-HEADER, BLOCK, END = 56, 168, 48
-text_len = struct.unpack_from("<I", data, 12)[0]
-ends, at, events = [(HEADER + text_len, 0)], HEADER + text_len, 0
-while at < len(data) - END:
-    assert data[at:at + 4] == b"BLK1", at
-    event_cnt, raw_len, stored_len = struct.unpack_from("<III", data, at + 40)
-    at += BLOCK + stored_len
-    events += event_cnt
-    ends.append((at, events))
-assert at == len(data) - END and data[at:at + 8] == b"\x7fKRPEND1", at
+import sys
+import kpl
+segment = kpl.Segment(open(sys.argv[1], "rb").read())
+segment.check()
+data, events = segment.data, 0
+ends = [(segment.first, 0)]
+for block in segment.blocks:
+    events += block.event_cnt
+    ends.append((block.end, events))
+assert len(segment.rest) == kpl.SEG_END
+HEADER, BLOCK = kpl.SEG_HDR, kpl.BLOCK_HDR
 cuts = {0, 1, 8, HEADER - 1, HEADER, HEADER + 1, ends[0][0] - 1}
 for end, _ in ends[:: max(1, len(ends) // 8)] + ends[-1:]:
     cuts |= {end - 1, end, end + 1, end + BLOCK - 1, end + BLOCK, end + BLOCK + 1}
@@ -39,7 +38,7 @@ for cut in sorted(c for c in cuts if 0 <= c <= len(data)):
     # Between two blocks it is cut too: the end is missing.
     print(cut, whole[-1][1] if whole else 0, "whole" if cut == len(data) else "torn")
 PY
-python3 "$work/blocks.py" "$work/good" >"$work/cuts" || fail "the segment is not as kprobe-log(5) says"
+PYTHONPATH=$top/test/e2e python3 "$work/blocks.py" "$work/good" >"$work/cuts" || fail "the segment is not as kprobe-log(5) says"
 echo "$(wc -l <"$work/cuts") cuts of $(stat -c %s "$work/good") bytes, $(wc -l <"$work/all") events"
 
 # judge WHAT STATUS FILE: a reader must end by itself and not by a signal or the sanitizer.

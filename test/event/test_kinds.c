@@ -33,6 +33,7 @@ static void check_codecs(const struct kp_buf *events)
 		dec = (struct kp_decode){.codec = enc.codec,
 					 .raw_len = (uint32_t)events->len,
 					 .event_cnt = enc.event_cnt,
+					 .kinds = enc.kinds,
 					 .first_ns = enc.first_ns,
 					 .last_ns = enc.last_ns};
 		cr_assert_eq(kp_decode(decoder, schema, &dec, enc.data, enc.len, &back, &err), 0,

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/crc32c.h"
 #include "base/text.h"
 #include "event/names.h"
 #include "log/reader.h"
@@ -29,61 +28,70 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static void own_text(struct kp_buf *out)
 {
-	kp_buf_puts(out, "{\"run\":\"1\",\"schema\":");
+	kp_buf_puts(out, "{\"run\":\"1\",\"groups\":");
+	kp_event_print_groups(out);
+	kp_buf_puts(out, ",\"schema\":");
 	kp_event_print_schema(out);
 	kp_buf_putc(out, '}');
 }
 
 /* Copies the blocks of the input with all that guards them put right. */
-static void fix_blocks(const uint8_t *data, size_t len, uint32_t prev_crc, struct kp_buf *out)
+static void fix_blocks(const uint8_t *data, size_t len, struct kp_hash prev, struct kp_buf *out)
 {
-	struct kp_block_hdr hdr;
+	union kp_block_head head;
+	struct kp_block_hdr *hdr = &head.hdr;
 
-	for (uint64_t number = 0; len >= sizeof(hdr); number++) {
-		memcpy(&hdr, data, sizeof(hdr));
-		data += sizeof(hdr);
-		len -= sizeof(hdr);
-		hdr.magic = KP_BLOCK_MAGIC;
-		hdr.version = KP_LOG_VERSION;
-		hdr.salt = 1;
-		hdr.sequence = number;
-		if (hdr.stored_len > len)
-			hdr.stored_len = (uint32_t)len;
-		hdr.prev_crc = prev_crc;
-		prev_crc = hdr.payload_crc = kp_crc32c(0, data, hdr.stored_len);
-		kp_block_hdr_seal(&hdr);
-		kp_buf_append(out, &hdr, sizeof(hdr));
-		kp_buf_append(out, data, hdr.stored_len);
-		data += hdr.stored_len;
-		len -= hdr.stored_len;
+	for (uint64_t number = 0; len >= sizeof(*hdr); number++) {
+		memcpy(hdr, data, sizeof(*hdr));
+		hdr->len = (kp_u16)(sizeof(*hdr) + 8u * (hdr->lost_cnt + hdr->reserved % 4));
+		if (hdr->len > len)
+			hdr->len = sizeof(*hdr), hdr->lost_cnt = 0;
+		memcpy(hdr + 1, data + sizeof(*hdr), hdr->len - sizeof(*hdr));
+		data += hdr->len;
+		len -= hdr->len;
+		hdr->magic = KP_BLOCK_MAGIC;
+		hdr->salt = 1;
+		hdr->sequence = number;
+		if (hdr->stored_len > len)
+			hdr->stored_len = (uint32_t)len;
+		hdr->prev = prev;
+		hdr->payload = kp_seg_hash(data, hdr->stored_len);
+		kp_block_head_seal(&head);
+		prev = kp_seg_hash(&head, hdr->len);
+		kp_buf_append(out, &head, hdr->len);
+		kp_buf_append(out, data, hdr->stored_len);
+		data += hdr->stored_len;
+		len -= hdr->stored_len;
 	}
 }
 
 static void fix_segment(const uint8_t *data, size_t len, bool is_own_text, struct kp_buf *out)
 {
 	struct kp_buf text = {0};
-	struct kp_seg_hdr hdr;
+	union kp_seg_head head;
+	struct kp_seg_hdr *hdr = &head.hdr;
 
-	memcpy(&hdr, data, sizeof(hdr));
-	data += sizeof(hdr);
-	len -= sizeof(hdr);
-	if (hdr.text_len > len)
-		hdr.text_len = (uint32_t)len;
+	memcpy(hdr, data, sizeof(*hdr));
+	data += sizeof(*hdr);
+	len -= sizeof(*hdr);
+	if (hdr->text_len > len)
+		hdr->text_len = (uint32_t)len;
 	if (is_own_text)
 		own_text(&text);
 	else
-		kp_buf_append(&text, data, hdr.text_len);
-	data += hdr.text_len;
-	len -= hdr.text_len;
-	hdr.magic = KP_SEG_MAGIC;
-	hdr.version = KP_LOG_VERSION;
-	hdr.salt = 1;
-	hdr.text_len = (uint32_t)text.len;
-	hdr.text_crc = kp_crc32c(0, text.data, text.len);
-	kp_seg_hdr_seal(&hdr);
-	kp_buf_append(out, &hdr, sizeof(hdr));
+		kp_buf_append(&text, data, hdr->text_len);
+	data += hdr->text_len;
+	len -= hdr->text_len;
+	hdr->magic = KP_SEG_MAGIC;
+	hdr->version = KP_LOG_VERSION;
+	hdr->len = sizeof(*hdr);
+	hdr->salt = 1;
+	hdr->text_len = (uint32_t)text.len;
+	hdr->text = kp_seg_hash(text.data, text.len);
+	kp_seg_head_seal(&head);
+	kp_buf_append(out, hdr, sizeof(*hdr));
 	kp_buf_append(out, text.data, text.len);
-	fix_blocks(data, len, hdr.text_crc, out);
+	fix_blocks(data, len, kp_seg_hash(hdr, sizeof(*hdr)), out);
 	kp_buf_done(&text);
 }
 

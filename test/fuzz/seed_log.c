@@ -13,7 +13,7 @@
 
 static void write_seed(const char *dir, enum kp_codec codec, char mode)
 {
-	struct kp_seg_hdr seg = {.magic = KP_SEG_MAGIC, .version = KP_LOG_VERSION, .salt = 1};
+	struct kp_seg_hdr seg = {.len = sizeof(seg)};
 	struct kp_buf text = {0}, events = {0};
 	struct kp_encoder *encoder;
 	struct kp_block_hdr block;
@@ -23,7 +23,9 @@ static void write_seed(const char *dir, enum kp_codec codec, char mode)
 	char path[512];
 	int fd;
 
-	kp_buf_puts(&text, "{\"run\":\"1\",\"schema\":");
+	kp_buf_puts(&text, "{\"run\":\"1\",\"groups\":");
+	kp_event_print_groups(&text);
+	kp_buf_puts(&text, ",\"schema\":");
 	kp_event_print_schema(&text);
 	kp_buf_putc(&text, '}');
 	for (unsigned kind = 1; kind < KP_EV_END; kind++)
@@ -37,7 +39,8 @@ static void write_seed(const char *dir, enum kp_codec codec, char mode)
 				      .last_ns = enc.last_ns,
 				      .event_cnt = enc.event_cnt,
 				      .raw_len = (uint32_t)events.len,
-				      .stored_len = enc.len};
+				      .stored_len = enc.len,
+				      .kinds = enc.kinds};
 	iov[0] = (struct iovec){&mode, 1};
 	iov[1] = (struct iovec){&seg, sizeof(seg)};
 	iov[2] = (struct iovec){text.data, text.len};

@@ -42,6 +42,8 @@ static inline void synth_event(struct kp_buf *out, unsigned kind, uint64_t time_
 					       .tid = (kp_u32)synth_random(rnd)};
 	for (f = desc->fields; f < desc->fields + desc->field_cnt; f++) {
 		value = synth_random(rnd) >> synth_random(rnd) % 64;
+		if (f->format == KP_F_GROUP) /* others are not kept */
+			value %= KP_GROUP_CNT;
 		if (f->type == KP_T_comm)
 			memcpy(ev + f->offset, value & 1 ? "worker\0" : "a b\"c\0\0", 8);
 		else

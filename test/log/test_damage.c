@@ -135,7 +135,10 @@ Test(damage, one_bit_of_every_byte)
 /* Damage in the middle costs one block, and is not taken for a torn end. */
 Test(damage, one_block_in_the_middle)
 {
-	static const uint64_t places[] = {0, 20, 100, 170}; /* magic, sequence, lost, payload */
+	/* magic, sequence, kinds, payload */
+	static const uint64_t places[] = {
+		offsetof(struct kp_block_hdr, magic), offsetof(struct kp_block_hdr, sequence),
+		offsetof(struct kp_block_hdr, kinds), sizeof(struct kp_block_hdr) + 2};
 	const struct kp_log_gap *gap;
 	struct kp_log_reader *reader;
 	struct small_log log;
@@ -264,6 +267,7 @@ Test(damage, decoder_takes_any_bytes)
 			struct kp_decode dec = {.codec = enc.codec,
 						.raw_len = (uint32_t)events.len,
 						.event_cnt = enc.event_cnt,
+						.kinds = enc.kinds,
 						.last_ns = UINT64_MAX};
 			size_t len = enc.len - (i % 4 ? 0 : synth_random(&rnd) % enc.len);
 
@@ -313,8 +317,10 @@ Test(damage, no_block_unpacks_beyond_its_bound)
 	cr_assert_eq(kp_encode(encoder, events.data, events.len, &enc, NULL), 0);
 	cr_assert_eq(enc.codec, KP_CODEC_DELTA_ZLIB);
 	cr_assert_eq(enc.len, (events.len + KP_PACK_MAX - 1) / KP_PACK_MAX);
-	dec = (struct kp_decode){
-		.codec = enc.codec, .raw_len = (uint32_t)events.len, .event_cnt = enc.event_cnt};
+	dec = (struct kp_decode){.codec = enc.codec,
+				 .raw_len = (uint32_t)events.len,
+				 .event_cnt = enc.event_cnt,
+				 .kinds = enc.kinds};
 	cr_assert_eq(kp_decode(decoder, schema, &dec, enc.data, enc.len, &back, NULL), 0);
 	cr_assert_eq(back.len, events.len);
 	cr_assert_arr_eq(back.data, events.data, back.len);

@@ -123,19 +123,19 @@ static size_t count_matching(const struct kp_buf *all, const struct kp_log_filte
 	for (size_t at = 0; at < all->len; at += event->size) {
 		event = (const struct kp_hdr *)(all->data + at);
 		cnt += event->time_ns >= f->from_ns && (!f->to_ns || event->time_ns <= f->to_ns) &&
-		       (!f->kinds || f->kinds >> event->kind & 1);
+		       (kp_set_is_empty(&f->kinds) || kp_set_has(&f->kinds, event->kind));
 	}
 	return cnt;
 }
 
 Test(roundtrip, filters)
 {
-	static const struct kp_log_filter filters[] = {
+	const struct kp_log_filter filters[] = {
 		{.from_ns = 5000},
 		{.to_ns = 5000},
 		{.from_ns = 3333, .to_ns = 7777},
-		{.kinds = 1ull << KP_EV_syscall | 1ull << KP_EV_task},
-		{.from_ns = 3330, .to_ns = 7770, .kinds = 1ull << KP_EV_syscall},
+		{.kinds = KP_KINDS(KP_EV_syscall, KP_EV_task)},
+		{.from_ns = 3330, .to_ns = 7770, .kinds = KP_KINDS(KP_EV_syscall)},
 		{.from_ns = 3330, .to_ns = 3330},
 		{.from_ns = 1000000},
 		{.to_ns = 1},
@@ -253,17 +253,17 @@ Test(roundtrip, the_newest_boot_is_found_without_the_wall_clock)
 	struct kp_log_writer *writer = fixture_create(0);
 	uint64_t time_ns = 0, rnd = 5;
 	struct kp_log_reader *reader;
-	struct kp_seg_hdr hdr;
+	union kp_seg_head head;
 	char older[300];
 	int fd;
 
 	fixture_append(writer, 0, 3, &time_ns, &rnd, NULL);
 	fixture_close(writer);
 	fd = open(fixture_path(1), O_RDWR);
-	cr_assert_eq(read(fd, &hdr, sizeof(hdr)), (ssize_t)sizeof(hdr));
-	hdr.realtime_ns += 3600000000000;
-	kp_seg_hdr_seal(&hdr);
-	cr_assert_eq(pwrite(fd, &hdr, sizeof(hdr), 0), (ssize_t)sizeof(hdr));
+	cr_assert_eq(read(fd, &head, sizeof(head.hdr)), (ssize_t)sizeof(head.hdr));
+	head.hdr.realtime_ns += 3600000000000;
+	kp_seg_head_seal(&head);
+	cr_assert_eq(pwrite(fd, &head, sizeof(head.hdr), 0), (ssize_t)sizeof(head.hdr));
 	close(fd);
 	snprintf(older, sizeof(older), "%s/ffffffff-older", fixture_dir);
 	cr_assert_eq(rename(fixture_path(0), older), 0);
@@ -332,9 +332,8 @@ Test(roundtrip, nothing_there)
 	cr_assert_eq(kp_log_open(fixture_dir, NULL, &reader, &err), -ENOENT);
 	snprintf(path, sizeof(path), "%s/00000001.kpl", fixture_dir);
 	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-	cr_assert_eq(
-		write(fd, "no segment, but long enough to be the header of one at the least", 64),
-		64);
+	cr_assert_eq(pwrite(fd, "no segment, but long enough", 27, 0), 27);
+	cr_assert_eq(ftruncate(fd, sizeof(struct kp_seg_hdr)), 0);
 	close(fd);
 	cr_assert_eq(kp_log_open(path, NULL, &reader, &err), -EBADMSG);
 	cr_assert_not_null(strstr(err.text, "not a segment"), "%s", err.text);

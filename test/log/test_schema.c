@@ -3,7 +3,7 @@
  */
 #include "fixture.h"
 
-#include "base/crc32c.h"
+#include "forge.h"
 #include "log/codec.h"
 
 TestSuite(schema, .init = fixture_setup, .fini = fixture_teardown);
@@ -14,35 +14,20 @@ static const char *write_segment(const char *text, enum kp_codec codec, const vo
 				 uint64_t first_ns, uint64_t last_ns)
 {
 	static char path[128];
-	struct kp_seg_hdr seg = {.magic = KP_SEG_MAGIC,
-				 .version = KP_LOG_VERSION,
-				 .text_len = (uint32_t)strlen(text),
-				 .salt = 99,
-				 .sequence = 1,
-				 .text_crc = kp_crc32c(0, text, strlen(text))};
-	struct kp_block_hdr block = {.magic = KP_BLOCK_MAGIC,
-				     .version = KP_LOG_VERSION,
-				     .codec = (kp_u8)codec,
-				     .salt = 99,
+	struct kp_block_hdr block = {.codec = (kp_u8)codec,
 				     .first_ns = first_ns,
 				     .last_ns = last_ns,
 				     .event_cnt = event_cnt,
 				     .raw_len = raw_len,
-				     .stored_len = stored_len,
-				     .prev_crc = seg.text_crc,
-				     .payload_crc = kp_crc32c(0, stored, stored_len)};
-	struct iovec iov[] = {{&seg, sizeof(seg)},
-			      {(void *)text, strlen(text)},
-			      {&block, sizeof(block)},
-			      {(void *)stored, stored_len}};
-	int fd;
+				     .stored_len = stored_len};
+	struct forge f;
 
-	kp_seg_hdr_seal(&seg);
-	kp_block_hdr_seal(&block);
 	snprintf(path, sizeof(path), "%s/00000001.kpl", fixture_dir);
-	fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-	cr_assert_eq(kp_seg_write(fd, iov, 4, 0), 0);
-	close(fd);
+	cr_assert_eq(forge_begin(&f, open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600),
+				 (struct kp_seg_hdr){.sequence = 1}, text, strlen(text)),
+		     0);
+	cr_assert_eq(forge_block(&f, block, stored), 0);
+	close(f.fd);
 	return path;
 }
 
@@ -52,7 +37,9 @@ static char *own_text_with(const char *from, const char *to)
 	struct kp_buf own = {0}, out = {0};
 	const char *at, *hit;
 
-	kp_buf_puts(&own, "{\"schema\":");
+	kp_buf_puts(&own, "{\"groups\":");
+	kp_event_print_groups(&own);
+	kp_buf_puts(&own, ",\"schema\":");
 	kp_event_print_schema(&own);
 	kp_buf_putc(&own, '}');
 	for (at = own.data; (hit = strstr(at, from)); at = hit + strlen(from)) {
@@ -100,6 +87,9 @@ Test(schema, unknown_kinds_are_left_out_and_counted)
 		cr_assert_eq(back.len, want.len);
 		cr_assert_eq(memcmp(back.data, want.data, want.len), 0);
 		cr_assert_eq(kp_log_get_info(reader)->unknown_cnt, 40);
+		cr_assert_eq(kp_log_get_info(reader)->unknown_kind_cnt, 1);
+		cr_assert_str_eq(kp_log_get_info(reader)->unknown_kinds[0].name, "hyperspace");
+		cr_assert_eq(kp_log_get_info(reader)->unknown_kinds[0].cnt, 40);
 		cr_assert_eq(kp_log_get_info(reader)->gap_cnt, 0);
 		kp_log_reader_free(reader);
 	}
@@ -131,6 +121,81 @@ Test(schema, fields_map_by_name)
 	}
 	free(text);
 	kp_buf_done(&events);
+}
+
+/* What a log says of groups is translated by name, in events too. */
+Test(schema, groups_map_by_name)
+{
+	char *text = own_text_with("[\"sched\",\"life\",", "[\"life\",\"gravity\",");
+	static const uint32_t want[] = {KP_GROUP_life, KP_GROUP_UNKNOWN, KP_GROUP_syscall,
+					KP_GROUP_UNKNOWN};
+	static const uint32_t numbers[] = {0, 1, 2, 200};
+	struct kp_buf events = {0};
+	struct kp_log_reader *reader;
+	const struct kp_hdr *event;
+	uint64_t rnd = 33;
+
+	for (unsigned i = 0; i < 4; i++) {
+		size_t at = events.len;
+
+		synth_event(&events, KP_EV_lost, 100 + i, 0, &rnd);
+		((struct kp_ev_lost *)(events.data + at))->lost_group = numbers[i];
+	}
+	for (enum kp_codec codec = KP_CODEC_RAW; codec <= KP_CODEC_DELTA_ZLIB; codec++) {
+		reader = fixture_open(write_encoded(text, codec, &events), NULL);
+		for (unsigned i = 0; i < 4; i++) {
+			cr_assert_eq(kp_log_next(reader, &event, NULL), 1);
+			cr_expect_eq(((const struct kp_ev_lost *)event)->lost_group, want[i]);
+		}
+		kp_log_reader_free(reader);
+	}
+	free(text);
+	kp_buf_done(&events);
+}
+
+/* Counts of a writer with more groups than we have, and with others. */
+Test(schema, lost_counts_map_by_name)
+{
+	static const char text[] = "{\"run\":\"1\",\"groups\":[\"gravity\",\"irq\"],\"schema\":[]}";
+	union kp_block_head head = {.hdr = {.magic = KP_BLOCK_MAGIC,
+					    .salt = FORGE_SALT,
+					    .len = sizeof(head.hdr) + 8 * 20 + 16,
+					    .lost_cnt = 20,
+					    .event_cnt = 1,
+					    .raw_len = 24,
+					    .stored_len = 24}};
+	const struct kp_log_info *info;
+	struct kp_log_reader *reader;
+	char path[128], stored[24] = "";
+	struct forge f;
+
+	snprintf(path, sizeof(path), "%s/00000001.kpl", fixture_dir);
+	cr_assert_eq(forge_begin(&f, open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600),
+				 (struct kp_seg_hdr){.sequence = 1}, text, strlen(text)),
+		     0);
+	head.lost[0] = 7;
+	head.lost[1] = 3;
+	head.lost[19] = 2;
+	memset(head.bytes + sizeof(head.hdr) + 8 * 20, 0x55, 16); /* a later version's */
+	head.hdr.prev = f.prev;
+	head.hdr.payload = kp_seg_hash(stored, sizeof(stored));
+	kp_block_head_seal(&head);
+	cr_assert_eq(kp_seg_write(f.fd,
+				  (struct iovec[]){{&head, head.hdr.len}, {stored, sizeof(stored)}},
+				  2, f.pos),
+		     0);
+	close(f.fd);
+	reader = fixture_open(path, NULL);
+	info = kp_log_get_info(reader);
+	cr_assert_eq(info->gap_cnt, 0);
+	cr_expect_eq(info->lost[KP_GROUP_irq], 3);
+	cr_expect_eq(info->lost[KP_GROUP_sched], 0);
+	cr_assert_eq(info->unknown_lost_cnt, 2);
+	cr_expect_str_eq(info->unknown_lost[0].name, "gravity");
+	cr_expect_eq(info->unknown_lost[0].cnt, 7);
+	cr_expect_str_eq(info->unknown_lost[1].name, "without a name");
+	cr_expect_eq(info->unknown_lost[1].cnt, 2);
+	kp_log_reader_free(reader);
 }
 
 /* An older log: `fd` had no obj and a shorter number, and was kind 90. */

@@ -89,7 +89,7 @@ static struct kp_ev_task_exit event(uint32_t cpu, uint32_t i)
 /* Counts the events of task_exit per CPU and checks their order. */
 static void count_log(uint64_t cnt[2])
 {
-	struct kp_log_filter filter = {.kinds = 1ull << KP_EV_task_exit};
+	struct kp_log_filter filter = {.kinds = KP_KINDS(KP_EV_task_exit)};
 	struct kp_log_reader *reader;
 	const struct kp_hdr *hdr;
 	struct kp_err err = {""};
@@ -222,7 +222,7 @@ Test(pipeline, a_disk_that_hangs_does_not_stop_the_drain, .timeout = 60)
  */
 Test(pipeline, a_snapshot_that_hangs_is_given_up, .timeout = 60)
 {
-	struct kp_log_filter filter = {.kinds = 1ull << KP_EV_snapshot};
+	struct kp_log_filter filter = {.kinds = KP_KINDS(KP_EV_snapshot)};
 	struct kp_log_reader *reader;
 	struct kp_pipeline *pipeline;
 	struct kp_ev_task_exit ev;
@@ -313,7 +313,7 @@ static void put_file(const struct kp_sink *sink)
 Test(pipeline, archived_files_take_no_room_from_events_and_are_read_back)
 {
 	struct kp_pipeline *pipeline = start(2 * KP_BLOCK_RAW_MAX);
-	struct kp_log_filter filter = {.kinds = 1ull << KP_EV_file_data};
+	struct kp_log_filter filter = {.kinds = KP_KINDS(KP_EV_file_data)};
 	struct kp_ev_task_exit ev = event(0, 0);
 	static unsigned char piece[PIECE_LEN];
 	struct kp_log_reader *reader;

@@ -15,9 +15,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "../../log/forge.h"
 #include "../../log/synth.h"
 #include "../synth.h"
-#include "base/crc32c.h"
 #include "base/limit.h"
 #include "log/codec.h"
 #include "log/segment.h"
@@ -49,71 +49,31 @@ CODE(take, "mov $0x100000000000, %rsi\n1: xor %eax, %eax\nxor %edi, %edi\nmov $1
 /* vfork, for ever, without a child */
 CODE(split, "1: mov $58, %eax\nsyscall\njmp 1b\n");
 
-struct segment {
-	int fd;
-	struct kp_seg_hdr hdr;
-	uint64_t pos, number;
-	uint32_t prev_crc;
-};
-
-static int begin_segment(struct segment *seg, const char *dir, uint64_t number, const void *text,
+/* Begins a segment of a log in dir. */
+static int begin_segment(struct forge *f, const char *dir, uint64_t number, const char *text,
 			 size_t len)
 {
 	char path[512], name[KP_SEG_NAME_MAX];
-	struct iovec iov[2] = {{&seg->hdr, sizeof seg->hdr}, {(void *)text, len}};
+	int fd;
 
 	kp_seg_name(number, name);
 	snprintf(path, sizeof path, "%s/boot", dir);
 	mkdir(dir, 0700);
 	mkdir(path, 0700);
 	snprintf(path, sizeof path, "%s/boot/%s", dir, name);
-	seg->fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-	seg->hdr = (struct kp_seg_hdr){.magic = KP_SEG_MAGIC,
-				       .version = KP_LOG_VERSION,
-				       .text_len = (uint32_t)len,
-				       .salt = 9,
-				       .sequence = number,
-				       .realtime_ns = BEGIN_REALTIME_NS,
-				       .time_ns = BEGIN_NS,
-				       .text_crc = kp_crc32c(0, text, len)};
-	kp_seg_hdr_seal(&seg->hdr);
-	seg->prev_crc = seg->hdr.text_crc;
-	seg->pos = sizeof seg->hdr + len;
-	seg->number = 0;
-	return seg->fd < 0 || kp_seg_write(seg->fd, iov, 2, 0) < 0 ? -1 : 0;
-}
-
-static void put_block(struct segment *seg, struct kp_block_hdr block, const void *stored)
-{
-	struct iovec iov[2] = {{&block, sizeof block}, {(void *)stored, block.stored_len}};
-
-	block.magic = KP_BLOCK_MAGIC;
-	block.version = KP_LOG_VERSION;
-	block.salt = 9;
-	block.sequence = seg->number++;
-	block.prev_crc = seg->prev_crc;
-	block.payload_crc = seg->prev_crc = kp_crc32c(0, stored, block.stored_len);
-	kp_block_hdr_seal(&block);
-	kp_seg_write(seg->fd, iov, 2, seg->pos);
-	seg->pos += sizeof block + block.stored_len;
-}
-
-static int end_segment(struct segment *seg)
-{
-	struct kp_seg_end end = {.magic = KP_END_MAGIC,
-				 .salt = 9,
-				 .block_cnt = seg->number,
-				 .reason = KP_END_COMMAND,
-				 .prev_crc = seg->prev_crc};
-	struct iovec iov = {&end, sizeof end};
-
-	kp_seg_end_seal(&end);
-	return kp_seg_write(seg->fd, &iov, 1, seg->pos) < 0 || close(seg->fd) < 0;
+	fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -1;
+	return forge_begin(f, fd,
+			   (struct kp_seg_hdr){.sequence = number,
+					       .realtime_ns = BEGIN_REALTIME_NS,
+					       .time_ns = BEGIN_NS},
+			   text, len);
 }
 
 struct bomb {
 	struct synth s;
-	struct segment segment;
+	struct forge segment;
 	struct kp_encoder *encoder;
 	struct kp_buf batch;
 	uint32_t stream;
@@ -134,15 +94,15 @@ static void flush(struct bomb *b)
 	       !((const char *)enc.data)[enc.len - 1])
 		enc.len--;
 	enc.len = enc.len + 3 < whole ? enc.len + 3 : whole;
-	put_block(&b->segment,
-		  (struct kp_block_hdr){.codec = (kp_u8)enc.codec,
-					.first_ns = enc.first_ns,
-					.last_ns = enc.last_ns,
-					.event_cnt = enc.event_cnt,
-					.raw_len = (uint32_t)b->batch.len,
-					.stored_len = enc.len,
-					.stream = b->stream},
-		  enc.data);
+	forge_block(&b->segment,
+		    (struct kp_block_hdr){.codec = (kp_u8)enc.codec,
+					  .first_ns = enc.first_ns,
+					  .last_ns = enc.last_ns,
+					  .event_cnt = enc.event_cnt,
+					  .raw_len = (uint32_t)b->batch.len,
+					  .stored_len = enc.len,
+					  .stream = b->stream},
+		    enc.data);
 	kp_buf_reset(&b->batch);
 	b->stop = b->segment.pos > LOG_MAX - 30000;
 }
@@ -490,7 +450,7 @@ static int bare_events(const char *dir, const char *text, uint32_t least)
 	unsigned char plain[10922], stored[KP_BLOCK_RAW_MAX] = {0};
 	uLongf len = sizeof stored;
 	struct kp_block_hdr block = {.codec = KP_CODEC_DELTA_ZLIB, .last_ns = UINT64_MAX};
-	struct segment seg;
+	struct forge seg;
 
 	memset(plain, 0, sizeof plain);
 	memcpy(plain, "\0\1\0", 3); /* shape 0: kind 1, nothing differs */
@@ -502,9 +462,9 @@ static int bare_events(const char *dir, const char *text, uint32_t least)
 		return 1;
 	for (uint32_t i = 0; seg.pos + block.stored_len + 1000 < LOG_MAX; i++) {
 		block.stream = i % 16000;
-		put_block(&seg, block, stored);
+		forge_block(&seg, block, stored);
 	}
-	return end_segment(&seg);
+	return forge_end(&seg);
 }
 
 #define BARE                                                                                       \
@@ -538,7 +498,7 @@ static int grown_events(const char *dir)
 static int segments(const char *dir)
 {
 	static const char text[] = "{\"schema\":[]}";
-	struct segment seg;
+	struct forge seg;
 
 	for (uint32_t i = 1; i < 13000; i++) {
 		if (begin_segment(&seg, dir, i, text, sizeof text - 1) < 0)
@@ -551,7 +511,7 @@ static int segments(const char *dir)
 static int header(const char *dir, const char *unit, const char *behind)
 {
 	struct kp_buf text = {0};
-	struct segment seg;
+	struct forge seg;
 
 	kp_buf_puts(&text, "{\"schema\":[],\"options\":[");
 	while (text.len < LOG_MAX - 100)
@@ -578,7 +538,7 @@ static int header_objects(const char *dir)
 static int header_name(const char *dir)
 {
 	struct kp_buf text = {0};
-	struct segment seg;
+	struct forge seg;
 
 	kp_buf_puts(&text, "{\"schema\":[],\"node\":\"");
 	while (text.len < LOG_MAX - 100)
@@ -590,7 +550,7 @@ static int header_name(const char *dir)
 static int sparse(const char *dir)
 {
 	static const char text[] = "{\"schema\":[]}";
-	struct segment seg;
+	struct forge seg;
 
 	if (begin_segment(&seg, dir, 1, text, sizeof text - 1) < 0)
 		return 1;
@@ -600,12 +560,12 @@ static int sparse(const char *dir)
 static int islands(const char *dir)
 {
 	static const char text[] = "{\"schema\":[]}";
-	struct segment seg;
+	struct forge seg;
 
 	if (begin_segment(&seg, dir, 1, text, sizeof text - 1) < 0)
 		return 1;
 	for (off_t at = 1 << 20; at < 200ll << 32; at += 1ll << 32)
-		if (pwrite(seg.fd, "BLK1BLK1", 8, at) != 8)
+		if (pwrite(seg.fd, "BLK2BLK2", 8, at) != 8)
 			return 1;
 	return 0;
 }
@@ -642,7 +602,9 @@ static int write_log(void (*put)(struct bomb *b), const char *dir)
 	struct kp_ev_record_stats stats = {0};
 	struct kp_buf text = {0};
 
-	kp_buf_puts(&text, "{\"node\":\"attacker\",\"run\":\"1\",\"schema\":");
+	kp_buf_puts(&text, "{\"node\":\"attacker\",\"run\":\"1\",\"groups\":");
+	kp_event_print_groups(&text);
+	kp_buf_puts(&text, ",\"schema\":");
 	kp_event_print_schema(&text);
 	kp_buf_putc(&text, '}');
 	if (begin_segment(&b.segment, dir, 1, text.data, text.len) < 0 ||
@@ -659,7 +621,7 @@ static int write_log(void (*put)(struct bomb *b), const char *dir)
 	kp_encoder_free(b.encoder);
 	kp_buf_done(&b.batch);
 	kp_buf_done(&text);
-	return end_segment(&b.segment) || b.s.err.text[0];
+	return forge_end(&b.segment) || b.s.err.text[0];
 }
 
 int main(int argc, char **argv)
