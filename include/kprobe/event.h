@@ -121,6 +121,15 @@ enum {
 		8, /* int 0x80 or a 32-bit program: args are ebx to ebp, nr as syscalls.def says */
 };
 
+/* kp_ev_wait.flags */
+enum { KP_WAITF_SAME = 1 };
+
+/* kp_ev_tier.tier */
+enum kp_tier { KP_TIER_NONE = 0, KP_TIER_WAITS = 1, KP_TIER_CALLS = 2 };
+
+/* No system call. */
+#define KP_NR_NONE 0xffffffffu
+
 /* Added to the number of a call of the i386 table, so that nobody takes it for another call. */
 #define KP_NR_I386 0x20000000u
 /* Added to the index of a call through the vsyscall page, which the kernel emulates: 0

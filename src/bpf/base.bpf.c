@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * Linked first (bpftool of Debian 12 misplaces a map that it meets as extern before its
- * definition). Maps and global memory that several subsystems use, and the program that gives the
- * tasks that live already their storage.
+ * Maps and global memory that several subsystems use, and the program that gives the tasks that
+ * live already their storage.
  */
 #include "bpf/emit.h"
+#include "bpf/object.h"
 
 struct kp_ring_map event_rings SEC(".maps");
 struct kp_ring_map payload_rings SEC(".maps");
@@ -25,6 +25,8 @@ __u32 loss_round; /* see kp_counts */
 __u32 prepared;   /* 1: every task has had its chance of storage */
 __u32 selecting;  /* 1: tasks may be selected for replay */
 const volatile __u32 self_pid = 0;
+const volatile __u16 i386_natives[KP_SYSCALL_MAX] = {0};
+const volatile __u8 fd_rules[KP_SYSCALL_MAX] = {0};
 
 /*
  * Run by user space after it attached the other programs, and again for each selection. Storage is

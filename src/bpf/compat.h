@@ -31,6 +31,7 @@ struct task_struct___throttled {
 };
 #pragma clang attribute pop
 
+extern int LINUX_KERNEL_VERSION __kconfig;
 extern void *bpf_rdonly_cast(const void *address, __u32 btf_id) __ksym __weak;
 
 /* An address as a pointer to struct type, which must be the kernel's. */
@@ -54,6 +55,18 @@ static __always_inline bool kp_task_throttled(struct task_struct *task)
 	struct task_struct___throttled *t = (void *)task;
 
 	return bpf_core_field_exists(t->throttled) && t->throttled;
+}
+
+/*
+ * Whether the task has not been in user space since it was last given a CPU. Its FPU registers are
+ * loaded on the way there, and TIF_NEED_FPU_LOAD stands until then: bit 14, since 6.18 bit 19. It
+ * stands too after the kernel itself has used the FPU for the task (checksums, encryption).
+ */
+static __always_inline bool kp_task_stayed(struct task_struct *task)
+{
+	__u32 bit = LINUX_KERNEL_VERSION >= KERNEL_VERSION(6, 18, 0) ? 19 : 14;
+
+	return task->thread_info.flags >> bit & 1;
 }
 
 #endif

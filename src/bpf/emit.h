@@ -151,6 +151,14 @@ static __always_inline void *kp_reserve(enum kp_ring ring, enum kp_group group, 
 					      (task)->pid)
 #define KP_SUBMIT(ev) bpf_ringbuf_submit(ev, KP_FLAG_RB_QUIET)
 
+/* Storage of a task that is selected for replay; NULL: it is not. */
+static __always_inline struct kp_task *kp_selected_task(struct task_struct *task)
+{
+	struct kp_task *t = selecting ? bpf_task_storage_get(&tasks, task, NULL, 0) : NULL;
+
+	return t && t->selected ? t : NULL;
+}
+
 static __always_inline bool kp_is_self(void)
 {
 	return bpf_get_current_pid_tgid() >> 32 == self_pid;

@@ -56,6 +56,7 @@ struct signal_struct {
 };
 
 struct thread_info {
+	unsigned long flags;
 	__u32 status;
 	__u32 cpu;
 };
@@ -139,6 +140,16 @@ struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_type;
 	__u16 sk_protocol;
+	struct socket *sk_socket;
+};
+
+struct tcp_sock {
+	__u32 copied_seq;
+	__u32 write_seq;
+};
+
+struct unix_sock {
+	struct sock *peer;
 };
 
 struct inet_connection_sock {
@@ -148,10 +159,16 @@ struct inet_connection_sock {
 
 struct socket {
 	struct sock *sk;
+	struct file *file;
 };
 
 struct sk_buff {
 	char cb[48];
+	unsigned int len;
+	unsigned char *head;
+	unsigned char *data;
+	__u16 transport_header;
+	struct sock *sk;
 };
 
 struct tcp_skb_cb {

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * TCP: states, retransmissions, and for which socket a segment has come, which is the reason of the
- * wakeups that follow it in the same softirq.
+ * Sockets: sends and receives, the states and retransmissions of TCP, and for which socket a
+ * segment has come, which is the reason of the wakeups that follow it in the same softirq.
  */
 #include "bpf/emit.h"
+#include "bpf/object.h"
 #include "bpf/payload.h"
 
-#define IPPROTO_TCP 6
+#define MSG_PEEK 2
+#define LEN_UNKNOWN 0xffffffffu
+#define TCP_HEADER_LEN 20
 
 const volatile bool emit_tcp = true;
 
@@ -79,4 +82,111 @@ int BPF_PROG(kp_tcp_retransmit, const struct sock *sk, const struct sk_buff *skb
 	ev->ca_state = BPF_CORE_READ_BITFIELD_PROBED(icsk, icsk_ca_state);
 	KP_SUBMIT(ev);
 	return 0;
+}
+
+/* --- sends and receives: since 6.3 a tracepoint of all protocols, before that what TCP has --- */
+
+static __always_inline __u64 ino_of(const struct sock *sk, bool typed)
+{
+	return typed ? sk->sk_socket->file->f_inode->i_ino
+		     : BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
+}
+
+/* Of a unix socket. */
+static __always_inline __u64 peer_ino_of(const struct sock *sk)
+{
+	const struct unix_sock *u = (const void *)sk;
+
+	return bpf_core_field_exists(u->peer)
+		       ? BPF_CORE_READ(u, peer, sk_socket, file, f_inode, i_ino)
+		       : 0;
+}
+
+/* All of kp_ev_sock_send or kp_ev_sock_recv but len and tcp_seq. */
+#define FILL_TRANSFER(ev, sk, object, typed)                                             \
+	do {                                                                             \
+		struct task_struct *task_ = bpf_get_current_task_btf();                  \
+		(ev)->nr = kp_call_nr((struct pt_regs *)bpf_task_pt_regs(task_), task_); \
+		(ev)->ino = ino_of(sk, typed);                                           \
+		(ev)->peer_ino = (object)->kind == KP_OBJ_unix ? peer_ino_of(sk) : 0;    \
+		KP_PUT_ADDRESSES(ev, object);                                            \
+		(ev)->obj = (object)->kind;                                              \
+		(ev)->pad0 = 0;                                                          \
+		(ev)->pad1 = 0;                                                          \
+	} while (0)
+
+static __always_inline int tell_send(const struct sock *sk, __u32 len, __u32 seq, bool typed)
+{
+	struct kp_object object = {};
+	struct kp_ev_sock_send *ev = KP_EVENT(sock_send, tcp, bpf_ktime_get_ns());
+
+	if (!ev)
+		return 0;
+	kp_resolve_sock(&object, sk, typed);
+	FILL_TRANSFER(ev, sk, &object, typed);
+	ev->len = len;
+	ev->tcp_seq = object.kind == KP_OBJ_tcp ? seq : 0;
+	KP_SUBMIT(ev);
+	return 0;
+}
+
+static __always_inline int tell_recv(const struct sock *sk, __u32 len, __u32 seq, bool typed)
+{
+	struct kp_object object = {};
+	struct kp_ev_sock_recv *ev = KP_EVENT(sock_recv, tcp, bpf_ktime_get_ns());
+
+	if (!ev)
+		return 0;
+	kp_resolve_sock(&object, sk, typed);
+	FILL_TRANSFER(ev, sk, &object, typed);
+	ev->len = len;
+	ev->tcp_seq = object.kind == KP_OBJ_tcp ? seq : 0;
+	KP_SUBMIT(ev);
+	return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(kp_sock_send, struct sock *sk, int ret)
+{
+	return ret > 0 ? tell_send(sk, ret, KP_CAST(tcp_sock, sk)->write_seq, true) : 0;
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(kp_sock_recv, struct sock *sk, int ret, int flags)
+{
+	return ret >= 0 && !(flags & MSG_PEEK)
+		       ? tell_recv(sk, ret, KP_CAST(tcp_sock, sk)->copied_seq, true)
+		       : 0;
+}
+
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(kp_tcp_recv, struct sock *sk)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+
+	return tell_recv(sk, LEN_UNKNOWN, BPF_CORE_READ(tp, copied_seq), false);
+}
+
+/* A packet goes to its device; in the sender's own context it is what a send has just given. */
+SEC("tp_btf/net_dev_start_xmit")
+int BPF_PROG(kp_xmit, const struct sk_buff *skb)
+{
+	const struct sock *sk = BPF_CORE_READ(skb, sk);
+	const unsigned char *at;
+	__u8 header[TCP_HEADER_LEN];
+	__u32 len;
+
+	if (!sk || kp_context(kp_this_cpu()))
+		return 0;
+	at = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, transport_header);
+	len = BPF_CORE_READ(skb, len) - (at - BPF_CORE_READ(skb, data));
+	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_UDP)
+		return tell_send(sk, len, 0, false);
+	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP ||
+	    bpf_probe_read_kernel(header, sizeof(header), at))
+		return 0;
+	len -= (header[12] >> 4) * 4;
+	if (!len) /* an acknowledgement */
+		return 0;
+	return tell_send(sk, len, __builtin_bswap32(*(__u32 *)(header + 4)) + len, false);
 }

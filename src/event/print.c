@@ -179,10 +179,13 @@ static void print_value(const struct kp_hdr *event, const struct kp_field *field
 /* Fields that say nothing: padding, and objects that the event does not have. */
 static bool is_omitted(const struct kp_hdr *event, const struct kp_field *f)
 {
+	if (f->format == KP_F_SYSNR && kp_event_value(event, f) == KP_NR_NONE)
+		return true;
 	if (f->type == KP_T_comm || kp_event_value(event, f))
 		return false;
-	return event->kind == KP_EV_syscall || !strncmp(f->name, "pad", 3) ||
-	       f->ref == KP_REF_SOCK || f->ref == KP_REF_FILE || f->ref == KP_REF_RQ;
+	return event->kind == KP_EV_syscall || f->format == KP_F_OBJ ||
+	       !strncmp(f->name, "pad", 3) || f->ref == KP_REF_SOCK || f->ref == KP_REF_FILE ||
+	       f->ref == KP_REF_RQ;
 }
 
 /* What kp_syscall_print has shown already. */
@@ -325,7 +328,7 @@ static void print_json_value(const struct kp_hdr *event, const struct kp_field *
 	} else {
 		kp_buf_printf(out, "%" PRIu64, v);
 	}
-	if (f->format == KP_F_SYSNR)
+	if (f->format == KP_F_SYSNR && v != KP_NR_NONE)
 		kp_buf_printf(out, ",\"call\":\"%s\"", kp_syscall_name((unsigned)v));
 }
 

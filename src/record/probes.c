@@ -29,16 +29,25 @@ static const struct probe {
 	const char *tracepoint;
 	uint32_t groups;
 	unsigned params;     /* the tracepoint's, with the context; 0: any number */
-	const char *with;    /* a kernel function that is there … */
+	const char *with;    /* a name in the kernel's BTF that is there … */
 	const char *without; /* … or is not */
-#define ANY 0, NULL, NULL
-#define PARAMS(n) n, NULL, NULL
-#define WITH(function) 0, function, NULL
-#define WITHOUT(function) 0, NULL, function
+	bool waits;          /* only where calls have no records of their own */
+#define ANY 0, NULL, NULL, false
+#define PARAMS(n) n, NULL, NULL, false
+#define WITH(name) 0, name, NULL, false
+#define WITHOUT(name) 0, NULL, name, false
+#define PARAMS_WITH(n, name) n, name, NULL, false
+#define PARAMS_WITHOUT(n, name) n, NULL, name, false
+#define WAITS 0, NULL, NULL, true
+#define WAITS_WITHOUT(name) 0, NULL, name, true
 } table[] = {
-	{"kp_sched_switch", "sched_switch", G(sched) | G(syscall) | SELECT, PARAMS(5)},
+	{"kp_sched_switch_typed", "sched_switch", G(sched) | G(syscall) | SELECT,
+	 PARAMS_WITH(5, "bpf_rdonly_cast")},
+	{"kp_sched_switch", "sched_switch", G(sched) | G(syscall) | SELECT,
+	 PARAMS_WITHOUT(5, "bpf_rdonly_cast")},
 	{"kp_sched_switch_3", "sched_switch", G(sched) | G(syscall) | SELECT, PARAMS(4)},
-	{"kp_sched_waking", "sched_waking", G(sched), ANY},
+	{"kp_sched_waking_typed", "sched_waking", G(sched), WITH("bpf_rdonly_cast")},
+	{"kp_sched_waking", "sched_waking", G(sched), WITHOUT("bpf_rdonly_cast")},
 	{"kp_sched_wakeup_new", "sched_wakeup_new", G(sched), ANY},
 	{"kp_sched_migrate_task", "sched_migrate_task", G(sched), ANY},
 	{"kp_fork", "sched_process_fork", ALWAYS, ANY},
@@ -67,6 +76,11 @@ static const struct probe {
 	{"kp_tcp_probe", "tcp_probe", G(sched), ANY},
 	{"kp_tcp_state", "inet_sock_set_state", G(tcp) | G(sched), ANY},
 	{"kp_tcp_retransmit", "tcp_retransmit_skb", G(tcp), ANY},
+	{"kp_sock_send", "sock_send_length", G(tcp), WAITS},
+	{"kp_sock_recv", "sock_recv_length", G(tcp), WAITS},
+	{"kp_tcp_recv", "tcp_rcv_space_adjust", G(tcp),
+	 WAITS_WITHOUT("btf_trace_sock_recv_length")},
+	{"kp_xmit", "net_dev_start_xmit", G(tcp), WAITS_WITHOUT("btf_trace_sock_send_length")},
 	{"kp_reclaim_begin", "mm_vmscan_direct_reclaim_begin", G(memory), ANY},
 	{"kp_reclaim_end", "mm_vmscan_direct_reclaim_end", G(memory), ANY},
 	{"kp_memcg_reclaim_begin", "mm_vmscan_memcg_reclaim_begin", G(memory), ANY},
@@ -139,9 +153,14 @@ static bool fits(const struct btf *btf, const struct probe *form, unsigned param
 {
 	if (form->params && form->params != params)
 		return false;
-	if (form->with && btf__find_by_name_kind(btf, form->with, BTF_KIND_FUNC) < 0)
+	if (form->with && btf__find_by_name(btf, form->with) < 0)
 		return false;
-	return !form->without || btf__find_by_name_kind(btf, form->without, BTF_KIND_FUNC) < 0;
+	return !form->without || btf__find_by_name(btf, form->without) < 0;
+}
+
+static bool is_wanted(const struct probe *form, uint32_t wanted)
+{
+	return form->groups & wanted && !(form->waits && wanted & G(syscall));
 }
 
 static int choose(struct kp_probes *probes, uint32_t wanted, struct kp_err *err)
@@ -158,7 +177,7 @@ static int choose(struct kp_probes *probes, uint32_t wanted, struct kp_err *err)
 		struct bpf_program *program =
 			bpf_object__find_program_by_name(probes->skel->obj, table[i].program);
 
-		probes->states[i] = !(table[i].groups & wanted)    ? KP_PROBE_UNWANTED
+		probes->states[i] = !is_wanted(&table[i], wanted)  ? KP_PROBE_UNWANTED
 				    : !params                      ? KP_PROBE_ABSENT
 				    : fits(btf, &table[i], params) ? KP_PROBE_ON
 								   : KP_PROBE_UNWANTED;
@@ -197,6 +216,7 @@ static void set_constants(struct kprobe_bpf *skel, const struct kp_probes_option
 	rodata->irq_threshold_ns = options->irq_threshold_ns;
 	rodata->payload_ring_len = (uint32_t)payload_len;
 	rodata->emit_sched = options->groups & G(sched);
+	rodata->emit_waits = !(options->groups & G(syscall));
 	rodata->count_entries = options->groups & G(syscall);
 	rodata->emit_life = options->groups & G(life);
 	rodata->emit_signal = options->groups & G(signal);
@@ -286,6 +306,13 @@ static int count_cpus(struct kp_probes *probes, struct kp_err *err)
 }
 
 /* --- the interface --- */
+
+enum kp_tier kp_probes_tier(uint32_t groups)
+{
+	return groups & G(syscall) ? KP_TIER_CALLS
+	       : groups & G(sched) ? KP_TIER_WAITS
+				   : KP_TIER_NONE;
+}
 
 static int load(struct kp_probes *probes, const struct kp_probes_options *options,
 		struct kp_err *err)

@@ -29,6 +29,9 @@ enum kp_probe_state {
 	KP_PROBE_ABSENT,   /* the kernel has no such tracepoint */
 };
 
+/* How system calls are recorded with these groups. */
+enum kp_tier kp_probes_tier(uint32_t groups);
+
 /*
  * Loads the programs; nothing runs before kp_probes_attach. Errors: -EPERM without the privileges,
  * -EOPNOTSUPP when the kernel lacks something, with the remedy in err.

@@ -643,6 +643,14 @@ static void finish(struct recorder *r)
 	kp_tally_sum(r->tally, &r->result.totals);
 }
 
+/* How system calls are recorded, for whoever reads the log. */
+static void tell_tier(struct recorder *r)
+{
+	struct kp_ev_tier ev = {.tier = kp_probes_tier(r->options->groups)};
+
+	kp_sink_put_fixed(kp_pipeline_sink(r->pipeline), KP_EV_tier, &ev, sizeof(ev));
+}
+
 static int run_loop(struct recorder *r, struct kp_err *err)
 {
 	int error = poll_payload_rings(r);
@@ -657,6 +665,7 @@ static int run_loop(struct recorder *r, struct kp_err *err)
 	if (error >= 0 && r->options->argv)
 		error = start_command(r, err);
 	if (error >= 0) {
+		tell_tier(r);
 		start_timers(r);
 		if (r->options->argv)
 			kp_priority_raise();

@@ -40,6 +40,7 @@ Test(print, symbols)
 		.netns = 4026531840,
 		.ctx = KP_CTX_SOFTIRQ | KP_CTX_NET,
 		.softirq = 3,
+		.nr = KP_NR_NONE,
 	};
 	struct kp_ev_signal_generate sig = {
 		.hdr = {999999999, sizeof(sig), KP_EV_signal_generate, KP_CPU_USER, 1, 1},
