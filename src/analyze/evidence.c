@@ -232,9 +232,15 @@ static void put_call(const char *what, const struct kp_call *call, const struct 
 {
 	if (!call)
 		return;
-	kp_buf_printf(out, "%s%s %s from ", out->len ? "\n" : "", what, kp_syscall_name(call->nr));
-	kp_evidence_time(call->entry_ns, out);
-	kp_buf_puts(out, " to ");
+	kp_buf_printf(out, "%s%s %s ", out->len ? "\n" : "", what, kp_syscall_name(call->nr));
+	kp_buf_puts(out, call->flags & KP_CALLF_SEEN ? "seen " : "");
+	if (call->entry_ns != call->exit_ns) {
+		kp_buf_puts(out, "from ");
+		kp_evidence_time(call->entry_ns, out);
+		kp_buf_puts(out, " to ");
+	} else {
+		kp_buf_puts(out, "at ");
+	}
 	kp_evidence_time(call->exit_ns, out);
 	if (call->sock != KP_NONE) {
 		kp_buf_puts(out, " on ");

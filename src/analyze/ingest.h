@@ -29,6 +29,17 @@ int kp_model_mark_holes(struct kp_model *m);
 /* The socket with the ends and the namespace of key, made when it is new. */
 int kp_model_sock_get(struct kp_model *m, struct kp_sock key, uint32_t *ret_sock);
 
+/* The call in which a waker is, if the wake tells it. */
+int kp_model_see_waker(struct kp_model *m, const struct kp_ev_sched_waking *e, uint32_t waker);
+
+/* The task runs: what it waited in goes on, or ends, from here. */
+void kp_model_wait_ends(struct kp_task *task, uint64_t t_ns);
+
+int kp_model_on_wait(struct kp_model *m, const struct kp_hdr *hdr);
+int kp_model_on_send(struct kp_model *m, const struct kp_hdr *hdr);
+int kp_model_on_recv(struct kp_model *m, const struct kp_hdr *hdr);
+int kp_model_on_tcp_state(struct kp_model *m, const struct kp_hdr *hdr);
+int kp_model_on_tier(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_syscall(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_signal(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_irq(struct kp_model *m, const struct kp_hdr *hdr);

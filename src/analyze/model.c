@@ -166,7 +166,11 @@ static int switch_in(struct kp_model *m, const struct kp_ev_sched_switch *e, uin
 			return -ENOMEM;
 	}
 	m->tasks.at[next].early_wake = KP_NONE;
-	return kp_model_rec_push(m, next, rec);
+	if (kp_model_rec_push(m, next, rec) < 0)
+		return -ENOMEM;
+	t = &m->tasks.at[next];
+	kp_model_wait_ends(t, rec_last(t)->t_ns);
+	return 0;
 }
 
 static int on_switch(struct kp_model *m, const struct kp_hdr *hdr)
@@ -238,6 +242,8 @@ static int on_waking(struct kp_model *m, const struct kp_hdr *hdr)
 
 	if (kp_model_task_get(m, hdr->pid, hdr->tid, &waker) < 0 ||
 	    kp_model_task_get(m, e->target_pid, e->target_tid, &target) < 0)
+		return -ENOMEM;
+	if (kp_model_see_waker(m, e, waker) < 0)
 		return -ENOMEM;
 	if (!target)
 		return 0;
@@ -447,6 +453,10 @@ static const handler handlers[KP_EV_END] = {
 	[KP_EV_task_rename] = on_rename,
 	[KP_EV_task] = on_task,
 	[KP_EV_syscall] = kp_model_on_syscall,
+	[KP_EV_wait] = kp_model_on_wait,
+	[KP_EV_sock_send] = kp_model_on_send,
+	[KP_EV_sock_recv] = kp_model_on_recv,
+	[KP_EV_tier] = kp_model_on_tier,
 	[KP_EV_signal_generate] = kp_model_on_signal,
 	[KP_EV_irq] = kp_model_on_irq,
 	[KP_EV_softirq] = kp_model_on_softirq,
@@ -454,6 +464,7 @@ static const handler handlers[KP_EV_END] = {
 	[KP_EV_block_insert] = kp_model_on_insert,
 	[KP_EV_block_issue] = kp_model_on_issue,
 	[KP_EV_block_complete] = kp_model_on_complete,
+	[KP_EV_tcp_state] = kp_model_on_tcp_state,
 	[KP_EV_tcp_retransmit] = kp_model_on_retransmit,
 	[KP_EV_lost] = on_lost,
 	[KP_EV_record_stats] = on_stats,
@@ -521,6 +532,8 @@ int kp_model_finish(struct kp_model *model)
 	for (uint32_t i = 0; i < model->cpus.cnt; i++)
 		model->cpus.at[i].irqs.cnt =
 			make_disjoint(model->cpus.at[i].irqs.at, model->cpus.at[i].irqs.cnt);
+	for (uint32_t i = 0; i < model->tasks.cnt; i++)
+		kp_model_wait_ends(&model->tasks.at[i], model->last_ns);
 	err = kp_model_mark_holes(model);
 	if (err < 0)
 		return err;
@@ -565,6 +578,7 @@ void kp_model_done(struct kp_model *model)
 	KP_VEC_DONE(&model->signals);
 	KP_VEC_DONE(&model->connects);
 	KP_VEC_DONE(&model->retransmits);
+	KP_VEC_DONE(&model->tiers);
 	KP_VEC_DONE(&model->losses);
 	KP_VEC_DONE(&model->gaps);
 	KP_VEC_DONE(&model->holes);

@@ -60,6 +60,16 @@ struct kp_wake {
 	uint16_t cpu; /* of the waker */
 };
 
+/* kp_call.flags */
+enum {
+	/* It has no record: at some moments the task was seen to be in it. entry_ns and exit_ns are
+	 * the first and the last of them; ret is known of what was sent or received, else 0. */
+	KP_CALLF_SEEN = 1,
+	KP_CALLF_OPEN = 2,     /* the task waits in it */
+	KP_CALLF_SENT = 4,     /* it sent on a socket … */
+	KP_CALLF_RECEIVED = 8, /* … or received from it */
+};
+
 struct kp_call {
 	uint64_t entry_ns;
 	uint64_t exit_ns;
@@ -175,6 +185,12 @@ struct kp_retransmit {
 	uint32_t timeouts;
 };
 
+/* From t_ns on calls are recorded so: enum kp_tier. */
+struct kp_tier_change {
+	uint64_t t_ns;
+	uint32_t tier;
+};
+
 /* A time for which events are missing. */
 struct kp_loss {
 	uint64_t from_ns;
@@ -208,6 +224,7 @@ struct kp_model {
 	KP_VEC(struct kp_signal) signals;
 	KP_VEC(struct kp_connect) connects;
 	KP_VEC(struct kp_retransmit) retransmits;
+	KP_VEC(struct kp_tier_change) tiers;
 	KP_VEC(struct kp_loss) losses; /* as they were recorded */
 	KP_VEC(struct kp_loss) gaps;   /* where a CPU's switches do not chain */
 	kp_holes holes;                /* of any CPU */
@@ -285,5 +302,18 @@ const struct kp_signal *kp_model_stop_signal(const struct kp_model *model, uint3
 /* The signal that `sender` sent to process pid nearest to t_ns and within slack of it, or NULL. */
 const struct kp_signal *kp_model_signal(const struct kp_model *model, uint32_t pid, uint32_t sender,
 					uint64_t t_ns, uint64_t slack_ns);
+
+/* Whether the call makes the other end of a TCP connection readable. */
+bool kp_call_sends(const struct kp_call *call);
+
+/* Whether the call takes from a connection. */
+bool kp_call_receives(const struct kp_call *call);
+
+/* Whether the call's descriptor is a socket. */
+bool kp_call_on_socket(const struct kp_call *call);
+
+/* Whether some of [from, to) was recorded in a tier. */
+bool kp_model_in_tier(const struct kp_model *model, enum kp_tier tier, uint64_t from_ns,
+		      uint64_t to_ns);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Ingest of what connects tasks: system calls and sockets, signals, interrupts, block requests.
+ * Ingest of what connects tasks: sockets, signals, interrupts, block requests.
  */
 #include "analyze/ingest.h"
-#include "event/syscall.h"
 
 static bool sock_same(const struct kp_sock *a, const struct kp_sock *b)
 {
@@ -39,55 +38,6 @@ int kp_model_sock_get(struct kp_model *m, struct kp_sock key, uint32_t *ret_sock
 	m->socks.at[*ret_sock].next_remote = (uint32_t)*first;
 	*first = *ret_sock;
 	return 0;
-}
-
-/* --- system calls --- */
-
-int kp_model_on_syscall(struct kp_model *m, const struct kp_hdr *hdr)
-{
-	const struct kp_ev_syscall *e = (const void *)hdr;
-	struct kp_sock key = {e->netns, e->laddr, e->raddr, e->lport,
-			      e->rport, KP_NONE,  {0},      KP_NONE};
-	struct kp_call call = {
-		.entry_ns = e->entry_ns < hdr->time_ns ? e->entry_ns : hdr->time_ns,
-		.exit_ns = hdr->time_ns,
-		.ret = e->ret,
-		.arg0 = e->arg0,
-		.arg1 = e->arg1,
-		.ino = e->ino,
-		.dev = e->dev,
-		.sock = KP_NONE,
-		.nr = e->nr,
-		.obj = e->obj,
-		.flags = e->flags,
-	};
-	struct kp_send send = {.entry_ns = call.entry_ns, .exit_ns = call.exit_ns, .nr = e->nr};
-	struct kp_connect connect;
-	struct kp_task *t;
-
-	if (hdr->time_ns < m->keep_from_ns || !hdr->tid)
-		return 0;
-	if (kp_model_task_get(m, hdr->pid, hdr->tid, &send.task) < 0)
-		return -ENOMEM;
-	if ((e->obj == KP_OBJ_tcp || e->obj == KP_OBJ_udp) && (e->lport || e->rport) &&
-	    kp_model_sock_get(m, key, &call.sock) < 0)
-		return -ENOMEM;
-	t = &m->tasks.at[send.task];
-	/* Calls of one task don't overlap; keep that true whatever the log says. */
-	if (t->calls.cnt && call.entry_ns < t->calls.at[t->calls.cnt - 1].exit_ns)
-		call.entry_ns = t->calls.at[t->calls.cnt - 1].exit_ns;
-	if (call.exit_ns < call.entry_ns)
-		call.exit_ns = call.entry_ns;
-	if (KP_VEC_PUSH(&t->calls, call) < 0)
-		return -ENOMEM;
-	if (call.sock == KP_NONE || !kp_syscall_has(e->nr, KP_TRAIT_SENDS))
-		return 0;
-	if (e->nr == KP_NR_connect) {
-		connect = (struct kp_connect){.send = send, .sock = call.sock};
-		if (KP_VEC_PUSH(&m->connects, connect) < 0)
-			return -ENOMEM;
-	}
-	return KP_VEC_PUSH(&m->socks.at[call.sock].sends, send);
 }
 
 /* --- signals, interrupts, memory --- */

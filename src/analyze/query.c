@@ -231,6 +231,20 @@ uint32_t kp_model_retransmit(const struct kp_model *model, uint32_t sock, uint64
 	return KP_NONE;
 }
 
+bool kp_model_in_tier(const struct kp_model *model, enum kp_tier tier, uint64_t from_ns,
+		      uint64_t to_ns)
+{
+	const struct kp_tier_change *at = model->tiers.at;
+	uint32_t cnt = model->tiers.cnt;
+
+	/* The first is told a moment after the first events. */
+	for (uint32_t i = 0; i < cnt; i++)
+		if (at[i].tier == tier && (i == 0 || at[i].t_ns < to_ns) &&
+		    (i + 1 == cnt || at[i + 1].t_ns > from_ns))
+			return true;
+	return false;
+}
+
 /* By its completion, which the wake follows at once. */
 static uint32_t request_completed(const struct kp_model *model, uint64_t id, uint64_t t_ns)
 {

@@ -562,11 +562,22 @@ static int list_losses(struct kp_report *r, const struct kp_walk *walk)
 	return list_gaps(r, walk);
 }
 
+/* How system calls were recorded at that time. */
+static const char *tiers_of(const struct kp_report *r, const struct kp_model *m)
+{
+	static const char *const names[] = {"", "waits", "calls", "waits,calls"};
+	bool waits = kp_model_in_tier(m, KP_TIER_WAITS, r->t0_ns, r->t1_ns);
+	bool calls = kp_model_in_tier(m, KP_TIER_CALLS, r->t0_ns, r->t1_ns);
+
+	return names[waits + 2 * calls];
+}
+
 int kp_report_build(struct kp_report *report, const struct kp_walk *walk)
 {
 	struct builder b = {.report = report, .walk = walk};
 	int err = -ENOMEM;
 
+	report->recorded = tiers_of(report, walk->model);
 	b.comms = calloc(walk->model->names.cnt + 1, sizeof(*b.comms));
 	b.wait_via = calloc(walk->waits.cnt + 1, sizeof(*b.wait_via));
 	if (!b.comms || !b.wait_via)

@@ -128,6 +128,7 @@ static void put_head(const struct kp_report *r, struct kp_buf *out)
 	if (r->baseline_cnt)
 		kp_buf_printf(out, ",\"baseline\":{\"spans\":%u,\"median_ns\":%" PRIu64 "}",
 			      r->baseline_cnt, r->baseline_ns);
+	put_field(out, "recorded", r->recorded ? r->recorded : "");
 	kp_buf_printf(out, ",\"complete\":%s", r->complete ? "true" : "false");
 }
 

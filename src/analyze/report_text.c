@@ -328,6 +328,14 @@ static void put_lost(const struct kp_report *r, struct kp_buf *out)
 	kp_buf_putc(out, '\n');
 }
 
+/* What the log could not tell in that time. */
+static void put_recorded(const struct kp_report *r, struct kp_buf *out)
+{
+	if (r->recorded && strstr(r->recorded, "waits"))
+		kp_buf_puts(out, "recorded: of system calls those that waited or woke somebody "
+				 "(waits)\n");
+}
+
 /* Whether a row is one of the first few, or worth a hundredth. */
 static bool is_row(const struct kp_report *r, uint32_t i)
 {
@@ -366,6 +374,7 @@ void kp_report_text(const struct kp_report *report, bool color, struct kp_buf *o
 	put_causes(report, st, out);
 	put_path(report, st, out);
 	put_clock(report, out);
+	put_recorded(report, out);
 	put_lost(report, out);
 	put_sum(report, out);
 }

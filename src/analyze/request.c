@@ -14,16 +14,10 @@
 /* Calls of different connections make a pair only so much worse than those of one. */
 #define OTHER_SOCKET_NS 1000000
 
-static bool on_socket(const struct kp_call *call)
-{
-	return call->obj == KP_OBJ_tcp || call->obj == KP_OBJ_unix || call->obj == KP_OBJ_udp ||
-	       call->obj == KP_OBJ_sock;
-}
-
 static bool same_socket(const struct kp_call *a, const struct kp_call *b)
 {
-	if (a->ino || b->ino)
-		return a->ino == b->ino && a->dev == b->dev;
+	if (a->ino || b->ino) /* all sockets are of one device */
+		return a->ino == b->ino;
 	return a->sock != KP_NONE && a->sock == b->sock;
 }
 
@@ -74,9 +68,9 @@ static void find_near(const struct kp_task *task, uint64_t t_ns, bool sends, str
 		call = &task->calls.at[a];
 		if (call->entry_ns > t_ns + NEAR_NS)
 			return;
-		if (!on_socket(call) || call->ret <= 0)
+		if (!kp_call_on_socket(call) || call->ret <= 0)
 			continue;
-		if (kp_syscall_has(call->nr, sends ? KP_TRAIT_SENDS : KP_TRAIT_RECEIVES))
+		if (sends ? kp_call_sends(call) : kp_call_receives(call))
 			near_add(near, call, away(sends ? call->entry_ns : call->exit_ns, t_ns));
 	}
 }

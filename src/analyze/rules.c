@@ -32,12 +32,6 @@ static bool is_obj(const struct kp_call *call, uint8_t obj)
 	return call && call->obj == obj;
 }
 
-static bool is_socket(const struct kp_call *call)
-{
-	return call && (call->obj == KP_OBJ_tcp || call->obj == KP_OBJ_udp ||
-			call->obj == KP_OBJ_unix || call->obj == KP_OBJ_sock);
-}
-
 static bool on_file(const struct kp_call *call)
 {
 	return call && (call->obj == KP_OBJ_file || call->obj == KP_OBJ_dir ||
@@ -92,10 +86,17 @@ bool kp_call_waits(const struct kp_call *call)
 		return true;
 	return kp_syscall_has(call->nr, KP_TRAIT_WAITS_OBJ) &&
 	       (call->obj == KP_OBJ_pipe || call->obj == KP_OBJ_chr || call->obj == KP_OBJ_anon ||
-		is_socket(call));
+		kp_call_on_socket(call));
 }
 
 /* --- how time is given out --- */
+
+/* That the task waited on in the same call was not recorded, but seen from several moments. */
+static char at_best(char confidence, const struct kp_blocked *b)
+{
+	return b->prev_wake_ns && (b->call->flags & KP_CALLF_SEEN) && confidence < 'B' ? 'B'
+										       : confidence;
+}
 
 static struct kp_piece piece_of(const struct kp_rule *rule, const struct kp_blocked *b,
 				uint8_t kind)
@@ -107,7 +108,7 @@ static struct kp_piece piece_of(const struct kp_rule *rule, const struct kp_bloc
 				 .cause = KP_NONE,
 				 .wait = b->wait,
 				 .kind = kind,
-				 .confidence = rule->confidence};
+				 .confidence = at_best(rule->confidence, b)};
 }
 
 static uint32_t push_wait(struct kp_walk *walk, const struct kp_rule *rule,
@@ -123,7 +124,7 @@ static uint32_t push_wait(struct kp_walk *walk, const struct kp_rule *rule,
 						   .task = b->task,
 						   .waker = waker,
 						   .parent = b->wait,
-						   .confidence = confidence});
+						   .confidence = at_best(confidence, b)});
 }
 
 static void follow_waker(struct kp_walk *walk, const struct kp_rule *rule,
@@ -273,7 +274,7 @@ static void explain_request(struct kp_walk *walk, const struct kp_rule *rule,
 		piece.t1_ns = begin;
 		piece.confidence = 'B';
 		kp_walk_emit(walk, piece);
-		piece.confidence = rule->confidence;
+		piece.confidence = at_best(rule->confidence, b);
 	}
 	piece.t0_ns = begin;
 	piece.t1_ns = issue;
@@ -340,7 +341,7 @@ static uint32_t woken_sock(const struct kp_model *m, const struct kp_blocked *b)
 	for (call++; call < t->calls.at + t->calls.cnt && n < ROUND_MAX; call++, n++) {
 		if (waits_for_many(call))
 			break;
-		if (call->sock == KP_NONE || kp_syscall_has(call->nr, KP_TRAIT_SENDS))
+		if (call->sock == KP_NONE || kp_call_sends(call))
 			continue;
 		if (sock != KP_NONE && is_on(m, call, sock))
 			return sock;
@@ -389,8 +390,8 @@ static bool find_sender(const struct kp_walk *walk, const struct kp_blocked *b,
 	if (wake->waker == 0 || wake->waker == b->task)
 		return false;
 	if ((send && m->tasks.at[send->task].pid == m->tasks.at[wake->waker].pid) ||
-	    ((sock == KP_NONE || sock != wake->sock) && is_socket(call) &&
-	     kp_syscall_has(call->nr, KP_TRAIT_SENDS))) {
+	    ((sock == KP_NONE || sock != wake->sock) && call && kp_call_on_socket(call) &&
+	     kp_call_sends(call))) {
 		*ret_send = (struct kp_send){
 			.entry_ns = wake->t_ns, .exit_ns = wake->t_ns, .task = wake->waker};
 		return true;
@@ -546,7 +547,7 @@ static bool is_here(const struct kp_walk *walk, const struct kp_blocked *b)
 	call = b->wake->waker && b->wake->waker != b->task
 		       ? kp_task_call(&m->tasks.at[b->wake->waker], b->wake->t_ns)
 		       : NULL;
-	return call && call->sock != KP_NONE && kp_syscall_has(call->nr, KP_TRAIT_SENDS);
+	return call && (call->obj == KP_OBJ_tcp || call->obj == KP_OBJ_udp) && kp_call_sends(call);
 }
 
 static bool is_network(const struct kp_walk *walk, const struct kp_blocked *b)
@@ -651,7 +652,7 @@ static bool is_woke(const struct kp_walk *walk, const struct kp_blocked *b)
 static bool is_slept(const struct kp_walk *walk, const struct kp_blocked *b)
 {
 	(void)walk;
-	return !b->wake && b->call && b->call->ret == 0 &&
+	return !b->wake && b->call && !(b->call->flags & KP_CALLF_SEEN) && b->call->ret == 0 &&
 	       kp_syscall_has(b->call->nr, KP_TRAIT_SLEEPS);
 }
 

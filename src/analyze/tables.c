@@ -39,6 +39,7 @@ static const struct kp_col incident_cols[] = {
 	COL(TEXT, "clock_note", kp_report, clock_note),
 	COL(U64, "baseline_ns", kp_report, baseline_ns),
 	COL(U32, "baseline_cnt", kp_report, baseline_cnt),
+	COL(TEXT, "recorded", kp_report, recorded),
 	COL(BOOL, "complete", kp_report, complete),
 	COL(LETTER, "join_confidence", kp_report, join_confidence),
 	ASKED(MAYBE, "traces", traces),

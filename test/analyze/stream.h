@@ -39,14 +39,14 @@ static inline void wake(struct kp_model *m, uint64_t us, uint16_t cpu, uint32_t 
 			uint32_t target, uint16_t target_cpu)
 {
 	FEED(m, sched_waking, us, cpu, waker, .target_pid = target, .target_tid = target,
-	     .target_cpu = target_cpu);
+	     .target_cpu = target_cpu, .nr = KP_NR_NONE);
 }
 
 static inline void wake_irq(struct kp_model *m, uint64_t us, uint16_t cpu, uint32_t bystander,
 			    uint32_t target, uint8_t ctx, uint64_t obj)
 {
 	FEED(m, sched_waking, us, cpu, bystander, .target_pid = target, .target_tid = target,
-	     .target_cpu = cpu, .ctx = ctx, .obj = obj);
+	     .target_cpu = cpu, .ctx = ctx, .obj = obj, .nr = KP_NR_NONE);
 }
 
 struct ends {
@@ -64,7 +64,7 @@ static inline void wake_net(struct kp_model *m, uint64_t us, uint16_t cpu, uint3
 {
 	FEED(m, sched_waking, us, cpu, bystander, .target_pid = target, .target_tid = target,
 	     .target_cpu = cpu, .ctx = KP_CTX_SOFTIRQ | KP_CTX_NET, .softirq = 3, .laddr = e.laddr,
-	     .raddr = e.raddr, .lport = e.lport, .rport = e.rport, .netns = 1);
+	     .raddr = e.raddr, .lport = e.lport, .rport = e.rport, .netns = 1, .nr = KP_NR_NONE);
 }
 
 static inline void call(struct kp_model *m, uint64_t entry, uint64_t exit, uint32_t tid,
@@ -80,6 +80,23 @@ static inline void call_tcp(struct kp_model *m, uint64_t entry, uint64_t exit, u
 	FEED(m, syscall, exit, 0, tid, .entry_ns = entry * US, .nr = nr, .obj = KP_OBJ_tcp,
 	     .ret = 1, .laddr = e.laddr, .raddr = e.raddr, .lport = e.lport, .rport = e.rport,
 	     .netns = 1);
+}
+
+/* The task leaves its CPU 0 to wait in a call that has no record; flags: KP_WAITF_. */
+static inline void wait_in(struct kp_model *m, uint64_t us, uint32_t tid, uint16_t nr, uint8_t obj,
+			   uint8_t flags)
+{
+	FEED(m, wait, us, 0, tid, .nr = nr, .obj = obj, .arg0 = 3, .ino = obj ? 9 : 0,
+	     .flags = flags);
+	sw(m, us, 0, tid, KP_TASK_INTERRUPTIBLE, 0);
+}
+
+/* A waker in a call that has no record. */
+static inline void wake_from(struct kp_model *m, uint64_t us, uint16_t cpu, uint32_t waker,
+			     uint32_t target, uint16_t nr, uint8_t obj)
+{
+	FEED(m, sched_waking, us, cpu, waker, .target_pid = target, .target_tid = target, .nr = nr,
+	     .fobj = obj, .ino = obj ? 8 : 0);
 }
 
 /* What a walk found, by kind and tid of the cause (0: none or idle). */

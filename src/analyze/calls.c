@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Ingest of system calls, whichever way they were recorded: one record for each (the calls tier,
+ * and the tasks selected for replay), or where a task waited in one, woke somebody from one, sent
+ * or received (the waits tier). Of the second kind it is known at some moments only that the task
+ * was in the call; its entry and exit in the model are the first and the last of them. Invariants
+ * kept here:
+ *  - calls of one task don't overlap, whatever the log says;
+ *  - a record takes the place of what was seen within it;
+ *  - moments belong to one call only if nothing else is possible (see goes_on, is_same_wait).
+ */
+#include "analyze/ingest.h"
+#include "event/syscall.h"
+
+#define TCP_SYN_SENT 2
+#define TCP_FIN_WAIT1 4
+#define TCP_LAST_ACK 9
+
+bool kp_call_sends(const struct kp_call *call)
+{
+	return call->flags & (KP_CALLF_SENT | KP_CALLF_RECEIVED)
+		       ? call->flags & KP_CALLF_SENT
+		       : kp_syscall_has(call->nr, KP_TRAIT_SENDS);
+}
+
+bool kp_call_receives(const struct kp_call *call)
+{
+	return call->flags & (KP_CALLF_SENT | KP_CALLF_RECEIVED)
+		       ? call->flags & KP_CALLF_RECEIVED
+		       : kp_syscall_has(call->nr, KP_TRAIT_RECEIVES);
+}
+
+bool kp_call_on_socket(const struct kp_call *call)
+{
+	return call->obj == KP_OBJ_tcp || call->obj == KP_OBJ_udp || call->obj == KP_OBJ_unix ||
+	       call->obj == KP_OBJ_sock;
+}
+
+/* The socket of a call on TCP or UDP, if it has a port; else KP_NONE. 0 or -ENOMEM. */
+static int sock_of(struct kp_model *m, uint8_t obj, struct kp_sock key, uint32_t *ret_sock)
+{
+	key.next = key.next_remote = KP_NONE;
+	*ret_sock = KP_NONE;
+	if ((obj != KP_OBJ_tcp && obj != KP_OBJ_udp) || (!key.lport && !key.rport))
+		return 0;
+	return kp_model_sock_get(m, key, ret_sock);
+}
+
+#define SOCK_KEY(e)                                                            \
+	(struct kp_sock)                                                       \
+	{                                                                      \
+		.netns = (e)->netns, .laddr = (e)->laddr, .raddr = (e)->raddr, \
+		.lport = (e)->lport, .rport = (e)->rport                       \
+	}
+
+static struct kp_call *last_call(struct kp_task *t)
+{
+	return t->calls.cnt ? &t->calls.at[t->calls.cnt - 1] : NULL;
+}
+
+static int call_push(struct kp_model *m, struct kp_task *t, struct kp_call call)
+{
+	const struct kp_call *last;
+
+	if (call.exit_ns < m->keep_from_ns) /* only the last one may still go on */
+		t->calls.cnt = 0;
+	last = last_call(t);
+	if (last && call.entry_ns < last->exit_ns)
+		call.entry_ns = last->exit_ns;
+	if (call.exit_ns < call.entry_ns)
+		call.exit_ns = call.entry_ns;
+	return KP_VEC_PUSH(&t->calls, call);
+}
+
+static int send_push(struct kp_model *m, const struct kp_call *call, uint32_t task)
+{
+	struct kp_send send = {call->entry_ns, call->exit_ns, task, call->nr};
+	struct kp_connect connect = {.send = send, .sock = call->sock};
+
+	if (call->sock == KP_NONE || !kp_call_sends(call))
+		return 0;
+	if (call->nr == KP_NR_connect && KP_VEC_PUSH(&m->connects, connect) < 0)
+		return -ENOMEM;
+	return KP_VEC_PUSH(&m->socks.at[call->sock].sends, send);
+}
+
+/* --- records --- */
+
+int kp_model_on_syscall(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_syscall *e = (const void *)hdr;
+	struct kp_call call = {
+		.entry_ns = e->entry_ns < hdr->time_ns ? e->entry_ns : hdr->time_ns,
+		.exit_ns = hdr->time_ns,
+		.ret = e->ret,
+		.arg0 = e->arg0,
+		.arg1 = e->arg1,
+		.ino = e->ino,
+		.dev = e->dev,
+		.nr = e->nr,
+		.obj = e->obj,
+	};
+	struct kp_call *last;
+	struct kp_task *t;
+	uint32_t task;
+
+	if (hdr->time_ns < m->keep_from_ns || !hdr->tid)
+		return 0;
+	if (kp_model_task_get(m, hdr->pid, hdr->tid, &task) < 0 ||
+	    sock_of(m, e->obj, SOCK_KEY(e), &call.sock) < 0)
+		return -ENOMEM;
+	t = &m->tasks.at[task];
+	while ((last = last_call(t)) && (last->flags & KP_CALLF_SEEN) &&
+	       last->entry_ns >= call.entry_ns)
+		t->calls.cnt--;
+	if (call_push(m, t, call) < 0)
+		return -ENOMEM;
+	return send_push(m, last_call(t), task);
+}
+
+/* --- moments in a call --- */
+
+/* Whether the task was last given its CPU when last ended, and has had no other change since. */
+static bool is_since(const struct kp_task *t, const struct kp_call *last)
+{
+	const struct kp_rec *rec = t->recs.cnt ? &t->recs.at[t->recs.cnt - 1] : NULL;
+
+	return rec && rec->kind == KP_REC_RUN && rec->t_ns == last->exit_ns;
+}
+
+/* Whether the last BLOCKED record, behind the last call, is a stop: a call that a signal without a
+ * handler interrupts goes on behind it. */
+static bool was_stopped(const struct kp_task *t, const struct kp_call *last)
+{
+	for (uint32_t i = t->recs.cnt; i-- > 0 && t->recs.at[i].t_ns >= last->exit_ns;)
+		if (t->recs.at[i].kind == KP_REC_BLOCKED)
+			return t->recs.at[i].aux & (KP_TASK_STOPPED | KP_TASK_TRACED);
+	return false;
+}
+
+/* Whether the task blocks again in the call in which it blocked last. */
+static bool is_same_wait(const struct kp_task *t, const struct kp_call *last,
+			 const struct kp_call *call, bool stayed)
+{
+	if (!last || !(last->flags & KP_CALLF_SEEN) ||
+	    last->flags & (KP_CALLF_SENT | KP_CALLF_RECEIVED))
+		return false;
+	if (call->nr == KP_NR_restart_syscall) /* the kernel's own word for it */
+		return true;
+	return call->nr == last->nr && call->arg0 == last->arg0 && call->arg1 == last->arg1 &&
+	       ((stayed && is_since(t, last)) || was_stopped(t, last));
+}
+
+int kp_model_on_wait(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_wait *e = (const void *)hdr;
+	struct kp_call call = {
+		.entry_ns = hdr->time_ns,
+		.exit_ns = hdr->time_ns,
+		.arg0 = e->arg0,
+		.arg1 = e->arg1,
+		.ino = e->ino,
+		.dev = e->dev,
+		.nr = e->nr,
+		.obj = e->obj,
+		.flags = KP_CALLF_SEEN | KP_CALLF_OPEN,
+	};
+	struct kp_call *last;
+	struct kp_task *t;
+	uint32_t task;
+
+	if (!hdr->tid)
+		return 0;
+	if (kp_model_task_get(m, hdr->pid, hdr->tid, &task) < 0 ||
+	    sock_of(m, e->obj, SOCK_KEY(e), &call.sock) < 0)
+		return -ENOMEM;
+	t = &m->tasks.at[task];
+	last = last_call(t);
+	if (is_same_wait(t, last, &call, e->flags & KP_WAITF_SAME)) {
+		last->flags |= KP_CALLF_OPEN;
+		return 0;
+	}
+	return call_push(m, t, call);
+}
+
+void kp_model_wait_ends(struct kp_task *t, uint64_t t_ns)
+{
+	struct kp_call *last = last_call(t);
+
+	if (!last || !(last->flags & KP_CALLF_OPEN))
+		return;
+	last->flags &= (uint8_t)~KP_CALLF_OPEN;
+	if (t_ns > last->exit_ns)
+		last->exit_ns = t_ns;
+}
+
+/* Whether the task is still in its last call: each that moves bytes of a socket is told at its end,
+ * and that one was not. */
+static bool goes_on(const struct kp_call *last, const struct kp_call *call)
+{
+	return last && (last->flags & KP_CALLF_SEEN) &&
+	       !(last->flags & (KP_CALLF_SENT | KP_CALLF_RECEIVED)) && last->nr == call->nr &&
+	       call->ino && last->ino == call->ino && kp_call_on_socket(call);
+}
+
+/* One more moment in which the task was in a call. */
+static int see(struct kp_model *m, struct kp_task *t, struct kp_call call)
+{
+	struct kp_call *last = last_call(t);
+
+	if (!goes_on(last, &call))
+		return call_push(m, t, call);
+	if (call.exit_ns > last->exit_ns)
+		last->exit_ns = call.exit_ns;
+	if (last->sock == KP_NONE)
+		last->sock = call.sock;
+	last->ret = call.ret;
+	last->flags = call.flags;
+	return 0;
+}
+
+int kp_model_see_waker(struct kp_model *m, const struct kp_ev_sched_waking *e, uint32_t waker)
+{
+	struct kp_call call = {
+		.entry_ns = e->hdr.time_ns,
+		.exit_ns = e->hdr.time_ns,
+		.ino = e->ino,
+		.dev = e->dev,
+		.sock = KP_NONE,
+		.nr = e->nr,
+		.obj = e->fobj,
+		.flags = KP_CALLF_SEEN,
+	};
+
+	if (e->nr == KP_NR_NONE || !waker || e->hdr.time_ns < m->keep_from_ns)
+		return 0;
+	/* With a segment's receipt, the addresses are those of the socket that it woke. */
+	if (!(e->ctx & KP_CTX_NET) && sock_of(m, e->fobj, SOCK_KEY(e), &call.sock) < 0)
+		return -ENOMEM;
+	return see(m, &m->tasks.at[waker], call);
+}
+
+static int on_transfer(struct kp_model *m, const struct kp_hdr *hdr, struct kp_call call,
+		       struct kp_sock key)
+{
+	uint32_t task;
+
+	call.entry_ns = call.exit_ns = hdr->time_ns;
+	if (hdr->time_ns < m->keep_from_ns || !hdr->tid)
+		return 0;
+	if (kp_model_task_get(m, hdr->pid, hdr->tid, &task) < 0 ||
+	    sock_of(m, call.obj, key, &call.sock) < 0 || see(m, &m->tasks.at[task], call) < 0)
+		return -ENOMEM;
+	return send_push(m, last_call(&m->tasks.at[task]), task);
+}
+
+int kp_model_on_send(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_sock_send *e = (const void *)hdr;
+
+	return on_transfer(m, hdr,
+			   (struct kp_call){.ret = e->len,
+					    .ino = e->ino,
+					    .nr = e->nr,
+					    .obj = e->obj,
+					    .flags = KP_CALLF_SEEN | KP_CALLF_SENT},
+			   SOCK_KEY(e));
+}
+
+int kp_model_on_recv(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_sock_recv *e = (const void *)hdr;
+
+	return on_transfer(m, hdr,
+			   (struct kp_call){.ret = e->len,
+					    .ino = e->ino,
+					    .nr = e->nr,
+					    .obj = e->obj,
+					    .flags = KP_CALLF_SEEN | KP_CALLF_RECEIVED},
+			   SOCK_KEY(e));
+}
+
+/* A connect that goes out and the end of a stream are the work of the task that runs. */
+int kp_model_on_tcp_state(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_tcp_state *e = (const void *)hdr;
+	struct kp_call call = {.entry_ns = hdr->time_ns, .exit_ns = hdr->time_ns};
+	uint32_t task;
+
+	if (e->newstate == TCP_SYN_SENT)
+		call.nr = KP_NR_connect;
+	else if (e->newstate == TCP_FIN_WAIT1 || e->newstate == TCP_LAST_ACK)
+		call.nr = KP_NR_close;
+	else
+		return 0;
+	if (hdr->time_ns < m->keep_from_ns || !hdr->tid)
+		return 0;
+	if (kp_model_task_get(m, hdr->pid, hdr->tid, &task) < 0 ||
+	    sock_of(m, KP_OBJ_tcp, SOCK_KEY(e), &call.sock) < 0)
+		return -ENOMEM;
+	return send_push(m, &call, task);
+}
+
+int kp_model_on_tier(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_tier *e = (const void *)hdr;
+	struct kp_tier_change change = {.t_ns = hdr->time_ns, .tier = e->tier};
+
+	if (m->tiers.cnt && m->tiers.at[m->tiers.cnt - 1].tier == e->tier)
+		return 0;
+	return KP_VEC_PUSH(&m->tiers, change);
+}
