@@ -22,6 +22,7 @@ fi
 command -v python3 >/dev/null || "$top/scripts/deps.sh" build
 
 work=$(mktemp -d /var/tmp/kprobe-demo.XXXXXX)
+export KPROBE_DB=$work/incidents.db
 log=$work/log
 tracing=/sys/kernel/tracing
 instance=

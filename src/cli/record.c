@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "event/event.h"
 #include "record/check.h"
+#include "record/probes.h"
 #include "record/recorder.h"
 
 #define DEFAULT_LOG "/var/lib/kprobe"
@@ -21,6 +22,8 @@
 #define DEFAULT_IRQ_NS 50000u
 #define PID_MAX 256
 #define ALL_GROUPS ((1u << KP_GROUP_CNT) - 1)
+/* A record for each call costs what the default must not. */
+#define DEFAULT_GROUPS (ALL_GROUPS & ~(1u << KP_GROUP_syscall))
 /* Groups without probes: they cannot be left out. */
 #define FIXED_GROUPS (1u << KP_GROUP_meta | 1u << KP_GROUP_payload)
 
@@ -84,7 +87,9 @@ static int parse_groups(const char *list, uint32_t *ret_groups, struct kp_err *e
 		group = kp_err_set(err, -EINVAL, "no group is given");
 	if (group < 0)
 		return group;
-	*ret_groups = (is_negative ? ALL_GROUPS & ~bits : bits) | FIXED_GROUPS;
+	if (bits == 1u << KP_GROUP_syscall && !is_negative) /* to the others */
+		bits = ALL_GROUPS;
+	*ret_groups = (is_negative ? DEFAULT_GROUPS & ~bits : bits) | FIXED_GROUPS;
 	return 0;
 }
 
@@ -103,8 +108,13 @@ static const struct kp_option options[] = {
 	 "record these processes and their descendants with the bytes of their calls",
 	 .repeat = true, KP_OWN(add_pids)},
 	{'e', "events", "LIST",
-	 "only these groups of events, or, after '!', all but these: sched, life, syscall, signal, "
-	 "irq, block, sync, tcp, memory, clock",
+	 "only these groups of events, or, after '!', all but these: sched, life, signal, irq, "
+	 "block, "
+	 "sync, tcp, memory, clock, syscall. The last is not among them by default, and given "
+	 "alone "
+	 "it is added to the others: a record for each system call, not only word of those in "
+	 "which "
+	 "a task waits or wakes another",
 	 .env = "KPROBE_EVENTS", KP_OWN(set_groups)},
 	{0, "segment-size", "SIZE", "begin a new file of the log after this much (default 64M)",
 	 .least = "64K", .most = "1T", .env = "KPROBE_SEGMENT_SIZE",
@@ -215,12 +225,16 @@ static uint64_t print_totals(const struct kp_totals *totals, const char *dir)
 /* What the recorder was told, for the log's header. */
 static void describe(const struct request *request, struct kp_buf *out)
 {
+	static const char *const tiers[] = {
+		[KP_TIER_NONE] = "none", [KP_TIER_WAITS] = "waits", [KP_TIER_CALLS] = "calls"};
+
 	kp_buf_puts(out, "{\"events\":");
 	if (request->events)
 		kp_buf_json(out, request->events, strlen(request->events));
 	else
-		kp_buf_puts(out, "\"all\"");
-	kp_buf_puts(out, ",\"pids\":[");
+		kp_buf_puts(out, "\"default\"");
+	kp_buf_printf(out, ",\"tier\":\"%s\",\"pids\":[",
+		      tiers[kp_probes_tier(request->recorder.groups)]);
 	for (size_t i = 0; i < request->recorder.pid_cnt; i++)
 		kp_buf_printf(out, "%s%d", i ? "," : "", request->pids[i]);
 	kp_buf_puts(out, "],\"command\":[");
@@ -275,7 +289,7 @@ static int run(int argc, char **argv)
 {
 	struct request request = {
 		.recorder = {.dir = DEFAULT_LOG,
-			     .groups = ALL_GROUPS,
+			     .groups = DEFAULT_GROUPS,
 			     .sync_ns = DEFAULT_SYNC_NS,
 			     .ring_len = DEFAULT_RING_LEN,
 			     .irq_threshold_ns = DEFAULT_IRQ_NS,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * What recording costs: four small workloads alone, under `kprobe record`, under `perf record -e
- * raw_syscalls:*,sched:* -a`, and under `strace -f`, in one run; medians and ratios. A tool that is
- * not installed is left out and said to be. One row more is the least that any recorder of system
- * calls by tracepoints pays: a BPF program at either end of a call that reads the clock.
+ * What recording costs: four small workloads alone, under `kprobe record`, with a record for each
+ * system call and without, under `perf record -e raw_syscalls:*,sched:* -a`, and under `strace -f`,
+ * in one run; medians and ratios. A tool that is not installed is left out and said to be. One row
+ * more is the least that any recorder of system calls by tracepoints pays: a BPF program at either
+ * end of a call that reads the clock.
  *
  *   record_overhead [KPROBE]        (default: $KPROBE, else ./kprobe)
  */
@@ -280,6 +281,9 @@ static void compare_tools(const char *self, const char *kprobe, const char *dir)
 	print_row("clock readings", failed, ns, native);
 	failed = measure_beside((char *[]){(char *)kprobe, "record", "-o", log, NULL}, self, ns);
 	print_row("kprobe record", failed, ns, native);
+	failed = measure_beside(
+		(char *[]){(char *)kprobe, "record", "-e", "syscall", "-o", log, NULL}, self, ns);
+	print_row("… -e syscall", failed, ns, native);
 	/* perf wants tracefs; a machine that has not mounted it is given it for the while. */
 	mount("none", "/sys/kernel/tracing", "tracefs", 0, NULL);
 	failed = measure_beside((char *[]){"perf", "record", "-q", "-a", "-e",

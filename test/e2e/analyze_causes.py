@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Holds kprobe's answers against what delay.c knows. usage: KPROBE LOG KNOWN
+"""Holds kprobe's answers against what delay.c knows. usage: KPROBE LOG KNOWN TIER
 
 Exit 75: no answer is wrong but where the kernel did not trace a CPU (see holes), so to be tried again.
 """
@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 
-kprobe, log, known = sys.argv[1:]
+kprobe, log, known, tier = sys.argv[1:]
 # kind, via, and the part of the delay (in ms) that must be found; None: any
 EXPECT = {
     "own_sleep": ("timer", [], 55),
@@ -53,7 +53,7 @@ for line in open(known):
     name, pid, begin, end, cause_pid, cause_tid = line.split()
     seen.add(name)
     run = subprocess.run(
-        [kprobe, "analyze", name, "-i", log, "--pid", pid, "--from", begin, "--to", end,
+        [kprobe, "analyze", name, "-i", log, "--db", log + ".db", "--pid", pid, "--from", begin, "--to", end,
          "--format", "json"], capture_output=True, text=True)
     if run.returncode:
         print(f"FAILED {name}: exit {run.returncode}: {run.stderr}")
@@ -81,6 +81,8 @@ for line in open(known):
         by_kind.pop("run_queue", None)
     if max(by_kind, key=by_kind.get) != kind:
         problems.append(f"most time is {max(by_kind, key=by_kind.get)}")
+    if report["recorded"] != tier:
+        problems.append("recorded as %s" % report["recorded"])
     if not report["complete"]:
         problems.append("not complete: %s" % report["lost"][:3])
     print("%-16s %9.3f ms, %9.3f found: %s" % (name, report["duration_ns"] / 1e6, found, first["text"]))

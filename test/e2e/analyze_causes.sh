@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Delays whose causes are known (test/analyze/programs/delay.c), recorded on the whole node; each
-# must get its own answer: what the time was spent on, by whom, and through what.
+# must get its own answer: what the time was spent on, by whom, and through what. Once in each tier:
+# as system calls are recorded by default, and with a record for each.
 . "$(dirname "$0")/lib.sh"
 need_root
 command -v python3 >/dev/null || skip "needs python3"
@@ -13,10 +14,12 @@ recording() {
 	[ -n "$(find "$work/log" -name '*.kpl' -size +0 2>/dev/null)" ]
 }
 
+# attempt TIER [OPTION…]
 attempt() {
-	local recorder
+	local recorder tier=$1
+	shift
 	rm -rf "$work/log"
-	"$KPROBE" record -o "$work/log" >"$work/record.out" 2>&1 &
+	"$KPROBE" record -o "$work/log" "$@" >"$work/record.out" 2>&1 &
 	recorder=$!
 	kp_children="$kp_children $recorder"
 	wait_for 20 recording || fail "no recording: $(cat "$work/record.out")"
@@ -27,13 +30,21 @@ attempt() {
 	kill -INT $recorder
 	wait $recorder
 	cat "$work/record.out"
-	python3 "$top/test/e2e/analyze_causes.py" "$KPROBE" "$work/log" "$work/known"
+	python3 "$top/test/e2e/analyze_causes.py" "$KPROBE" "$work/log" "$work/known" "$tier"
 }
 
-for try in 1 2 3; do
-	attempt
-	status=$?
-	[ $status -eq 75 ] || break
-	echo "try $try: the kernel did not trace a CPU when it mattered"
-done
-exit $status
+# all_right TIER [OPTION…]
+all_right() {
+	local try status
+	for try in 1 2 3; do
+		echo "--- $1"
+		attempt "$@"
+		status=$?
+		[ $status -eq 75 ] || break
+		echo "try $try: the kernel did not trace a CPU when it mattered"
+	done
+	return $status
+}
+
+all_right waits || exit
+all_right calls -e syscall

@@ -48,7 +48,7 @@ vm_check_recording() {
 	[ "$(cat "$out/check-status")" = 0 ] || fail "record --check says no"
 	[ "$(cat "$out/stdout")" = "late 199" ] || fail "the workload printed $(cat "$out/stdout")"
 	dump "$out/log" >"$work/events" || fail "dump"
-	for kind in sched_switch sched_waking syscall task_fork task_exec task_exit clock; do
+	for kind in sched_switch sched_waking wait tier syscall task_fork task_exec task_exit clock; do
 		n=$(grep -c "\"kind\":\"$kind\"" "$work/events")
 		echo "$kind: $n"
 		[ "$n" -gt 0 ] || fail "no $kind was recorded"
