@@ -97,10 +97,13 @@ enum kp_len_rule {
 	KP_LEN_MSGBUF,  /* struct msgbuf: 8 + args[len_arg] bytes (in) or 8 + result (out) */
 };
 
+/* The bytes are data that the process gives away, rather than a parameter; a bit of kp_arg.dir. */
+#define KP_ARG_GIVEN 4
+
 struct kp_arg {
 	kp_u8 type;    /* KP_ARG_ */
 	kp_u8 rule;    /* KP_LEN_, for KP_ARG_BUF */
-	kp_u8 dir;     /* 1 << KP_DIR_IN | 1 << KP_DIR_OUT */
+	kp_u8 dir;     /* 1 << KP_DIR_IN | 1 << KP_DIR_OUT | KP_ARG_GIVEN */
 	kp_u8 len_arg; /* argument that holds the length, the count or its address */
 	kp_u32 unit;
 };

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "event/flags.h"
 #include "kprobe/syscall.h"
 
 /* The row of a call, or NULL when the table has none. */
@@ -15,6 +16,16 @@ const struct kp_syscall *kp_syscall_get(unsigned nr);
 
 /* Whether the call has one of these traits (KP_TRAIT_…); a call without a row has none. */
 bool kp_syscall_has(unsigned nr, uint32_t traits);
+
+/* The first argument of such a type, or of flags of this set; -ENOENT: there is none. */
+int kp_syscall_arg(const struct kp_syscall *row, enum kp_arg_type type);
+int kp_syscall_flags_arg(const struct kp_syscall *row, enum kp_flag_set set);
+
+/* Whether the bytes behind an argument are data that the process gives away. */
+static inline bool kp_arg_is_output(const struct kp_arg *arg)
+{
+	return arg->dir & KP_ARG_GIVEN;
+}
 
 /* Number of the call that nr of the i386 table is, or -ENOENT. */
 int kp_syscall_from_i386(unsigned nr);

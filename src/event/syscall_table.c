@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <string.h>
 
-#include "event/flags.h"
 #include "event/syscall.h"
 
 /* The words of an argument; an argument is a tuple. */
 #define ARG(type, name, rule, dir, len_arg, unit) (type, #name, rule, dir, len_arg, unit)
 #define KP_SYS_IN (1 << KP_DIR_IN)
 #define KP_SYS_OUT (1 << KP_DIR_OUT)
+#define KP_SYS_GIVEN (KP_SYS_IN | KP_ARG_GIVEN)
 #define INT(name) ARG(KP_ARG_INT, name, KP_LEN_NONE, 0, 0, 0)
 #define UINT(name) ARG(KP_ARG_UINT, name, KP_LEN_NONE, 0, 0, 0)
 #define OFF(name) ARG(KP_ARG_OFF, name, KP_LEN_NONE, 0, 0, 0)
@@ -28,18 +28,19 @@
 #define OUT_ALW(name, n) ARG(KP_ARG_BUF, name, KP_LEN_ALWAYS, KP_SYS_OUT, 0, n)
 #define IN_ARG(name, len, unit) ARG(KP_ARG_BUF, name, KP_LEN_ARG, KP_SYS_IN, len, unit)
 #define OUT_ARG(name, len, unit) ARG(KP_ARG_BUF, name, KP_LEN_ARG, KP_SYS_OUT, len, unit)
-#define IN_RET(name, unit, max) ARG(KP_ARG_BUF, name, KP_LEN_RET, KP_SYS_IN, max, unit)
+#define IN_ALL(name, len) ARG(KP_ARG_BUF, name, KP_LEN_ARG, KP_SYS_GIVEN, len, 1)
+#define IN_RET(name, unit, max) ARG(KP_ARG_BUF, name, KP_LEN_RET, KP_SYS_GIVEN, max, unit)
 #define OUT_RET(name, unit, max) ARG(KP_ARG_BUF, name, KP_LEN_RET, KP_SYS_OUT, max, unit)
 #define OUT_VAL(name, len) ARG(KP_ARG_BUF, name, KP_LEN_U32AT, KP_SYS_OUT, len, 1)
 #define OUT_BITS(name, len) ARG(KP_ARG_BUF, name, KP_LEN_BITS, KP_SYS_OUT, len, 1)
 #define OUT_PAGES(name, len) ARG(KP_ARG_BUF, name, KP_LEN_PAGES, KP_SYS_OUT, len, 1)
-#define IN_MSGB(name, len) ARG(KP_ARG_BUF, name, KP_LEN_MSGBUF, KP_SYS_IN, len, 1)
+#define IN_MSGB(name, len) ARG(KP_ARG_BUF, name, KP_LEN_MSGBUF, KP_SYS_GIVEN, len, 1)
 #define OUT_MSGB(name, len) ARG(KP_ARG_BUF, name, KP_LEN_MSGBUF, KP_SYS_OUT, len, 1)
-#define IOV_IN(name, count) ARG(KP_ARG_BUF, name, KP_LEN_IOV, KP_SYS_IN, count, 1)
+#define IOV_IN(name, count) ARG(KP_ARG_BUF, name, KP_LEN_IOV, KP_SYS_GIVEN, count, 1)
 #define IOV_OUT(name, count) ARG(KP_ARG_BUF, name, KP_LEN_IOV, KP_SYS_OUT, count, 1)
-#define MSG_IN(name) ARG(KP_ARG_BUF, name, KP_LEN_MSG, KP_SYS_IN, 0, 1)
+#define MSG_IN(name) ARG(KP_ARG_BUF, name, KP_LEN_MSG, KP_SYS_GIVEN, 0, 1)
 #define MSG_OUT(name) ARG(KP_ARG_BUF, name, KP_LEN_MSG, KP_SYS_OUT, 0, 1)
-#define MMSG_IN(name) ARG(KP_ARG_BUF, name, KP_LEN_MMSG, KP_SYS_IN, 0, 1)
+#define MMSG_IN(name) ARG(KP_ARG_BUF, name, KP_LEN_MMSG, KP_SYS_GIVEN, 0, 1)
 #define MMSG_OUT(name) ARG(KP_ARG_BUF, name, KP_LEN_MMSG, KP_SYS_OUT, 0, 1)
 #define CMD(name, by, ignore) \
 	ARG(KP_ARG_BUF, name, KP_LEN_COMMAND, KP_SYS_IN | KP_SYS_OUT, by, ignore)
@@ -91,6 +92,22 @@ bool kp_syscall_has(unsigned nr, uint32_t traits)
 	const struct kp_syscall *row = kp_syscall_get(nr);
 
 	return row && row->traits & traits;
+}
+
+int kp_syscall_arg(const struct kp_syscall *row, enum kp_arg_type type)
+{
+	for (int i = 0; i < KP_ARG_MAX; i++)
+		if (row->rule.args[i].type == type)
+			return i;
+	return -ENOENT;
+}
+
+int kp_syscall_flags_arg(const struct kp_syscall *row, enum kp_flag_set set)
+{
+	for (int i = 0; i < KP_ARG_MAX; i++)
+		if (row->rule.args[i].type == KP_ARG_FLAGS && row->rule.args[i].unit == set)
+			return i;
+	return -ENOENT;
 }
 
 int kp_syscall_from_i386(unsigned nr)

@@ -35,7 +35,7 @@ bool kp_call_was_refused(const struct kp_ev_syscall *call)
 
 bool kp_call_is_exec(const struct kp_ev_syscall *call)
 {
-	return (call->nr == SYS_execve || call->nr == SYS_execveat) && call->ret == 0 &&
+	return kp_syscall_has(call->nr, KP_TRAIT_EXECS) && call->ret == 0 &&
 	       !kp_call_was_refused(call);
 }
 
@@ -47,13 +47,9 @@ bool kp_call_is_vsyscall(const struct kp_ev_syscall *call)
 bool kp_payload_is_output(const struct kp_ev_payload *payload)
 {
 	const struct kp_syscall *row = kp_syscall_get(payload->nr);
-	unsigned rule;
 
-	if (!row || payload->arg >= KP_ARG_MAX || payload->dir != KP_DIR_IN)
-		return false;
-	rule = row->rule.args[payload->arg].rule;
-	return rule == KP_LEN_RET || rule == KP_LEN_IOV || rule == KP_LEN_MSG ||
-	       rule == KP_LEN_MMSG || rule == KP_LEN_MSGBUF;
+	return row && payload->arg < KP_ARG_MAX && payload->dir == KP_DIR_IN &&
+	       kp_arg_is_output(&row->rule.args[payload->arg]);
 }
 
 void kp_call_bytes_add(struct kp_call_bytes *bytes, const struct kp_ev_payload *payload)

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 
+#include "event/syscall.h"
 #include "event/unreplayable.h"
 
 #define CLOSE_RANGE_CLOEXEC_BIT 4u
@@ -78,6 +78,25 @@ void kp_fds_opened(struct kp_fds *fds, const char *path, uint32_t pid, uint64_t 
 		copy(fds, (uint64_t)from, fd, cloexec);
 }
 
+static void dup_apply(struct kp_fds *fds, const struct kp_ev_syscall *call)
+{
+	const struct kp_syscall *row = kp_syscall_get(call->nr);
+	const uint64_t args[KP_ARG_MAX] = {call->arg0, call->arg1, call->arg2};
+	int flags = kp_syscall_flags_arg(row, KP_FLAGS_cloexec);
+	uint64_t from = args[kp_syscall_arg(row, KP_ARG_FD)];
+
+	/* dup2 of a descriptor onto itself changes nothing. */
+	if ((uint32_t)from != (uint32_t)call->ret)
+		copy(fds, from, (uint64_t)call->ret, flags >= 0 && args[flags] & O_CLOEXEC);
+}
+
+static void exec_apply(struct kp_fds *fds)
+{
+	for (int fd = 0; fd < KP_FDS_MAX; fd++)
+		if (fds->cloexec[fd])
+			fds->stream[fd] = fds->cloexec[fd] = 0;
+}
+
 static void close_range_apply(struct kp_fds *fds, const struct kp_ev_syscall *call)
 {
 	uint32_t last = (uint32_t)call->arg1;
@@ -107,33 +126,17 @@ static void fcntl_apply(struct kp_fds *fds, const struct kp_ev_syscall *call)
 void kp_fds_apply(struct kp_fds *fds, const struct kp_ev_syscall *call)
 {
 	/* Linux closes the descriptor even when close reports an error. */
-	if (call->nr == SYS_close && (uint32_t)call->arg0 < KP_FDS_MAX &&
+	if (call->nr == KP_NR_close && (uint32_t)call->arg0 < KP_FDS_MAX &&
 	    !kp_call_was_refused(call))
 		fds->stream[(uint32_t)call->arg0] = 0;
 	if (call->ret < 0 || kp_call_was_refused(call))
 		return;
-	switch (call->nr) {
-	case SYS_dup:
-		copy(fds, call->arg0, call->ret, false);
-		break;
-	case SYS_dup2:
-		if ((uint32_t)call->arg0 != (uint32_t)call->arg1)
-			copy(fds, call->arg0, call->arg1, false);
-		break;
-	case SYS_dup3:
-		copy(fds, call->arg0, call->arg1, call->arg2 & O_CLOEXEC);
-		break;
-	case SYS_fcntl:
+	if (kp_syscall_has(call->nr, KP_TRAIT_DUPS))
+		dup_apply(fds, call);
+	else if (kp_call_is_exec(call))
+		exec_apply(fds);
+	else if (call->nr == KP_NR_fcntl)
 		fcntl_apply(fds, call);
-		break;
-	case SYS_close_range:
+	else if (call->nr == KP_NR_close_range)
 		close_range_apply(fds, call);
-		break;
-	case SYS_execve:
-	case SYS_execveat:
-		for (int fd = 0; fd < KP_FDS_MAX; fd++)
-			if (fds->cloexec[fd])
-				fds->stream[fd] = fds->cloexec[fd] = 0;
-		break;
-	}
 }

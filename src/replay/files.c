@@ -321,21 +321,20 @@ static uint64_t write_begin(const struct kp_step *step)
 {
 	const struct kp_ev_syscall *call = step->call;
 	const struct kp_ev_file_state *state = step->state;
+	const struct kp_syscall *row = kp_syscall_get(call->nr);
+	int offset = kp_syscall_arg(row, KP_ARG_OFF),
+	    flags = kp_syscall_flags_arg(row, KP_FLAGS_rwf);
 	bool append = state->flags & O_APPEND;
+	uint64_t args[6];
 
-	switch (call->nr) {
-	case SYS_pwritev2:
-		if (call->arg3 == UINT64_MAX)
-			return state->pos - call->ret;
-		append =
-			call->arg5 & RWF_APPEND_BIT || (append && !(call->arg5 & RWF_NOAPPEND_BIT));
-		/* fallthrough */
-	case SYS_pwrite64:
-	case SYS_pwritev:
-		/* Linux appends although an offset is given (pwrite(2), BUGS). */
-		return append ? state->len - call->ret : call->arg3;
-	}
-	return state->pos - call->ret;
+	kp_call_args(call, args);
+	if (flags >= 0)
+		append = args[flags] & RWF_APPEND_BIT ||
+			 (append && !(args[flags] & RWF_NOAPPEND_BIT));
+	if (offset < 0 || (flags >= 0 && args[offset] == UINT64_MAX))
+		return state->pos - call->ret;
+	/* Linux appends although an offset is given (pwrite(2), BUGS). */
+	return append ? state->len - call->ret : args[offset];
 }
 
 static int apply_write(struct kp_files *files, const struct file *file, const struct kp_step *step,
@@ -437,27 +436,32 @@ static int apply_ioctl(struct kp_files *files, const struct file *file, const st
 	return 0;
 }
 
-/* Calls of which a file's state is recorded; those not listed bring bytes that nobody saw. */
+/* Calls that change a file in a way of their own; mmap changes none. */
 static const struct {
 	uint16_t nr;
 	int (*apply)(struct kp_files *files, const struct file *file, const struct kp_step *step,
 		     const struct kp_ev_payload *const *payloads);
 } changes[] = {
-	{SYS_write, apply_write},         {SYS_pwrite64, apply_write},
-	{SYS_writev, apply_write},        {SYS_pwritev, apply_write},
-	{SYS_pwritev2, apply_write},      {SYS_ftruncate, apply_truncate},
-	{SYS_fallocate, apply_fallocate}, {SYS_mmap, apply_nothing},
-	{SYS_open, apply_open},           {SYS_openat, apply_open},
-	{SYS_openat2, apply_open},        {SYS_creat, apply_open},
-	{SYS_ioctl, apply_ioctl},
+	{KP_NR_ftruncate, apply_truncate},
+	{KP_NR_fallocate, apply_fallocate},
+	{KP_NR_mmap, apply_nothing},
+	{KP_NR_ioctl, apply_ioctl},
 };
 
+/* Calls of which a file's state is recorded; those of no kind bring bytes that nobody saw. */
 static int apply(struct kp_files *files, const struct file *file, const struct kp_step *step,
 		 const struct kp_ev_payload *const *payloads)
 {
+	const struct kp_syscall *row = kp_syscall_get(step->call->nr);
+
 	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
 		if (changes[i].nr == step->call->nr)
 			return changes[i].apply(files, file, step, payloads);
+	if (row && row->traits & KP_TRAIT_OPENS)
+		return apply_open(files, file, step, payloads);
+	for (int i = 0; row && i < KP_ARG_MAX; i++)
+		if (kp_arg_is_output(&row->rule.args[i]))
+			return apply_write(files, file, step, payloads);
 	if (step->call->ret > 0)
 		kp_files_doubt(files,
 			       "call %u (%s) brings bytes into '%s', which the process has mapped, "

@@ -43,18 +43,11 @@ bool kp_match_gives_bytes(const struct kp_ev_syscall *call)
 {
 	const struct kp_syscall *row = kp_syscall_get(call->nr);
 
-	if (call->nr == SYS_sendfile || call->nr == SYS_splice || call->nr == SYS_copy_file_range)
-		return call->ret > 0;
-	for (int i = 0; row && i < KP_ARG_MAX; i++) {
-		const struct kp_arg *arg = &row->rule.args[i];
+	bool gives = kp_syscall_has(call->nr, KP_TRAIT_KERNEL_COPIES);
 
-		if (arg->dir == 1 << KP_DIR_IN &&
-		    (arg->rule == KP_LEN_RET || arg->rule == KP_LEN_IOV ||
-		     arg->rule == KP_LEN_MSG || arg->rule == KP_LEN_MMSG ||
-		     arg->rule == KP_LEN_MSGBUF))
-			return call->ret > 0;
-	}
-	return false;
+	for (int i = 0; row && i < KP_ARG_MAX; i++)
+		gives |= kp_arg_is_output(&row->rule.args[i]);
+	return gives && (row->result == KP_RESULT_ZERO ? call->ret == 0 : call->ret > 0);
 }
 
 const struct kp_step *kp_match_next(const struct kp_engine *engine)

@@ -9,7 +9,7 @@
 /* Memory, signal actions and the like: run in the process and not matched. mmap by its flags. */
 bool kp_match_runs_for_real(uint64_t nr, uint64_t flags);
 
-/* Whether a call gave bytes away: to a file, a socket, a terminal. */
+/* Whether a call gave bytes away: to a file, a socket, a queue, a terminal. */
 bool kp_match_gives_bytes(const struct kp_ev_syscall *call);
 
 /* The next recorded call that is matched at all, or signal; NULL at the end. */

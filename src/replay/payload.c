@@ -269,8 +269,7 @@ void kp_engine_emit(struct kp_engine *engine, const struct kp_step *step)
 
 	if (!row || call->ret <= 0)
 		return;
-	/* The kernel copies these by itself; tee's are counted where they are taken from a pipe. */
-	if (call->nr == SYS_sendfile || call->nr == SYS_splice || call->nr == SYS_copy_file_range) {
+	if (kp_syscall_has(call->nr, KP_TRAIT_KERNEL_COPIES)) {
 		engine->result->bytes_unseen += call->ret;
 		return;
 	}

@@ -188,13 +188,14 @@ static int check_given(struct kp_engine *engine, const struct kp_step *step,
 	for (int i = 0; i < KP_ARG_MAX; i++) {
 		const struct kp_arg *arg = &row->rule.args[i];
 
-		if (arg->dir != 1 << KP_DIR_IN)
+		if (!kp_arg_is_output(arg))
 			continue;
 		if ((arg->rule == KP_LEN_IOV || arg->rule == KP_LEN_MSG) && cursor_left(cursor))
 			return kp_engine_diverge(
 				engine, step, "%s: the process gives %zu bytes more than recorded",
 				row->name, cursor_left(cursor));
-		if (arg->rule == KP_LEN_RET && own[arg->len_arg] != then[arg->len_arg])
+		if (arg->len_arg && arg->rule != KP_LEN_IOV &&
+		    own[arg->len_arg] != then[arg->len_arg])
 			return kp_engine_diverge(
 				engine, step,
 				"%s: the process gives %llu bytes; recorded were %llu", row->name,

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "replay/engine.h"
 
@@ -51,17 +50,16 @@ int kp_engine_emulate(struct kp_engine *engine, const struct kp_step *step)
 	return set_result(engine, step->call->ret);
 }
 
-/* A child that borrows memory has signal actions of its own. */
+/* A child that borrows memory has signal actions of its own, which the row executes. */
 static bool needs_no_run(const struct kp_engine *engine, const struct kp_ev_syscall *call)
 {
-	return engine->in_child && (call->nr == SYS_rt_sigaction ||
-				    call->nr == SYS_rt_sigprocmask || call->nr == SYS_sigaltstack);
+	return engine->in_child && kp_syscall_get(call->nr)->action == KP_ACT_EXECUTE;
 }
 
 int kp_engine_execute(struct kp_engine *engine, const struct kp_step *step)
 {
 	const struct kp_ev_syscall *call = step->call;
-	bool sigreturn = call->nr == SYS_rt_sigreturn;
+	bool sigreturn = call->nr == KP_NR_rt_sigreturn;
 	int64_t value;
 	int rc;
 
@@ -181,6 +179,27 @@ static bool is_own_memory(const struct kp_engine *engine, const char *path)
 	       !strcmp(path, own);
 }
 
+/* Flags with which a call opened its file; openat2's are the first word of its struct open_how. */
+static uint64_t open_flags(const struct kp_engine *engine, const struct kp_step *step)
+{
+	int arg = kp_syscall_flags_arg(kp_syscall_get(step->call->nr), KP_FLAGS_open);
+	uint64_t args[6], flags = O_RDWR; /* not known: what is the more careful */
+
+	kp_call_args(step->call, args);
+	if (arg >= 0)
+		return args[arg];
+	if (step->call->nr == KP_NR_creat)
+		return O_CREAT | O_WRONLY | O_TRUNC;
+	for (uint32_t i = 0; i < step->payload_cnt; i++) {
+		const struct kp_ev_payload *payload =
+			engine->session->payloads.at[step->payload + i];
+
+		if (payload->arg == 2 && !payload->offset && payload->data_len >= sizeof flags)
+			memcpy(&flags, KP_TAIL(payload), sizeof flags);
+	}
+	return flags;
+}
+
 /* Files that lead back to the process: its descriptors and its memory. */
 static void note_opened(struct kp_engine *engine, const struct kp_step *step)
 {
@@ -188,25 +207,12 @@ static void note_opened(struct kp_engine *engine, const struct kp_step *step)
 	const char *path;
 	uint64_t flags;
 
-	if (call->ret < 0)
+	if (call->ret < 0 || !kp_syscall_has(call->nr, KP_TRAIT_OPENS))
 		return;
-	switch (call->nr) {
-	case SYS_open:
-		flags = call->arg1;
-		break;
-	case SYS_openat:
-		flags = call->arg2;
-		break;
-	case SYS_creat:
-	case SYS_openat2: /* its flags are behind a pointer */
-		flags = O_RDWR;
-		break;
-	default:
-		return;
-	}
 	path = path_of(engine, step);
 	if (!path)
 		return;
+	flags = open_flags(engine, step);
 	kp_fds_opened(&engine->fds, path, engine->session->pid, (uint64_t)call->ret,
 		      flags & O_CLOEXEC);
 	if (!engine->own_memory && (flags & O_ACCMODE) != O_RDONLY && is_own_memory(engine, path))
@@ -242,7 +248,7 @@ int kp_engine_serve(struct kp_engine *engine)
 		engine->result->refused++;
 	kp_fds_apply(&engine->fds, call);
 	note_opened(engine, step);
-	if (kp_syscall_restarts(call->ret) && call->nr != SYS_rt_sigreturn)
+	if (kp_syscall_restarts(call->ret) && call->nr != KP_NR_rt_sigreturn)
 		kp_engine_settle_restart(engine, step);
 	return 0;
 }

@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "event/syscall.h"
+
 /* So many children of one number are looked at for the one that lived at a time. */
 #define LIVES_MAX 64
 
@@ -228,8 +230,7 @@ void kp_session_finish_child(struct kp_session *session)
 	/* Its first record is its return from the call that made it. */
 	if (first && first->seq != 1)
 		kp_session_refuse(session, "its first calls are not in the log");
-	if (first && first->ret == 0 &&
-	    (first->nr == SYS_clone || first->nr == SYS_clone3 || first->nr == SYS_vfork)) {
+	if (first && first->ret == 0 && kp_syscall_has(first->nr, KP_TRAIT_FORKS)) {
 		session->steps.cnt--;
 		memmove(session->steps.at, session->steps.at + 1,
 			session->steps.cnt * sizeof(*session->steps.at));
