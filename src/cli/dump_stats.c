@@ -8,15 +8,24 @@
 #include "cli/cli.h"
 #include "cli/dump.h"
 
+/* A line of a stranger's text. */
+static void put_word(const char *name, const char *value, struct kp_buf *out)
+{
+	kp_buf_printf(out, "%s ", name);
+	kp_text_puts(out, value);
+	kp_buf_putc(out, '\n');
+}
+
 void dump_stats_text(const struct kp_log_info *info, const struct dump_result *result,
 		     struct kp_buf *out)
 {
-	kp_buf_puts(out, "node ");
-	kp_text_puts(out, info->node);
-	kp_buf_puts(out, "\nboot ");
-	kp_text_puts(out, info->boot_id);
+	put_word("node", info->node, out);
+	put_word("machine", info->machine_id, out);
+	put_word("boot", info->boot_id, out);
+	for (size_t i = 0; i < info->run_cnt; i++)
+		put_word("run", info->runs[i].id, out);
 	kp_buf_printf(out,
-		      "\nsegments %zu\nblocks %zu\nbytes %" PRIu64 "\nevents %" PRIu64
+		      "segments %zu\nblocks %zu\nbytes %" PRIu64 "\nevents %" PRIu64
 		      "\nseconds %.3f\n",
 		      info->segment_cnt, info->block_cnt, info->len, info->event_cnt,
 		      (double)(info->last_ns - info->first_ns) / 1e9);
@@ -42,10 +51,16 @@ void dump_stats_json(const struct kp_log_info *info, const struct dump_result *r
 
 	kp_buf_puts(out, "{\"node\":");
 	kp_buf_json(out, info->node, strlen(info->node));
+	kp_buf_puts(out, ",\"machine\":");
+	kp_buf_json(out, info->machine_id, strlen(info->machine_id));
 	kp_buf_puts(out, ",\"boot\":");
 	kp_buf_json(out, info->boot_id, strlen(info->boot_id));
+	for (size_t i = 0; i < info->run_cnt; i++) {
+		kp_buf_puts(out, i ? "," : ",\"runs\":[");
+		kp_buf_json(out, info->runs[i].id, strlen(info->runs[i].id));
+	}
 	kp_buf_printf(out,
-		      ",\"segments\":%zu,\"blocks\":%zu,\"bytes\":%" PRIu64 ",\"events\":%" PRIu64
+		      "],\"segments\":%zu,\"blocks\":%zu,\"bytes\":%" PRIu64 ",\"events\":%" PRIu64
 		      ",\"first_ns\":%" PRIu64 ",\"last_ns\":%" PRIu64 ",\"kinds\":{",
 		      info->segment_cnt, info->block_cnt, info->len, info->event_cnt,
 		      info->first_ns, info->last_ns);

@@ -210,12 +210,14 @@ static int read_identity(struct kp_index *index, const struct kp_index_segment *
 {
 	const cJSON *options = cJSON_GetObjectItemCaseSensitive(root, "options");
 
+	index->machine_id = copy_string(root, "machine_id");
 	index->node = copy_string(root, "node");
 	index->boot_id = copy_string(root, "boot_id");
 	index->options_json = options ? cJSON_PrintUnformatted(options) : strdup("{}");
 	index->info.start_realtime_ns = segment->start.hdr.realtime_ns;
 	index->info.start_time_ns = segment->start.hdr.time_ns;
-	return index->node && index->boot_id && index->options_json ? 0 : -ENOMEM;
+	return index->machine_id && index->node && index->boot_id && index->options_json ? 0
+											 : -ENOMEM;
 }
 
 /* What the header's text says beside the schema. */
@@ -654,6 +656,7 @@ static int open_index(const char *path, bool with_blocks, struct kp_index **ret_
 		return r;
 	}
 	index->info.dir = index->dir;
+	index->info.machine_id = index->machine_id;
 	index->info.node = index->node;
 	index->info.boot_id = index->boot_id;
 	index->info.options_json = index->options_json;
@@ -703,6 +706,7 @@ void kp_index_free(struct kp_index *index)
 	if (index->dir_fd >= 0)
 		close(index->dir_fd);
 	free(index->dir);
+	free(index->machine_id);
 	free(index->node);
 	free(index->boot_id);
 	free(index->options_json);

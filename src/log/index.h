@@ -62,6 +62,7 @@ struct kp_index {
 	char *dir;
 	int dir_fd;     /* the boot's folder, or AT_FDCWD */
 	bool is_single; /* one segment was asked for, by its name */
+	char *machine_id;
 	char *node;
 	char *boot_id;
 	char *options_json;

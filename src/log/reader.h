@@ -76,8 +76,9 @@ enum kp_log_end {
 };
 
 struct kp_log_info {
-	const char *dir;  /* the boot's folder that is read */
-	const char *node; /* name of the host; "" if no header was readable */
+	const char *dir;        /* the boot's folder that is read */
+	const char *machine_id; /* of the host, machine-id(5); "" if it had none */
+	const char *node;       /* name of the host */
 	const char *boot_id;
 	const char *options_json;
 	uint64_t first_ns; /* smallest and largest time of any readable block, CLOCK_MONOTONIC */

@@ -3,7 +3,7 @@
  * The bytes of a segment; kprobe/log_format.def has those of its headers. Its header text is a JSON
  * object with
  *
- *   node, boot_id, kernel
+ *   machine_id, node, boot_id, kernel
  *   boot_number  grows from boot to boot within the directory, by which the newest is found
  *   run          hex number of the recorder's run, in all its segments
  *   previous     {"blocks":N}: what the run's segment before this one held; absent in its first

@@ -37,6 +37,7 @@
 
 struct kp_log_writer {
 	char *dir;
+	char machine_id[64]; /* "" if the host has none */
 	char boot_id[64];
 	char node[256];
 	char *options_json;
@@ -81,9 +82,10 @@ static int random_u64(uint64_t *ret_value)
 	return n == (ssize_t)sizeof(*ret_value) ? 0 : -EIO;
 }
 
-static int read_boot_id(char *id, size_t len)
+/* The one line of a file. */
+static int read_id(const char *path, char *id, size_t len)
 {
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int64_t n = fd < 0 ? -errno : kp_seg_read(fd, id, len - 1, 0);
 
 	if (fd >= 0)
@@ -101,7 +103,9 @@ static int build_text(const struct kp_log_writer *w, struct kp_buf *out)
 	struct utsname uts;
 
 	uname(&uts);
-	kp_buf_puts(out, "{\"node\":");
+	kp_buf_puts(out, "{\"machine_id\":");
+	kp_buf_json(out, w->machine_id, strlen(w->machine_id));
+	kp_buf_puts(out, ",\"node\":");
 	kp_buf_json(out, w->node, strlen(w->node));
 	kp_buf_puts(out, ",\"boot_id\":");
 	kp_buf_json(out, w->boot_id, strlen(w->boot_id));
@@ -461,9 +465,11 @@ int kp_log_create(const char *dir, const struct kp_log_options *options,
 	r = set_options(w, dir, options, err);
 	if (r < 0)
 		goto fail;
+	if (read_id("/etc/machine-id", w->machine_id, sizeof(w->machine_id)) < 0)
+		w->machine_id[0] = '\0'; /* as in most containers */
 	r = random_u64(&w->run);
 	if (r >= 0)
-		r = read_boot_id(w->boot_id, sizeof(w->boot_id));
+		r = read_id("/proc/sys/kernel/random/boot_id", w->boot_id, sizeof(w->boot_id));
 	if (r < 0) {
 		kp_err_sys(err, r, "cannot read the boot's id");
 		goto fail;

@@ -22,6 +22,10 @@ Test(roundtrip, streams_and_segments_merge_by_time)
 	cr_assert_eq(memcmp(back.data, all.data, all.len), 0);
 	info = kp_log_get_info(reader);
 	cr_assert_str_eq(info->node, "node-1");
+	cr_assert(strlen(info->machine_id) == 32 || access("/etc/machine-id", R_OK) < 0);
+	cr_assert_eq(strlen(info->boot_id), 36);
+	cr_assert_eq(info->run_cnt, 1);
+	cr_assert_eq(strlen(info->runs[0].id), 16);
 	cr_assert_str_eq(info->options_json, "{}");
 	cr_assert_str_eq(info->dir, fixture_path(0));
 	cr_assert_gt(info->segment_cnt, 2);
