@@ -11,7 +11,7 @@ build="gcc libc6-dev cmake ninja-build clang libbpf-dev libelf-dev zlib1g-dev li
 	libuv1-dev linux-libc-dev dpkg-dev ca-certificates python3 procps util-linux mount"
 test="libcriterion-dev clang-format-14 clang-tidy-14 mandoc sqlite3 strace
 	qemu-system-x86 busybox-static cpio git iptables iproute2 debian-archive-keyring nginx-light
-	make openssl vim tmux gdb postgresql python3-lmdb"
+	make openssl zstd vim tmux gdb postgresql python3-lmdb"
 case $id in
 debian) build="$build bpftool" test="$test linux-perf libclang-rt-14-dev" ;;
 ubuntu)

@@ -47,8 +47,7 @@
 enum kp_codec {
 	KP_CODEC_RAW = 0,        /* structs as in memory */
 	KP_CODEC_DELTA = 1,      /* delta-varint over the descriptors */
-	KP_CODEC_DELTA_ZLIB = 2, /* the same, then deflate (RFC 1950), level 1 */
-				 /* 3 is kept for delta-varint and zstd */
+	KP_CODEC_DELTA_ZSTD = 2, /* the same, then Zstandard (RFC 8878), level 1 */
 };
 
 /* Numbers of streams: a CPU's event ring has the CPU's number, its rings for the life of processes

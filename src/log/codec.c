@@ -21,9 +21,9 @@
  * predictions begin with zero in each block, so that a block decodes alone. hdr.size and padding
  * are not stored. s32 is sign-extended.
  *
- * KP_CODEC_DELTA_ZLIB: that, as one zlib stream of level 1. Real events repeat each other in runs
- * that only matches find: without them zlib takes as long and leaves two to three times as much.
- * Behind the stream stand zeros if the payload would else be shorter than raw_len / KP_PACK_MAX.
+ * KP_CODEC_DELTA_ZSTD: that, as one Zstandard frame of level 1. Real events repeat each other in
+ * runs that only matches find. Behind the frame stand zeros if the payload would else be shorter
+ * than raw_len / KP_PACK_MAX.
  *
  * An encoded event is at most twice as long as its struct: 24 bytes of header become 1 + 1 + 8 + 10
  * + 3 + 5 + 5 = 33, a u8 2, a u16 3, a u32 5 and a u64 10 bytes.
@@ -34,7 +34,8 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
 
 #include "base/limit.h"
 #include "event/event.h"
@@ -42,7 +43,6 @@
 
 #define ENCODED_MAX(raw_len) (2 * (size_t)(raw_len))
 #define HDR_BITS 4
-#define SAMPLE_LEN 8192u
 
 #define SHAPE_ALONE 255u /* number of a shape that is not kept */
 #define SHAPE_BUCKETS 1024u
@@ -66,18 +66,15 @@ struct kp_encoder {
 	struct kp_schema *schema;
 	struct state state;
 	uint8_t buckets[SHAPE_BUCKETS]; /* number of a shape by its hash; SHAPE_ALONE: free */
-	z_stream z;
-	bool has_z;
+	ZSTD_CCtx *zstd;
 	size_t packed_max;
-	size_t tail_len;      /* bytes of tails in the block */
 	unsigned char *plain; /* ENCODED_MAX(KP_BLOCK_RAW_MAX) */
 	unsigned char *packed;
 };
 
 struct kp_decoder {
 	struct state state;
-	z_stream z;
-	bool has_z;
+	ZSTD_DCtx *zstd;
 	unsigned char *plain; /* ENCODED_MAX(KP_BLOCK_RAW_MAX) */
 };
 
@@ -241,7 +238,7 @@ int kp_encoder_new(enum kp_codec codec, struct kp_encoder **ret_encoder, struct 
 	struct kp_encoder *e;
 	int r;
 
-	if (codec > KP_CODEC_DELTA_ZLIB)
+	if (codec > KP_CODEC_DELTA_ZSTD)
 		return kp_err_set(err, -EINVAL, "codec %d is unknown", (int)codec);
 	e = calloc(1, sizeof(*e));
 	if (!e)
@@ -251,15 +248,11 @@ int kp_encoder_new(enum kp_codec codec, struct kp_encoder **ret_encoder, struct 
 	if (r < 0)
 		goto fail;
 	r = -ENOMEM;
-	if (codec == KP_CODEC_DELTA_ZLIB) {
-		e->has_z = deflateInit(&e->z, 1) == Z_OK;
-		if (!e->has_z)
-			goto no_memory;
-	}
-	e->packed_max = compressBound(ENCODED_MAX(KP_BLOCK_RAW_MAX));
+	e->zstd = ZSTD_createCCtx();
+	e->packed_max = ZSTD_compressBound(ENCODED_MAX(KP_BLOCK_RAW_MAX));
 	e->plain = malloc(ENCODED_MAX(KP_BLOCK_RAW_MAX));
 	e->packed = malloc(e->packed_max);
-	if (!e->plain || !e->packed)
+	if (!e->zstd || !e->plain || !e->packed)
 		goto no_memory;
 	*ret_encoder = e;
 	return 0;
@@ -274,8 +267,7 @@ void kp_encoder_free(struct kp_encoder *e)
 {
 	if (!e)
 		return;
-	if (e->has_z)
-		deflateEnd(&e->z);
+	ZSTD_freeCCtx(e->zstd);
 	kp_schema_free(e->schema);
 	free(e->plain);
 	free(e->packed);
@@ -314,39 +306,21 @@ static int encode_plain(struct kp_encoder *e, const void *events, size_t len,
 	return 0;
 }
 
-/* Deflates len bytes to e->packed. */
-static int deflate_all(struct kp_encoder *e, unsigned char *from, uint32_t len, struct kp_err *err)
-{
-	if (deflateReset(&e->z) != Z_OK)
-		return kp_err_set(err, -EINVAL, "zlib cannot be reset");
-	e->z.next_in = from;
-	e->z.avail_in = len;
-	e->z.next_out = e->packed;
-	e->z.avail_out = (uInt)e->packed_max;
-	if (deflate(&e->z, Z_FINISH) != Z_STREAM_END)
-		return kp_err_set(err, -EINVAL, "zlib cannot compress a block");
-	return 0;
-}
-
-/* What is compressed or encrypted already takes longer than anything else, for nothing: a block
- * whose middle does not shrink is left as it is. */
+/* What does not shrink is left as it is. */
 static int pack(struct kp_encoder *e, struct kp_encoded *ret, struct kp_err *err)
 {
-	int r;
+	size_t len = ZSTD_compressCCtx(e->zstd, e->packed, e->packed_max, e->plain, ret->len, 1);
 
-	if (ret->len >= 4 * SAMPLE_LEN) {
-		r = deflate_all(e, e->plain + ret->len / 2, SAMPLE_LEN, err);
-		if (r < 0 || e->z.total_out >= SAMPLE_LEN - SAMPLE_LEN / 32)
-			return r;
-	}
-	r = deflate_all(e, e->plain, ret->len, err);
-	if (r < 0)
-		return r;
-	if (e->z.total_out >= ret->len)
+	if (ZSTD_isError(len))
+		return kp_err_set(err,
+				  ZSTD_getErrorCode(len) == ZSTD_error_memory_allocation ? -ENOMEM
+											 : -EINVAL,
+				  "zstd cannot compress a block: %s", ZSTD_getErrorName(len));
+	if (len >= ret->len)
 		return 0;
 	ret->data = e->packed;
-	ret->len = (uint32_t)e->z.total_out;
-	ret->codec = KP_CODEC_DELTA_ZLIB;
+	ret->len = (uint32_t)len;
+	ret->codec = KP_CODEC_DELTA_ZSTD;
 	return 0;
 }
 
@@ -360,7 +334,7 @@ static void pad(struct kp_encoder *e, size_t raw_len, struct kp_encoded *ret)
 {
 	uint32_t least = least_len(raw_len);
 
-	if (ret->codec != KP_CODEC_DELTA_ZLIB || ret->len >= least)
+	if (ret->codec != KP_CODEC_DELTA_ZSTD || ret->len >= least)
 		return;
 	memset(e->packed + ret->len, 0, least - ret->len);
 	ret->len = least;
@@ -378,7 +352,7 @@ int kp_encode(struct kp_encoder *e, const void *events, size_t len, struct kp_en
 	if (!len)
 		return kp_err_set(err, -EINVAL, "a block needs an event");
 	r = encode_plain(e, events, len, &encoded, err);
-	if (r >= 0 && e->codec == KP_CODEC_DELTA_ZLIB)
+	if (r >= 0 && e->codec == KP_CODEC_DELTA_ZSTD)
 		r = pack(e, &encoded, err);
 	if (r < 0)
 		return r;
@@ -398,9 +372,9 @@ int kp_decoder_new(struct kp_decoder **ret_decoder, struct kp_err *err)
 
 	if (!d)
 		goto fail;
-	d->has_z = inflateInit(&d->z) == Z_OK;
+	d->zstd = ZSTD_createDCtx();
 	d->plain = malloc(ENCODED_MAX(KP_BLOCK_RAW_MAX));
-	if (!d->has_z || !d->plain)
+	if (!d->zstd || !d->plain)
 		goto fail;
 	*ret_decoder = d;
 	return 0;
@@ -413,8 +387,7 @@ void kp_decoder_free(struct kp_decoder *d)
 {
 	if (!d)
 		return;
-	if (d->has_z)
-		inflateEnd(&d->z);
+	ZSTD_freeDCtx(d->zstd);
 	free(d->plain);
 	free(d);
 }
@@ -692,29 +665,28 @@ static const char *decode_raw(struct output *o, struct input in)
 	return NULL;
 }
 
-/* Whether all that is left of the input are the zeros that may stand behind the zlib stream. */
-static bool is_padding(const z_stream *z)
+static bool is_zero(const unsigned char *at, const unsigned char *end)
 {
-	for (uInt i = 0; i < z->avail_in; i++)
-		if (z->next_in[i])
+	while (at < end)
+		if (*at++)
 			return false;
 	return true;
 }
 
+/* One frame, whatever it says of its length and its window: no more than max bytes are written, and
+ * none allocated. Only zeros may stand behind it. */
 static const char *unpack(struct kp_decoder *d, const struct kp_decode *block, struct input *in)
 {
-	size_t max = ENCODED_MAX(block->raw_len);
+	size_t max = ENCODED_MAX(block->raw_len), len, plain_len;
 
-	if (inflateReset(&d->z) != Z_OK)
-		return "zlib cannot be reset";
-	d->z.next_in = (unsigned char *)in->at;
-	d->z.avail_in = (uInt)(in->end - in->at);
-	d->z.next_out = d->plain;
-	d->z.avail_out = (uInt)max;
-	if (inflate(&d->z, Z_FINISH) != Z_STREAM_END || !is_padding(&d->z))
-		return "the zlib stream is damaged";
+	len = ZSTD_findFrameCompressedSize(in->at, (size_t)(in->end - in->at));
+	if (ZSTD_isError(len) || !is_zero(in->at + len, in->end))
+		return "the zstd frame is damaged";
+	plain_len = ZSTD_decompressDCtx(d->zstd, d->plain, max, in->at, len);
+	if (ZSTD_isError(plain_len))
+		return "the zstd frame is damaged";
 	in->at = d->plain;
-	in->end = d->plain + d->z.total_out;
+	in->end = d->plain + plain_len;
 	return NULL;
 }
 
@@ -737,13 +709,13 @@ int kp_decode(struct kp_decoder *decoder, const struct kp_schema *schema, struct
 	kp_buf_reset(out);
 	if (!kp_buf_reserve(out, grown_len))
 		return kp_err_set(err, -ENOMEM, "out of memory");
-	if (block->codec == KP_CODEC_DELTA_ZLIB)
+	if (block->codec == KP_CODEC_DELTA_ZSTD)
 		why = unpack(decoder, block, &in);
 	if (why)
 		return kp_err_set(err, -EBADMSG, "%s", why);
 	if (block->codec == KP_CODEC_RAW)
 		why = decode_raw(&o, in);
-	else if (block->codec <= KP_CODEC_DELTA_ZLIB)
+	else if (block->codec <= KP_CODEC_DELTA_ZSTD)
 		why = decode_delta(&o, &decoder->state, in);
 	else
 		why = "its codec is unknown to this version";

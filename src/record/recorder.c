@@ -602,7 +602,7 @@ static int start(struct recorder *r, struct kp_err *err)
 					       .log = {.node = o->node,
 						       .options_json = o->options_json,
 						       .segment_len = o->segment_len,
-						       .codec = KP_CODEC_DELTA_ZLIB},
+						       .codec = KP_CODEC_DELTA_ZSTD},
 					       .sync_ns = o->sync_ns};
 	int error = kp_probes_load(&probes, &r->probes, err);
 	uint64_t since_ns;

@@ -2,14 +2,14 @@
  *
  * Bytes and nanoseconds per event of each codec, over synthetic blocks of scheduler events, of
  * system calls, and of both mixed; or, with a log as argument, over its events of these kinds,
- * whose repetitions no generator has. Medians over blocks, time of the CPU. "zlib alone" is the raw
- * structs through zlib level 1, what the delta coding has to beat.
+ * whose repetitions no generator has. Medians over blocks, time of the CPU. "zstd alone" is the raw
+ * structs through zstd level 1, what the delta coding has to beat.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <zlib.h>
+#include <zstd.h>
 
 #include "../log/synth.h"
 #include "log/codec.h"
@@ -203,7 +203,7 @@ static void run_codec(enum load load, const char *path, enum kp_codec codec, con
 	kp_buf_done(&back);
 }
 
-static void run_zlib(enum load load, const char *path)
+static void run_zstd(enum load load, const char *path)
 {
 	double bytes[BLOCKS], encode_ns[BLOCKS];
 	struct source source = open_source(load, path);
@@ -211,24 +211,26 @@ static void run_zlib(enum load load, const char *path)
 	unsigned event_cnt;
 	uint64_t begin;
 	int cnt;
-	uLong max = compressBound(KP_BLOCK_RAW_MAX), len;
+	size_t max = ZSTD_compressBound(KP_BLOCK_RAW_MAX), len;
 	unsigned char *packed = malloc(max);
+	ZSTD_CCtx *zstd = ZSTD_createCCtx();
 
 	for (cnt = 0; cnt < BLOCKS && fill(&events, &source); cnt++) {
 		event_cnt = 0;
 		for (size_t at = 0; at < events.len; event_cnt++)
 			at += ((const struct kp_hdr *)(events.data + at))->size;
-		len = max;
 		begin = now_ns();
-		if (compress2(packed, &len, (unsigned char *)events.data, events.len, 1) != Z_OK)
-			fail("zlib failed");
+		len = ZSTD_compressCCtx(zstd, packed, max, events.data, events.len, 1);
+		if (ZSTD_isError(len))
+			fail("zstd failed");
 		encode_ns[cnt] = (double)(now_ns() - begin) / event_cnt;
 		bytes[cnt] = (double)len / event_cnt;
 	}
-	printf("%-12s  %-12s  %6.2f B/event  encode %6.1f ns\n", load_names[load], "zlib alone",
+	printf("%-12s  %-12s  %6.2f B/event  encode %6.1f ns\n", load_names[load], "zstd alone",
 	       median(bytes, cnt), median(encode_ns, cnt));
 	kp_log_reader_free(source.reader);
 	kp_buf_done(&events);
+	ZSTD_freeCCtx(zstd);
 	free(packed);
 }
 
@@ -238,9 +240,9 @@ int main(int argc, char **argv)
 
 	for (enum load load = LOAD_SCHED; load <= LOAD_MIXED; load++) {
 		run_codec(load, path, KP_CODEC_RAW, "raw");
-		run_zlib(load, path);
+		run_zstd(load, path);
 		run_codec(load, path, KP_CODEC_DELTA, "delta");
-		run_codec(load, path, KP_CODEC_DELTA_ZLIB, "delta+zlib");
+		run_codec(load, path, KP_CODEC_DELTA_ZSTD, "delta+zstd");
 	}
 	return 0;
 }

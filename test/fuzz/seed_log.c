@@ -64,7 +64,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: seed_log FOLDER\n");
 		return 2;
 	}
-	for (enum kp_codec codec = KP_CODEC_RAW; codec <= KP_CODEC_DELTA_ZLIB; codec++)
+	for (enum kp_codec codec = KP_CODEC_RAW; codec <= KP_CODEC_DELTA_ZSTD; codec++)
 		for (char mode = 0; mode < 4; mode++)
 			write_seed(argv[1], codec, mode);
 	return 0;

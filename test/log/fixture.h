@@ -65,7 +65,7 @@ static inline const char *fixture_path(uint64_t segment)
 static inline struct kp_log_writer *fixture_create(uint64_t segment_len)
 {
 	struct kp_log_options options = {
-		.node = "node-1", .segment_len = segment_len, .codec = KP_CODEC_DELTA_ZLIB};
+		.node = "node-1", .segment_len = segment_len, .codec = KP_CODEC_DELTA_ZSTD};
 	struct kp_log_writer *writer = NULL;
 	struct kp_err err = {""};
 

@@ -260,7 +260,7 @@ Test(damage, decoder_takes_any_bytes)
 	cr_assert_eq(kp_schema_own(&schema, NULL), 0);
 	for (int i = 0; i < 60; i++)
 		synth_event(&events, 1 + (unsigned)i % (KP_EV_END - 1), time_ns += 10, 60, &rnd);
-	for (enum kp_codec codec = KP_CODEC_RAW; codec <= KP_CODEC_DELTA_ZLIB; codec++) {
+	for (enum kp_codec codec = KP_CODEC_RAW; codec <= KP_CODEC_DELTA_ZSTD; codec++) {
 		cr_assert_eq(kp_encoder_new(codec, &encoder, NULL), 0);
 		cr_assert_eq(kp_encode(encoder, events.data, events.len, &enc, NULL), 0);
 		for (int i = 0; i < 20000; i++) {
@@ -308,14 +308,14 @@ Test(damage, no_block_unpacks_beyond_its_bound)
 	payload.hdr.size = size;
 	cr_assert_eq(kp_decoder_new(&decoder, NULL), 0);
 	cr_assert_eq(kp_schema_own(&schema, NULL), 0);
-	cr_assert_eq(kp_encoder_new(KP_CODEC_DELTA_ZLIB, &encoder, NULL), 0);
+	cr_assert_eq(kp_encoder_new(KP_CODEC_DELTA_ZSTD, &encoder, NULL), 0);
 	while (events.len + size <= KP_BLOCK_RAW_MAX) {
 		memcpy(kp_buf_reserve(&events, size), &payload, sizeof(payload));
 		memset(events.data + events.len + sizeof(payload), 0, size - sizeof(payload));
 		events.len += size;
 	}
 	cr_assert_eq(kp_encode(encoder, events.data, events.len, &enc, NULL), 0);
-	cr_assert_eq(enc.codec, KP_CODEC_DELTA_ZLIB);
+	cr_assert_eq(enc.codec, KP_CODEC_DELTA_ZSTD);
 	cr_assert_eq(enc.len, (events.len + KP_PACK_MAX - 1) / KP_PACK_MAX);
 	dec = (struct kp_decode){.codec = enc.codec,
 				 .raw_len = (uint32_t)events.len,

@@ -80,7 +80,7 @@ Test(schema, unknown_kinds_are_left_out_and_counted)
 		if (kind == KP_EV_fd)
 			kp_buf_append(&want, events.data + begin, events.len - begin);
 	}
-	for (enum kp_codec codec = KP_CODEC_RAW; codec <= KP_CODEC_DELTA_ZLIB; codec++) {
+	for (enum kp_codec codec = KP_CODEC_RAW; codec <= KP_CODEC_DELTA_ZSTD; codec++) {
 		kp_buf_reset(&back);
 		reader = fixture_open(write_encoded(text, codec, &events), NULL);
 		cr_assert_eq(fixture_read(reader, &back), 160);
@@ -110,7 +110,7 @@ Test(schema, fields_map_by_name)
 
 	synth_event(&events, KP_EV_sched_migrate, 100, 0, &rnd);
 	was = (const struct kp_ev_sched_migrate *)events.data;
-	for (enum kp_codec codec = KP_CODEC_RAW; codec <= KP_CODEC_DELTA_ZLIB; codec++) {
+	for (enum kp_codec codec = KP_CODEC_RAW; codec <= KP_CODEC_DELTA_ZSTD; codec++) {
 		reader = fixture_open(write_encoded(text, codec, &events), NULL);
 		cr_assert_eq(kp_log_next(reader, &event, NULL), 1);
 		is = (const struct kp_ev_sched_migrate *)event;
@@ -141,7 +141,7 @@ Test(schema, groups_map_by_name)
 		synth_event(&events, KP_EV_lost, 100 + i, 0, &rnd);
 		((struct kp_ev_lost *)(events.data + at))->lost_group = numbers[i];
 	}
-	for (enum kp_codec codec = KP_CODEC_RAW; codec <= KP_CODEC_DELTA_ZLIB; codec++) {
+	for (enum kp_codec codec = KP_CODEC_RAW; codec <= KP_CODEC_DELTA_ZSTD; codec++) {
 		reader = fixture_open(write_encoded(text, codec, &events), NULL);
 		for (unsigned i = 0; i < 4; i++) {
 			cr_assert_eq(kp_log_next(reader, &event, NULL), 1);

@@ -59,7 +59,7 @@ TestSuite(pipeline, .init = make_dir, .fini = remove_dir);
 static struct kp_pipeline *start(uint64_t queue_len)
 {
 	struct kp_pipeline_options options = {.dir = dir,
-					      .log = {.codec = KP_CODEC_DELTA_ZLIB},
+					      .log = {.codec = KP_CODEC_DELTA_ZSTD},
 					      .queue_len = queue_len,
 					      .sync_ns = 10000000};
 	struct kp_pipeline *pipeline;

@@ -152,7 +152,7 @@ static void to_log(struct synth *s, const struct kp_hdr *event)
 
 static int write_log(const struct attack *attack, const char *dir, const char *path)
 {
-	struct kp_log_options options = {.node = "attacker", .codec = KP_CODEC_DELTA_ZLIB};
+	struct kp_log_options options = {.node = "attacker", .codec = KP_CODEC_DELTA_ZSTD};
 	struct kp_ev_command command = {.data_len = 7};
 	struct kp_ev_record_stats stats = {0};
 	struct kp_log_writer *writer = NULL;

@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <zlib.h>
+#include <zstd.h>
 
 #include "../../log/forge.h"
 #include "../../log/synth.h"
@@ -83,17 +83,16 @@ struct bomb {
 static void flush(struct bomb *b)
 {
 	struct kp_encoded enc;
-	uint32_t least = (uint32_t)b->batch.len / KP_MAX_UNPACKED + 1, whole;
+	uint32_t least = (uint32_t)b->batch.len / KP_MAX_UNPACKED + 1, frame;
 
 	if (!b->batch.len ||
 	    kp_encode(b->encoder, b->batch.data, b->batch.len, &enc, &b->s.err) < 0)
 		return;
-	/* Without the zeros that an honest writer pads with; up to three are the stream's own. */
-	whole = enc.len;
-	while (enc.codec == KP_CODEC_DELTA_ZLIB && enc.len > least &&
-	       !((const char *)enc.data)[enc.len - 1])
-		enc.len--;
-	enc.len = enc.len + 3 < whole ? enc.len + 3 : whole;
+	/* Without the zeros that an honest writer pads with. */
+	if (enc.codec == KP_CODEC_DELTA_ZSTD) {
+		frame = (uint32_t)ZSTD_findFrameCompressedSize(enc.data, enc.len);
+		enc.len = frame > least ? frame : least;
+	}
 	forge_block(&b->segment,
 		    (struct kp_block_hdr){.codec = (kp_u8)enc.codec,
 					  .first_ns = enc.first_ns,
@@ -448,15 +447,15 @@ static void signals(struct bomb *b)
 static int bare_events(const char *dir, const char *text, uint32_t least)
 {
 	unsigned char plain[10922], stored[KP_BLOCK_RAW_MAX] = {0};
-	uLongf len = sizeof stored;
-	struct kp_block_hdr block = {.codec = KP_CODEC_DELTA_ZLIB, .last_ns = UINT64_MAX};
+	struct kp_block_hdr block = {.codec = KP_CODEC_DELTA_ZSTD, .last_ns = UINT64_MAX};
 	struct forge seg;
+	size_t len;
 
 	memset(plain, 0, sizeof plain);
 	memcpy(plain, "\0\1\0", 3); /* shape 0: kind 1, nothing differs */
 	block.event_cnt = sizeof plain - 2;
 	block.raw_len = block.event_cnt * 24;
-	compress2(stored, &len, plain, sizeof plain, 9);
+	len = ZSTD_compress(stored, sizeof stored, plain, sizeof plain, 19);
 	block.stored_len = len > least ? (uint32_t)len : least;
 	if (begin_segment(&seg, dir, 1, text, strlen(text)) < 0)
 		return 1;
@@ -471,7 +470,7 @@ static int bare_events(const char *dir, const char *text, uint32_t least)
 	"{\"run\":\"1\",\"schema\":[{\"kind\":1,\"name\":\"%s\",\"tail\":\"NONE\",\"fields\":[]}]" \
 	"}"
 
-static int deflated(const char *dir)
+static int packed(const char *dir)
 {
 	char text[256];
 
@@ -590,7 +589,7 @@ static const struct {
 	PUT(payloads),     PUT(pages),        PUT(image_pages),  PUT(file_pages),
 	PUT(file_zeros),   PUT(maps),         PUT(maps_allowed), PUT(maps_backwards),
 	PUT(images),       PUT(files),        PUT(children),     PUT(unpaired),
-	PUT(signals),      MAKE(deflated),    MAKE(events),      MAKE(grown_events),
+	PUT(signals),      MAKE(packed),      MAKE(events),      MAKE(grown_events),
 	MAKE(segments),    MAKE(header_deep), MAKE(header_wide), MAKE(header_objects),
 	MAKE(header_name), MAKE(sparse),      MAKE(islands),
 };
@@ -608,7 +607,7 @@ static int write_log(void (*put)(struct bomb *b), const char *dir)
 	kp_event_print_schema(&text);
 	kp_buf_putc(&text, '}');
 	if (begin_segment(&b.segment, dir, 1, text.data, text.len) < 0 ||
-	    kp_encoder_new(KP_CODEC_DELTA_ZLIB, &b.encoder, &b.s.err) < 0)
+	    kp_encoder_new(KP_CODEC_DELTA_ZSTD, &b.encoder, &b.s.err) < 0)
 		return 1;
 	b.s.put = to_log;
 	b.s.time_ns = BEGIN_NS;
