@@ -19,8 +19,8 @@
 #define NO_ARG (-1)
 
 /*
- * A call that the replayer has the process run besides the table's. Where arg names one, its lower
- * half under mask must be value.
+ * A call that may run. Where arg names an argument, under mask it must be value: its lower half, or
+ * all of it if it is an address.
  */
 struct entry {
 	uint16_t nr;
@@ -28,45 +28,62 @@ struct entry {
 	int arg;
 	uint32_t mask;
 	uint32_t value;
+	bool address;
 };
 
 #define READ_ONLY (O_ACCMODE | O_CREAT | O_TRUNC)
 
+/* What the replayer has the process run besides the table's. */
 static const struct entry entries[] = {
-	{SYS_mmap, KIND(REPLAY) | KIND(BUILD), NO_ARG, 0, 0},
-	{SYS_mmap, KIND(LOADER), 3, MAP_SHARED, 0},
-	{SYS_munmap, EVERY, NO_ARG, 0, 0},
-	{SYS_mremap, EVERY, NO_ARG, 0, 0},
-	{SYS_mprotect, EVERY, NO_ARG, 0, 0},
-	{SYS_madvise, EVERY, NO_ARG, 0, 0},
-	{462 /* mseal, since Linux 6.10 */, KIND(REPLAY), NO_ARG, 0, 0},
-	{SYS_arch_prctl, EVERY, NO_ARG, 0, 0},
 	/* Of a descriptor that the process began with; never of a path. */
-	{SYS_execveat, KIND(REPLAY) | KIND(LOADER), 4, UINT32_MAX, AT_EMPTY_PATH},
-	{SYS_exit_group, EVERY, NO_ARG, 0, 0},
-	{SYS_brk, KIND(LOADER) | KIND(BUILD), NO_ARG, 0, 0},
-	{SYS_open, KIND(LOADER), 1, READ_ONLY, O_RDONLY},
-	{SYS_openat, KIND(LOADER), 2, READ_ONLY, O_RDONLY},
-	{SYS_close, KIND(LOADER), NO_ARG, 0, 0},
-	{SYS_read, KIND(LOADER), NO_ARG, 0, 0},
-	{SYS_pread64, KIND(LOADER), NO_ARG, 0, 0},
-	{SYS_fstat, KIND(LOADER), NO_ARG, 0, 0},
-	{SYS_newfstatat, KIND(LOADER), NO_ARG, 0, 0},
-	{SYS_access, KIND(LOADER), NO_ARG, 0, 0},
-	{SYS_readlink, KIND(LOADER), NO_ARG, 0, 0},
-	{SYS_prlimit64, KIND(LOADER), 2, UINT32_MAX, 0},
+	{SYS_execveat, KIND(REPLAY) | KIND(LOADER), 4, UINT32_MAX, AT_EMPTY_PATH, false},
+	{SYS_exit_group, EVERY, NO_ARG, 0, 0, false},
 	/* The stricter list that follows the loader's. */
-	{SYS_seccomp, KIND(LOADER), 0, UINT32_MAX, SECCOMP_SET_MODE_FILTER},
+	{SYS_seccomp, KIND(LOADER), 0, UINT32_MAX, SECCOMP_SET_MODE_FILTER, false},
 };
 
 /* arch/x86/entry/vsyscall/vsyscall_64.c */
 static const uint16_t vsyscalls[] = {SYS_gettimeofday, SYS_time, SYS_getcpu};
 
-static bool table_runs(uint64_t nr)
+/* A loader's call as it may be: it opens to read, maps nothing that others see, and sets nothing.
+ */
+static struct entry loader_entry(unsigned nr, const struct kp_syscall *row)
+{
+	int open_flags = kp_syscall_flags_arg(row, KP_FLAGS_open);
+	int map_flags = kp_syscall_flags_arg(row, KP_FLAGS_map);
+	struct entry entry = {(uint16_t)nr, KIND(LOADER), NO_ARG, 0, 0, false};
+
+	if (open_flags >= 0)
+		return (struct entry){entry.nr,  entry.kinds, open_flags,
+				      READ_ONLY, O_RDONLY,    false};
+	if (map_flags >= 0)
+		return (struct entry){entry.nr, entry.kinds, map_flags, MAP_SHARED, 0, false};
+	for (int i = 0; i < KP_ARG_MAX; i++) {
+		const struct kp_arg *arg = &row->rule.args[i];
+
+		if (arg->dir == 1 << KP_DIR_IN && arg->rule != KP_LEN_STR)
+			return (struct entry){entry.nr, entry.kinds, i, UINT32_MAX, 0, true};
+	}
+	return entry;
+}
+
+/* Whether the filter has the call, and as what. */
+static bool find(enum kp_filter_kind kind, uint64_t nr, struct entry *ret_entry)
 {
 	const struct kp_syscall *row = nr < KP_SYSCALL_MAX ? kp_syscall_get((unsigned)nr) : NULL;
 
-	return row && row->action == KP_ACT_EXECUTE;
+	for (size_t i = 0; i < sizeof entries / sizeof *entries; i++)
+		if (entries[i].nr == nr && entries[i].kinds & 1u << kind) {
+			*ret_entry = entries[i];
+			return true;
+		}
+	if (!row)
+		return false;
+	*ret_entry = kind == KP_FILTER_LOADER && row->traits & KP_TRAIT_LOADER
+			     ? loader_entry((unsigned)nr, row)
+			     : (struct entry){(uint16_t)nr, EVERY, NO_ARG, 0, 0, false};
+	return row->action == KP_ACT_EXECUTE || row->traits & KP_TRAIT_MEMORY ||
+	       (kind == KP_FILTER_LOADER && row->traits & KP_TRAIT_LOADER);
 }
 
 static void put(struct kp_filter *filter, struct sock_filter op)
@@ -87,22 +104,36 @@ static void on(struct kp_filter *filter, uint32_t value, uint32_t action)
 	put(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
 }
 
+/* Kills unless the word at offset, under mask, is value. */
+static void require(struct kp_filter *filter, size_t offset, uint32_t mask, uint32_t value)
+{
+	load(filter, offset);
+	put(filter, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, mask));
+	put(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 1, 0));
+	put(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
+}
+
 /* The number is loaded, before and after. */
 static void allow(struct kp_filter *filter, const struct entry *entry)
 {
-	if (entry->arg == NO_ARG) {
-		on(filter, entry->nr, SECCOMP_RET_ALLOW);
-		return;
+	uint16_t jump = filter->len;
+	size_t at;
+
+	put(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, entry->nr, 0, 0));
+	if (entry->arg != NO_ARG) {
+		at = offsetof(struct seccomp_data, args[entry->arg]);
+		require(filter, at, entry->mask, entry->value);
+		if (entry->address)
+			require(filter, at + sizeof(uint32_t), UINT32_MAX, 0);
 	}
-	put(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, entry->nr, 0, 5));
-	load(filter, offsetof(struct seccomp_data, args[entry->arg]));
-	put(filter, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, entry->mask));
-	on(filter, entry->value, SECCOMP_RET_ALLOW);
-	put(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
+	put(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+	filter->code[jump].jf = (uint8_t)(filter->len - jump - 1);
 }
 
 void kp_filter_build(enum kp_filter_kind kind, struct kp_filter *filter)
 {
+	struct entry entry;
+
 	filter->len = 0;
 	load(filter, offsetof(struct seccomp_data, arch));
 	put(filter,
@@ -110,34 +141,26 @@ void kp_filter_build(enum kp_filter_kind kind, struct kp_filter *filter)
 	put(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
 	load(filter, offsetof(struct seccomp_data, nr));
 	for (unsigned nr = 0; nr < KP_SYSCALL_MAX; nr++)
-		if (table_runs(nr))
-			on(filter, nr, SECCOMP_RET_ALLOW);
-	for (size_t i = 0; i < sizeof entries / sizeof *entries; i++)
-		if (entries[i].kinds & 1u << kind)
-			allow(filter, &entries[i]);
+		if (find(kind, nr, &entry))
+			allow(filter, &entry);
 	for (size_t i = 0; i < sizeof vsyscalls / sizeof *vsyscalls; i++)
 		on(filter, vsyscalls[i], SECCOMP_RET_TRACE);
 	put(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
 }
 
-static const struct entry *find(enum kp_filter_kind kind, uint64_t nr)
-{
-	for (size_t i = 0; i < sizeof entries / sizeof *entries; i++)
-		if (entries[i].nr == nr && entries[i].kinds & 1u << kind)
-			return &entries[i];
-	return NULL;
-}
-
 bool kp_filter_has(enum kp_filter_kind kind, uint64_t nr)
 {
-	return table_runs(nr) || find(kind, nr);
+	struct entry entry;
+
+	return find(kind, nr, &entry);
 }
 
 bool kp_filter_permits(enum kp_filter_kind kind, uint64_t nr, const uint64_t args[6])
 {
-	const struct entry *entry = find(kind, nr);
+	struct entry entry;
 
-	if (!entry)
-		return table_runs(nr);
-	return entry->arg == NO_ARG || ((uint32_t)args[entry->arg] & entry->mask) == entry->value;
+	if (!find(kind, nr, &entry))
+		return false;
+	return entry.arg == NO_ARG || (((uint32_t)args[entry.arg] & entry.mask) == entry.value &&
+				       !(entry.address && args[entry.arg] >> 32));
 }

@@ -24,7 +24,8 @@ struct kp_filter {
 };
 
 /*
- * What the table runs (EXECUTE in syscalls.def) and what the replayer itself has the process run.
+ * What the table runs (EXECUTE and MEMORY in syscalls.def, for a loader LOADER as far as it reads)
+ * and what the replayer itself has the process run.
  * A call of another ABI, or one that is not listed, ends the process; those of the vsyscall page,
  * which come without a stop of ptrace's, stop it (PTRACE_EVENT_SECCOMP).
  */
