@@ -4,7 +4,6 @@
 #include "event/flags.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 
 struct flag {
 	uint32_t mask;
@@ -59,6 +58,11 @@ static void print(const struct flag *set, uint64_t value, bool only_bits, struct
 		kp_buf_printf(out, "%s0x%" PRIx64, sep, rest);
 	else if (!*sep)
 		kp_buf_putc(out, '0');
+}
+
+bool kp_flags_is_choice(enum kp_flag_set set)
+{
+	return sets[set]->mask == UINT32_MAX;
 }
 
 void kp_flags_print(unsigned set, uint64_t value, struct kp_buf *out)

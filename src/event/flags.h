@@ -4,6 +4,7 @@
 #ifndef KP_EVENT_FLAGS_H
 #define KP_EVENT_FLAGS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -27,5 +28,8 @@ void kp_flags_print(unsigned set, uint64_t value, struct kp_buf *out);
 
 /* The same with the bits of the set only, not its choices. */
 void kp_flags_print_bits(unsigned set, uint64_t value, struct kp_buf *out);
+
+/* Whether a value of the set is one of its names, rather than flags. */
+bool kp_flags_is_choice(enum kp_flag_set set);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include "replay/filter.h"
 
@@ -15,28 +14,17 @@
 
 bool kp_match_runs_for_real(uint64_t nr, uint64_t flags)
 {
-	switch (nr) {
-	case SYS_mmap:
+	const struct kp_syscall *row = nr < KP_SYSCALL_MAX ? kp_syscall_get((unsigned)nr) : NULL;
+
+	if (nr == KP_NR_mmap)
 		return flags & MAP_ANONYMOUS;
-	case SYS_munmap:
-	case SYS_mprotect:
-	case SYS_mremap:
-	case SYS_madvise:
-	case SYS_brk:
-	case SYS_arch_prctl:
-	case SYS_rt_sigaction:
-	case SYS_rt_sigprocmask:
-	case SYS_rt_sigreturn:
-	case SYS_sigaltstack:
-		return true;
-	}
-	return false;
+	return row && (row->action == KP_ACT_EXECUTE || row->traits & KP_TRAIT_MEMORY);
 }
 
 static bool is_matched(const struct kp_ev_syscall *call)
 {
-	return !kp_match_runs_for_real(call->nr, call->arg3) && call->nr != SYS_set_tid_address &&
-	       call->nr != SYS_set_robust_list && call->nr != SYS_rseq;
+	return !kp_match_runs_for_real(call->nr, call->arg3) &&
+	       !kp_syscall_has(call->nr, KP_TRAIT_SETUP);
 }
 
 bool kp_match_gives_bytes(const struct kp_ev_syscall *call)
@@ -62,25 +50,20 @@ const struct kp_step *kp_match_next(const struct kp_engine *engine)
 	return NULL;
 }
 
-/* The argument that says which call it is, besides the number and descriptors; or -1. */
-static int command_arg(uint64_t nr)
+/* The bits of an argument that say which call it is, or where in a file: those must be equal. */
+static uint64_t telling_bits(const struct kp_syscall *row, int i)
 {
-	switch (nr) {
-	case SYS_ioctl:
-	case SYS_fcntl:
-	case SYS_prlimit64:
-	case SYS_epoll_ctl:
-	case SYS_futex:
-	case SYS_lseek:
-		return 1;
-	case SYS_prctl:
-	case SYS_getrlimit:
-	case SYS_clock_gettime:
-	case SYS_clock_getres:
-	case SYS_socket:
-		return 0;
-	}
-	return -1;
+	const struct kp_arg *arg = &row->rule.args[i];
+
+	for (int k = 0; k < KP_ARG_MAX; k++)
+		if (row->rule.args[k].rule == KP_LEN_COMMAND && row->rule.args[k].len_arg == i)
+			return (uint32_t)~row->rule.args[k].unit;
+	if (arg->type == KP_ARG_OFF)
+		return UINT64_MAX;
+	if (arg->type == KP_ARG_FD ||
+	    (arg->type == KP_ARG_FLAGS && kp_flags_is_choice((enum kp_flag_set)arg->unit)))
+		return UINT32_MAX;
+	return 0;
 }
 
 static bool same_name(const struct kp_engine *engine, const struct kp_step *step, int arg,
@@ -111,8 +94,7 @@ static bool answers(const struct kp_engine *engine, const struct kp_step *step, 
 	for (int i = 0; i < KP_ARG_MAX; i++) {
 		const struct kp_arg *arg = &row->rule.args[i];
 
-		if ((arg->type == KP_ARG_FD || i == command_arg(nr)) &&
-		    (int32_t)own[i] != (int32_t)then[i])
+		if ((own[i] ^ then[i]) & telling_bits(row, i))
 			return false;
 		if (arg->rule == KP_LEN_STR &&
 		    (!own[i] != !then[i] || !same_name(engine, step, i, own[i])))
@@ -150,50 +132,55 @@ uint32_t kp_match_find(const struct kp_engine *engine, uint64_t nr, const uint64
 	return UINT32_MAX;
 }
 
-static bool only_asks(uint64_t nr)
+/* Whether the call only asks, and gives nothing that it may set; a name is part of the question. */
+static bool only_asks(uint64_t nr, const uint64_t own[6])
 {
-	switch (nr) {
-	case SYS_getpid:
-	case SYS_gettid:
-	case SYS_getppid:
-	case SYS_getuid:
-	case SYS_geteuid:
-	case SYS_getgid:
-	case SYS_getegid:
-	case SYS_clock_gettime:
-	case SYS_gettimeofday:
-	case SYS_time:
-	case SYS_times:
-	case SYS_getrusage:
-	case SYS_uname:
-	case SYS_sysinfo:
-	case SYS_getcwd:
-	case SYS_stat:
-	case SYS_fstat:
-	case SYS_lstat:
-	case SYS_newfstatat:
-	case SYS_statx:
-	case SYS_access:
-	case SYS_prlimit64:
-	case SYS_getrlimit:
-	case SYS_sched_getaffinity:
-		return true;
+	const struct kp_syscall *row = nr < KP_SYSCALL_MAX ? kp_syscall_get((unsigned)nr) : NULL;
+
+	if (!row || !(row->traits & KP_TRAIT_ASKS))
+		return false;
+	for (int i = 0; i < KP_ARG_MAX; i++) {
+		const struct kp_arg *arg = &row->rule.args[i];
+
+		if (arg->dir == 1 << KP_DIR_IN && arg->rule != KP_LEN_STR && own[i])
+			return false;
 	}
-	return false;
+	return true;
+}
+
+/* Whether a recorded call asked the same: of the same process, with the same flags … */
+static bool asked_alike(const struct kp_ev_syscall *call, const uint64_t own[6])
+{
+	const struct kp_syscall *row = kp_syscall_get(call->nr);
+	uint64_t then[6];
+
+	kp_call_args(call, then);
+	for (int i = 0; i < KP_ARG_MAX; i++) {
+		unsigned type = row->rule.args[i].type;
+
+		if ((type == KP_ARG_INT || type == KP_ARG_FLAGS || type == KP_ARG_HEX ||
+		     type == KP_ARG_OCT) &&
+		    (uint32_t)own[i] != (uint32_t)then[i])
+			return false;
+	}
+	return true;
 }
 
 uint32_t kp_match_repeat(const struct kp_engine *engine, uint64_t nr, const uint64_t own[6])
 {
 	const struct kp_session *session = engine->session;
+	const struct kp_step *step;
 
-	if (!only_asks(nr))
+	if (!only_asks(nr, own))
 		return UINT32_MAX;
-	for (uint32_t i = engine->at; i-- > 0;)
-		if (answers(engine, &session->steps.at[i], nr, own))
+	/* The nearest before, else the first behind. */
+	for (uint32_t n = 0; n < session->steps.cnt; n++) {
+		uint32_t i = n < engine->at ? engine->at - 1 - n : n;
+
+		step = &session->steps.at[i];
+		if (answers(engine, step, nr, own) && asked_alike(step->call, own))
 			return i;
-	for (uint32_t i = engine->at; i < session->steps.cnt; i++)
-		if (answers(engine, &session->steps.at[i], nr, own))
-			return i;
+	}
 	return UINT32_MAX;
 }
 
@@ -203,8 +190,8 @@ bool kp_match_loader_may(const struct kp_engine *engine)
 	const uint64_t args[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
 
 	/* What the replayer itself has it run. */
-	if (r->orig_rax == SYS_execveat || r->orig_rax == SYS_seccomp ||
-	    r->orig_rax == SYS_exit_group)
+	if (r->orig_rax == KP_NR_execveat || r->orig_rax == KP_NR_seccomp ||
+	    r->orig_rax == KP_NR_exit_group)
 		return false;
 	return kp_filter_permits(KP_FILTER_LOADER, r->orig_rax, args);
 }
@@ -232,11 +219,11 @@ uint32_t kp_match_loader_end(const struct kp_session *session)
 
 		if (!call || (is_matched(call) && !kp_filter_has(KP_FILTER_LOADER, call->nr)))
 			break;
-		if (call->nr == SYS_mmap && strstr(mapped_path(session, step), "/ld.so.cache"))
+		if (call->nr == KP_NR_mmap && strstr(mapped_path(session, step), "/ld.so.cache"))
 			cache = call->ret;
-		if (call->nr == SYS_mprotect)
+		if (call->nr == KP_NR_mprotect)
 			end = i + 1;
-		if (call->nr == SYS_munmap && cache && call->arg0 == cache)
+		if (call->nr == KP_NR_munmap && cache && call->arg0 == cache)
 			return i + 1;
 	}
 	return end;

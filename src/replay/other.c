@@ -79,9 +79,10 @@ static void translate_epoll(struct other *other, const struct kp_step *step, con
 	const struct kp_tracee *tracee = &other->engine->tracee;
 	const uint64_t *now;
 	uint64_t then;
-	uint16_t nr = step->call->nr;
+	const struct kp_syscall *row = kp_syscall_get(step->call->nr);
 
-	if (nr != SYS_epoll_wait && nr != SYS_epoll_pwait && nr != 441 /* epoll_pwait2 */)
+	/* Of those that wait for many, epoll's alone do it by a descriptor. */
+	if (!row || !(row->traits & KP_TRAIT_WAITS_MANY) || row->rule.args[0].type != KP_ARG_FD)
 		return;
 	for (int64_t i = 0; i < step->call->ret; i++) {
 		uint64_t addr = own[1] + i * 12 + 4;
@@ -187,20 +188,25 @@ static int serve_match(struct other *other, uint32_t index, const uint64_t own[6
 	return 0;
 }
 
+/* What a C library tells the kernel of itself: taken note of, or, if it cannot be served, refused.
+ */
+static int serve_setup(struct kp_engine *engine, uint64_t nr)
+{
+	const struct kp_syscall *row = kp_syscall_get((unsigned)nr);
+
+	if (row->action == KP_ACT_REFUSE)
+		return give(engine, -ENOSYS);
+	return give(engine, row->result == KP_RESULT_PID ? own_pid(engine) : 0);
+}
+
 /* What the process may do without the log. 0 done, 1 not such a call, or an error. */
 static int serve_own(struct other *other, uint64_t nr)
 {
 	struct kp_engine *engine = other->engine;
 	int rc;
 
-	switch (nr) {
-	case SYS_set_tid_address:
-		return give(engine, own_pid(engine));
-	case SYS_set_robust_list:
-		return give(engine, 0);
-	case SYS_rseq:
-		return give(engine, -ENOSYS);
-	}
+	if (kp_syscall_has((unsigned)nr, KP_TRAIT_SETUP))
+		return serve_setup(engine, nr);
 	if (!kp_match_runs_for_real(nr, engine->tracee.regs.r10))
 		return 1;
 	rc = kp_tracee_execute(&engine->tracee, nr, engine->err);
@@ -359,10 +365,8 @@ static int run_loader(struct kp_engine *engine, uint64_t entry)
 		if (nr == SYS_exit_group)
 			return kp_engine_refuse(engine, "the loader cannot run '%s'",
 						engine->options->exe);
-		if (nr == SYS_set_tid_address)
-			give(engine, own_pid(engine));
-		else if (nr == SYS_set_robust_list)
-			give(engine, 0);
+		if (kp_syscall_has((unsigned)nr, KP_TRAIT_SETUP))
+			serve_setup(engine, nr);
 		else if (kp_match_loader_may(engine))
 			rc = kp_tracee_execute(&engine->tracee, nr, engine->err);
 		else

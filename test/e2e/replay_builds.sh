@@ -30,3 +30,12 @@ judged other_queue_message 7 'mq_timedsend'
 judged short_queue_message 7 'mq_timedsend'
 judged no_message 7 'msgsnd'
 judged short_message 7 'msgsnd'
+
+# What is asked again is answered again; by another question it is not.
+judged other_offset 7 'pread64'
+judged asks_again 0
+judged asks_of_another 7 'sched_getaffinity'
+judged sets_limit 7 'prlimit64'
+
+# Memory is the build's own, whichever call it is.
+judged protects 0
