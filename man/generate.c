@@ -16,25 +16,8 @@
 #include "base/limit.h"
 #include "cli/cli.h"
 #include "event/event.h"
-#include "event/syscall.h"
+#include "generate.h"
 #include "kprobe/log_format.h"
-
-/* Text as an argument or lines of roff; each sentence begins a line. */
-static void roff(const char *text)
-{
-	if (*text == '.' || *text == '\'')
-		fputs("\\&", stdout);
-	for (; *text; text++)
-		if (*text == '.' && text[1] == ' ') {
-			puts(".");
-			text++;
-		} else if (*text == '\\')
-			fputs("\\e", stdout);
-		else if (*text == '-')
-			fputs("\\-", stdout);
-		else
-			putchar(*text);
-}
 
 static void man_option(const struct kp_option *o)
 {
@@ -50,11 +33,11 @@ static void man_option(const struct kp_option *o)
 		printf(" Ns = Ns Ar %s", o->arg);
 	putchar('\n');
 	putchar(toupper((unsigned char)o->help[0]));
-	roff(o->help + 1);
+	man_roff(o->help + 1);
 	printf(".\n");
 	if (o->values) {
 		printf("One of\n");
-		roff(o->values);
+		man_roff(o->values);
 		printf(".\n");
 	}
 	if (o->least)
@@ -83,29 +66,15 @@ static void man_events(void)
 		if (!d)
 			continue;
 		printf(".Ss %s\n.Pq number %u, group %s\n", d->name, kind, kp_group_name(d->group));
-		roff(d->doc);
+		man_roff(d->doc);
 		printf("\n.Bl -tag -width Ds -compact\n");
 		for (unsigned i = 0; i < d->field_cnt; i++) {
 			printf(".It Va %s\n", d->fields[i].name);
-			roff(d->fields[i].doc);
+			man_roff(d->fields[i].doc);
 			putchar('\n');
 		}
 		printf(".El\n");
 	}
-}
-
-static void man_syscalls(void)
-{
-	static const char *const actions[] = {"", "emulated", "executed", "special", "refused"};
-	const struct kp_syscall *s;
-
-	printf(".Bl -column -compact \"remap_file_pages_xx\" \"999\" \"emulated\"\n");
-	for (unsigned nr = 0; nr < KP_SYSCALL_MAX; nr++) {
-		s = kp_syscall_get(nr);
-		if (s)
-			printf(".It %s Ta %u Ta %s\n", s->name, nr, actions[s->action]);
-	}
-	printf(".El\n");
 }
 
 static void man_rules(void)
@@ -113,7 +82,7 @@ static void man_rules(void)
 	printf(".Bl -tag -width stopped -compact\n");
 	for (const struct kp_rule *rule = kp_rules; rule->name; rule++) {
 		printf(".It Cm %s\n%c: ", rule->name, rule->confidence);
-		roff(rule->doc);
+		man_roff(rule->doc);
 		printf(".\n");
 	}
 	printf(".El\n");
@@ -124,7 +93,7 @@ static void man_tables(void)
 	printf(".Bl -tag -width incident\n");
 	for (const struct kp_table *t = kp_tables; t->name; t++) {
 		printf(".It Va %s\n", t->name);
-		roff(t->doc);
+		man_roff(t->doc);
 		printf(":\n.Va %s , run", t->seq ? "incident" : "id");
 		if (t->seq)
 			printf(" , %s", t->seq);
@@ -163,7 +132,7 @@ static void man_layout(const char *record)
 		}
 		printf(".It %zu Ta %zu Ta %s Ta ", members[i].offset, members[i].len,
 		       members[i].name);
-		roff(members[i].doc);
+		man_roff(members[i].doc);
 		putchar('\n');
 	}
 }
@@ -177,13 +146,13 @@ static void man_limit(const struct kp_limit *limit)
 	kp_limit_print(limit->unit, limit->least, least);
 	kp_limit_print(limit->unit, limit->per_mib, per_mib);
 	printf(".It ");
-	roff(limit->what);
+	man_roff(limit->what);
 	printf("\n%s", small);
 	if (limit->per_mib)
 		printf(" for a log below 1 MiB, else %s or, if that is more, %s for each MiB of it",
 		       least, per_mib);
 	printf("; ");
-	roff(limit->remedy);
+	man_roff(limit->remedy);
 	printf(".\n");
 }
 
@@ -212,7 +181,7 @@ static int man_page(const char *path)
 			printf(".El\n");
 		} else if (!strncmp(line, "@LIMITS ", 8) &&
 			   (command = kp_cli_find(line + 8, strcspn(line + 8, "@")))) {
-			roff(command->limits);
+			man_roff(command->limits);
 			putchar('\n');
 		} else if (!strncmp(line, "@LAYOUT ", 8)) {
 			line[8 + strcspn(line + 8, "@")] = '\0';

@@ -21,6 +21,12 @@ bool kp_syscall_has(unsigned nr, uint32_t traits);
 int kp_syscall_arg(const struct kp_syscall *row, enum kp_arg_type type);
 int kp_syscall_flags_arg(const struct kp_syscall *row, enum kp_flag_set set);
 
+/*
+ * Which descriptor's object a record of the call names: an argument, KP_ARG_MAX for the result, or
+ * -ENOENT. What a call closes is gone when it is recorded.
+ */
+int kp_syscall_object(const struct kp_syscall *row);
+
 /* Whether the bytes behind an argument are data that the process gives away. */
 static inline bool kp_arg_is_output(const struct kp_arg *arg)
 {

@@ -110,6 +110,13 @@ int kp_syscall_flags_arg(const struct kp_syscall *row, enum kp_flag_set set)
 	return -ENOENT;
 }
 
+int kp_syscall_object(const struct kp_syscall *row)
+{
+	if (row->result == KP_RESULT_FD)
+		return KP_ARG_MAX;
+	return row->traits & KP_TRAIT_FD_GONE ? -ENOENT : kp_syscall_arg(row, KP_ARG_FD);
+}
+
 int kp_syscall_from_i386(unsigned nr)
 {
 	for (int i = 0; i < KP_SYSCALL_MAX; i++)

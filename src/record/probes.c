@@ -191,19 +191,17 @@ static int choose(struct kp_probes *probes, uint32_t wanted, struct kp_err *err)
 
 static uint8_t fd_rule(const struct kp_syscall *call)
 {
-	uint8_t rule = 0;
+	int object = kp_syscall_object(call);
+	uint8_t rule;
 
-	if (call->result == KP_RESULT_FD)
+	if (object == KP_ARG_MAX)
 		return KP_FD_RET | (call->traits & KP_TRAIT_OPENS ? KP_FD_OPENED : 0);
-	if (call->traits & KP_TRAIT_FD_GONE)
+	if (object < 0)
 		return 0;
-	for (uint8_t i = KP_ARG_MAX; i-- > 0;) {
-		if (call->rule.args[i].type != KP_ARG_FD)
-			continue;
-		rule = (uint8_t)((rule & KP_FD_USED) | (i + 1));
-		if (call->rule.args[i].dir)
-			rule |= (uint8_t)((i + 1) << 4);
-	}
+	rule = (uint8_t)(object + 1);
+	for (uint8_t i = KP_ARG_MAX; i-- > 0;)
+		if (call->rule.args[i].type == KP_ARG_FD && call->rule.args[i].dir)
+			rule = (uint8_t)((rule & KP_FD_ARG) | (i + 1) << 4);
 	return rule;
 }
 

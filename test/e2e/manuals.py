@@ -3,6 +3,7 @@
 
 usage: manuals.py options KPROBE BUILD/man      the options are the same everywhere
        manuals.py examples FILE…                prints each example, a line of shell each
+       manuals.py syscalls TABLE BUILD/man      each row of syscalls.def has its entry, with its words
 """
 import re
 import subprocess
@@ -69,7 +70,29 @@ def examples(paths):
                 print(m[1].strip().replace("\\-", "-").replace("\\&", ""))
 
 
+def check_syscalls(table, man):
+    entries = {}
+    for entry in open(f"{man}/kprobe-syscalls.7").read().split("\n.It Fn ")[1:]:
+        head, text = entry.split("\n", 1)
+        name, *args = head.split()
+        assert name not in entries, name
+        entries[name] = args, text
+    rows = re.findall(r"^SYSCALL\((\d+), (\w+), (\w+), (\w+), \w+, ([\w |]+)(.*)\)$", open(table).read(), re.M)
+    assert len(rows) > 370 and len(rows) == len(entries), (len(rows), len(entries))
+    words = {"EMULATE": "served", "EXECUTE": "executed", "SPECIAL": "special", "REFUSE": "refused"}
+    for nr, i386, name, action, traits, args in rows:
+        told, text = entries[name]
+        assert told == re.findall(r"[A-Z_]+\((\w+)", args), (name, told)
+        number = f"Number {nr}" + ("" if i386 == "NA" else f", i386 {i386}")
+        assert text.startswith(f"{number}; {words[action]}.\nResult: "), (name, text)
+        assert len(re.findall(r"^[Ii]t ", text, re.M)) == (0 if traits == "0" else len(traits.split("|"))), (name, text)
+        assert "(null)" not in text, text
+    print(f"{len(rows)} system calls, each with its entry")
+
+
 if sys.argv[1] == "options":
     check_options(*sys.argv[2:])
+elif sys.argv[1] == "syscalls":
+    check_syscalls(*sys.argv[2:])
 else:
     examples(sys.argv[2:])

@@ -6,6 +6,7 @@
 need_root
 man=$top/build/man
 python3 "$top/test/e2e/manuals.py" options "$KPROBE" "$man" || fail "the options differ"
+python3 "$top/test/e2e/manuals.py" syscalls "$top/include/kprobe/syscalls.def" "$man" || fail "the system calls"
 bash -n "$man/completion.bash" || fail "bash"
 ! command -v zsh >/dev/null || zsh -n "$man/completion.zsh" || fail "zsh"
 ! command -v fish >/dev/null || fish -n "$man/completion.fish" || fail "fish"
