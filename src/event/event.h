@@ -120,8 +120,8 @@ void kp_event_print_ddl(struct kp_buf *out);
 
 /*
  * The schema as a JSON array, for a log's header: per kind an object with kind, name, tail and
- * fields, each field an array of name, type and, if its numbers are instants or groups, "TIME" or
- * "GROUP".
+ * fields, each field an array of name, type and, if its numbers are instants or groups or say what
+ * the other fields mean, "TIME", "GROUP" or "KEY".
  */
 void kp_event_print_schema(struct kp_buf *out);
 

@@ -54,6 +54,8 @@ static const char *meaning(const struct kp_field *field)
 		return ",\"TIME\"";
 	case KP_F_GROUP:
 		return ",\"GROUP\"";
+	case KP_F_SYSNR:
+		return ",\"KEY\"";
 	default:
 		return "";
 	}

@@ -67,6 +67,13 @@ static int parse_field(const cJSON *row, const struct kp_event_desc *desc, uint3
 	return 0;
 }
 
+static bool is_key(const cJSON *row, const struct kp_schema_field *f)
+{
+	const char *meaning = cJSON_GetStringValue(cJSON_GetArrayItem(row, 2));
+
+	return meaning && !strcmp(meaning, "KEY") && (f->type == KP_T_u16 || f->type == KP_T_u32);
+}
+
 static int parse_fields(const cJSON *rows, const struct kp_event_desc *desc,
 			struct kp_schema *schema, struct kp_schema_kind *kind, unsigned *field_cnt)
 {
@@ -88,10 +95,13 @@ static int parse_fields(const cJSON *rows, const struct kp_event_desc *desc,
 			return r;
 		offset += types[f->type].len;
 		slots += f->type == KP_T_comm ? 2 : 1;
+		if (is_key(row, f) && !kind->key_bit)
+			kind->key_bit = (uint8_t)(KP_SCHEMA_HDR_BITS + kind->field_cnt);
 		kind->field_cnt++;
 	}
 	if (offset % 8 || (kind->has_tail && (strcmp(name, "data_len") || f->type != KP_T_u32)))
 		return -EBADMSG;
+	kind->slot_cnt = (uint8_t)(slots - schema->slot_cnt);
 	schema->slot_cnt = (uint16_t)slots;
 	kind->struct_len = (uint16_t)offset;
 	return 0;

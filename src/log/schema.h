@@ -16,6 +16,7 @@
 
 #define KP_SCHEMA_FIELDS 60  /* most fields of one kind */
 #define KP_SCHEMA_SLOTS 4096 /* most fields of all kinds together; a comm counts as two */
+#define KP_SCHEMA_HDR_BITS 4 /* of a mask, for the header: time_ns, cpu, pid, tid */
 #define KP_NO_GROUP UINT8_MAX
 #define KP_NO_PLACE UINT16_MAX /* kp_schema_field.to_offset: this program has no such field */
 
@@ -32,6 +33,8 @@ struct kp_schema_kind {
 	bool known;    /* the log has it */
 	bool has_tail; /* its last field is data_len */
 	uint8_t field_cnt;
+	uint8_t key_bit;     /* of the field that says what the others mean, in a mask; 0: none */
+	uint8_t slot_cnt;    /* places that its fields' values take */
 	uint16_t struct_len; /* in the log */
 	uint16_t to_kind;    /* in this program; 0: it has none */
 	uint16_t to_struct_len;
