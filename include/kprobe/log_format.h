@@ -4,7 +4,7 @@
  *
  *   DIR/BOOT-ID/SEQUENCE.kpl     SEQUENCE: 8 decimal digits, growing
  *
- *   segment  = kp_seg_hdr, header text (seg.text_len bytes), block*, kp_seg_end in a run's last
+ *   segment  = kp_seg_hdr, header text (seg.text_len bytes), block*, index, kp_seg_seal
  *   block    = kp_block_hdr, block.lost_cnt counts, payload (block.stored_len bytes)
  *
  * log_format.def has the fixed parts. The header text is JSON: node, boot id, kernel, options, the
@@ -77,7 +77,7 @@ struct kp_set {
 #define KP_MEMBER_hash struct kp_hash
 #define KP_MEMBER_set struct kp_set
 
-/* struct kp_seg_hdr, struct kp_block_hdr, struct kp_seg_end */
+/* struct kp_seg_hdr, struct kp_block_hdr, struct kp_seg_seal */
 #define RECORD(record) struct kp_##record {
 #define MEMBER(record, type, name, doc) KP_MEMBER_##type name;
 #define DONE(record) \
@@ -108,13 +108,14 @@ static inline unsigned kp_tid_bit(kp_u32 tid, unsigned which)
 	return tid * 0x9e3779b1u >> (24 - 8 * which) & 255;
 }
 
-/* Why a recording ended. */
+/* Why a segment was sealed: but for the last, its recording ended. */
 enum kp_end_reason {
 	KP_END_CLOSED = 0,  /* its writer closed it */
 	KP_END_SIGNAL = 1,  /* interrupted */
 	KP_END_TIME = 2,    /* the time asked for was over */
 	KP_END_COMMAND = 3, /* the command and all that it left had ended */
 	KP_END_FAILED = 4,  /* the recorder could not go on */
+	KP_END_FULL = 5,    /* the segment was full */
 };
 
 _Static_assert(sizeof(struct kp_block_hdr) + 8 * KP_LOG_GROUPS <= KP_HDR_MAX, "loss counts");

@@ -162,16 +162,26 @@ static int read_names(const struct request *request, const struct kp_log_filter 
 	return r;
 }
 
-/* The names of tasks at the begin of what is read: as the first list has them, and since then. */
-static int first_names(const struct request *request, const struct kp_log_info *info,
-		       uint64_t from_ns, struct kp_names *names, struct kp_err *err)
+/* The names of tasks at the begin of what is read: as a list before it has them, and since then. */
+static int first_names(const struct request *request, const struct kp_log_reader *reader,
+		       uint64_t start_ns, uint64_t from_ns, struct kp_names *names,
+		       struct kp_err *err)
 {
+	uint64_t listed_ns = kp_log_snapshot_from(reader, from_ns);
 	struct kp_log_filter filter = {.kinds = KP_KINDS(KP_EV_task),
-				       .to_ns = info->start_time_ns + FIRST_TASKS_NS};
-	int r = read_names(request, &filter, kp_names_seed, names, err);
+				       .to_ns = start_ns + FIRST_TASKS_NS};
+	int r = listed_ns ? 0 : read_names(request, &filter, kp_names_seed, names, err);
 
-	filter = (struct kp_log_filter){.kinds = KP_NAMES_KINDS, .to_ns = from_ns};
+	filter = (struct kp_log_filter){
+		.kinds = KP_NAMES_KINDS, .from_ns = listed_ns, .to_ns = from_ns};
 	return r < 0 || !from_ns ? r : read_names(request, &filter, kp_names_add, names, err);
+}
+
+/* Whether times are asked for or printed as the wall clock showed them. */
+static bool needs_clock(const struct request *request)
+{
+	return *request->time == 'w' || (request->from && *request->from != '+') ||
+	       (request->to && *request->to != '+');
 }
 
 /* Opens the log for what is asked for and what is needed besides. */
@@ -181,19 +191,22 @@ static int open_log(struct printer *p, struct kp_log_reader **ret_reader, struct
 	bool named = !request->is_stats || request->filter.comms.cnt;
 	struct kp_log_filter filter = {.kinds = dump_filter_kinds(&request->filter)};
 	struct kp_set names = KP_NAMES_KINDS;
+	const struct kp_log_filter nothing = {.from_ns = UINT64_MAX};
 	struct kp_log_reader *reader;
 	const struct kp_log_info *info;
-	int r = kp_log_open(request->input, &filter, &reader, err);
+	int r = kp_log_open(request->input, &nothing, &reader, err);
 
 	if (r < 0)
 		return r;
 	info = kp_log_get_info(reader);
 	p->how.base_ns = *request->time == 'r' ? info->start_time_ns : 0;
-	r = kp_clock_read(request->input, &p->clock, err);
+	if (needs_clock(request))
+		r = kp_clock_read(request->input, &p->clock, err);
 	if (r >= 0)
 		r = set_times(request, info, &p->clock, &filter, err);
 	if (r >= 0 && named)
-		r = first_names(request, info, filter.from_ns, &p->names, err);
+		r = first_names(request, reader, info->start_time_ns, filter.from_ns, &p->names,
+				err);
 	kp_log_reader_free(reader);
 	if (r < 0)
 		return r;

@@ -447,7 +447,20 @@ static struct kp_set own_kinds(const struct kp_schema *schema, const struct kp_s
 	return own;
 }
 
-static int add_block(struct kp_index *index, uint32_t segment, const struct kp_seg_item *item)
+static void count_blocks(struct kp_log_info *info, uint64_t block_cnt, uint64_t event_cnt,
+			 uint64_t first_ns, uint64_t last_ns)
+{
+	if (block_cnt && (!info->block_cnt || first_ns < info->first_ns))
+		info->first_ns = first_ns;
+	if (last_ns > info->last_ns)
+		info->last_ns = last_ns;
+	info->block_cnt += block_cnt;
+	info->event_cnt += event_cnt;
+}
+
+/* hash: of its header. */
+static int add_block(struct kp_index *index, uint32_t segment, const struct kp_seg_item *item,
+		     const struct kp_hash *hash)
 {
 	const struct kp_block_hdr *hdr = &item->head->hdr;
 	uint32_t number = (uint32_t)index->block_cnt;
@@ -477,6 +490,7 @@ static int add_block(struct kp_index *index, uint32_t segment, const struct kp_s
 		.event_cnt = hdr->event_cnt,
 		.raw_len = hdr->raw_len,
 		.stored_len = hdr->stored_len,
+		.head = *hash,
 		.payload = hdr->payload,
 		.kinds = own_kinds(index->segments[segment].schema, &hdr->kinds),
 		.log_kinds = hdr->kinds,
@@ -490,12 +504,7 @@ static int add_block(struct kp_index *index, uint32_t segment, const struct kp_s
 	stream->last_block = number;
 	index->segments[segment].last_block = number;
 	r = count_lost(index, stream, segment, item->head);
-	index->info.block_cnt++;
-	index->info.event_cnt += hdr->event_cnt;
-	if (index->info.block_cnt == 1 || hdr->first_ns < index->info.first_ns)
-		index->info.first_ns = hdr->first_ns;
-	if (hdr->last_ns > index->info.last_ns)
-		index->info.last_ns = hdr->last_ns;
+	count_blocks(&index->info, 1, hdr->event_cnt, hdr->first_ns, hdr->last_ns);
 	return r;
 }
 
@@ -543,8 +552,13 @@ static int check_successor(struct kp_index *index, const struct kp_index_segment
 		gap.from_ns = index->blocks[segment->last_block].first_ns;
 	if (next->number != segment->number + 1)
 		gap.why = "the segments behind this one are missing";
-	else if (next->previous_blocks > (int64_t)scan->next_sequence && scan->pos == scan->end)
+	else if (scan->pos == scan->end &&
+		 (next->previous_blocks > (int64_t)scan->next_sequence ||
+		  (scan->has_seal && scan->seal.block_cnt != scan->next_sequence)))
 		gap.why = "blocks are missing at its end";
+	else if (scan->pos == scan->end &&
+		 memcmp(&next->start.hdr.prev, &scan->prev, sizeof(scan->prev)))
+		gap.why = "it is not the segment behind which the next one was begun";
 	return gap.why ? kp_index_add_gap(index, segment, &gap) : 0;
 }
 
@@ -562,11 +576,11 @@ static int check_end(struct kp_index *index, const struct kp_index_segment *segm
 
 	if (segment->last_block != KP_INDEX_NONE)
 		gap.from_ns = index->blocks[segment->last_block].first_ns;
-	if (scan->has_end) {
-		set_end(index, KP_LOG_ENDED, kp_end_reason_name(scan->run_end.reason));
-		index->info.doubtful_cnt += scan->run_end.doubtful_cnt;
-		if (has_end_gap || (scan->next_sequence == scan->run_end.block_cnt &&
-				    !memcmp(&scan->prev, &scan->run_end.prev, sizeof(scan->prev))))
+	if (scan->has_seal && scan->seal.reason != KP_END_FULL) {
+		set_end(index, KP_LOG_ENDED, kp_end_reason_name(scan->seal.reason));
+		index->info.doubtful_cnt += scan->seal.doubtful_cnt;
+		if (has_end_gap || (scan->next_sequence == scan->seal.block_cnt &&
+				    !memcmp(&scan->prev, &scan->seal.prev, sizeof(scan->prev))))
 			return 0;
 		gap.why = "blocks are missing at its end";
 		return kp_index_add_gap(index, segment, &gap);
@@ -586,12 +600,74 @@ static int check_end(struct kp_index *index, const struct kp_index_segment *segm
 	return has_end_gap ? 0 : kp_index_add_gap(index, segment, &gap);
 }
 
+static bool is_wanted(const struct kp_log_filter *f, const struct kp_index_segment *segment,
+		      const struct kp_seg_seal *seal)
+{
+	struct kp_set kinds;
+
+	if (!f)
+		return true;
+	kinds = own_kinds(segment->schema, &seal->kinds);
+	return seal->block_cnt && seal->last_ns >= f->from_ns &&
+	       (!f->to_ns || seal->first_ns <= f->to_ns) &&
+	       (kp_set_is_empty(&f->kinds) || kp_set_meets(&f->kinds, &kinds));
+}
+
+/* An index that does not fit its segment: nothing is missing, since the blocks are looked at. */
+static int say_index(struct kp_index *index, const struct kp_index_segment *segment,
+		     const struct kp_seg_scan *scan)
+{
+	struct kp_log_gap gap = {
+		.offset = scan->end,
+		.len = scan->seal.index_len,
+		.from_ns = scan->seal.last_ns,
+		.to_ns = scan->seal.last_ns,
+		.why = "the segment's index does not fit its blocks, which were read instead",
+	};
+
+	return kp_index_add_gap(index, segment, &gap);
+}
+
+/* By the seal alone, by the index, or header by header. */
+static int choose_way(struct kp_index *index, const struct kp_index_segment *segment,
+		      struct kp_seg_scan *scan)
+{
+	if (!scan->has_seal)
+		return 0;
+	if (!is_wanted(index->filter, segment, &scan->seal)) {
+		count_blocks(&index->info, scan->seal.block_cnt, scan->seal.event_cnt,
+			     scan->seal.first_ns, scan->seal.last_ns);
+		kp_seg_scan_skip(scan);
+		return 0;
+	}
+	if (!scan->seal.index_len || kp_seg_scan_use_index(scan, segment->disk_len))
+		return 0;
+	return say_index(index, segment, scan);
+}
+
+static int scan_blocks(struct kp_index *index, uint32_t number, struct kp_seg_scan *scan,
+		       bool *ret_has_end_gap)
+{
+	struct kp_index_segment *segment = &index->segments[number];
+	struct kp_seg_item item;
+	int r;
+
+	*ret_has_end_gap = false;
+	while ((r = kp_seg_scan_next(scan, &item)) > 0) {
+		*ret_has_end_gap = item.is_gap && !scan->has_pending;
+		r = item.is_gap ? add_scan_gap(index, segment, &item, scan)
+				: add_block(index, number, &item, &scan->prev);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
 static int scan_segment(struct kp_index *index, uint32_t number)
 {
 	struct kp_index_segment *segment = &index->segments[number];
-	bool has_end_gap = false;
 	struct kp_seg_scan scan;
-	struct kp_seg_item item;
+	bool has_end_gap;
 	int fd, r;
 
 	if (!segment->schema)
@@ -602,17 +678,14 @@ static int scan_segment(struct kp_index *index, uint32_t number)
 	if (fd < 0)
 		return fd;
 	kp_seg_scan_init(&scan, fd, &segment->start, segment->file_len);
-	while ((r = kp_seg_scan_next(&scan, &item)) > 0) {
-		has_end_gap = item.is_gap && !scan.has_pending;
-		r = item.is_gap ? add_scan_gap(index, segment, &item, &scan)
-				: add_block(index, number, &item);
-		if (r < 0)
-			break;
-	}
+	r = choose_way(index, segment, &scan);
+	if (r >= 0)
+		r = scan_blocks(index, number, &scan, &has_end_gap);
 	if (r >= 0 && segment->is_run_end)
 		r = check_end(index, segment, &scan, has_end_gap);
 	else if (r >= 0 && !has_end_gap)
 		r = check_successor(index, segment, &scan);
+	kp_seg_scan_done(&scan);
 	close_segment(segment);
 	return r;
 }
@@ -631,8 +704,8 @@ static int build(struct kp_index *index, const char *path, bool with_blocks)
 	return r;
 }
 
-static int open_index(const char *path, bool with_blocks, struct kp_index **ret_index,
-		      struct kp_err *err)
+static int open_index(const char *path, bool with_blocks, const struct kp_log_filter *filter,
+		      struct kp_index **ret_index, struct kp_err *err)
 {
 	struct kp_index *index = calloc(1, sizeof(*index));
 	int r = -ENOMEM;
@@ -640,6 +713,7 @@ static int open_index(const char *path, bool with_blocks, struct kp_index **ret_
 	if (index) {
 		index->dir_fd = AT_FDCWD;
 		set_end(index, KP_LOG_UNKNOWN, "unknown");
+		index->filter = filter;
 		r = build(index, path, with_blocks);
 	}
 	if (r == -ENOENT)
@@ -664,16 +738,17 @@ static int open_index(const char *path, bool with_blocks, struct kp_index **ret_
 	return 0;
 }
 
-int kp_index_open(const char *path, struct kp_index **ret_index, struct kp_err *err)
+int kp_index_open(const char *path, const struct kp_log_filter *filter, struct kp_index **ret_index,
+		  struct kp_err *err)
 {
-	return open_index(path, true, ret_index, err);
+	return open_index(path, true, filter, ret_index, err);
 }
 
 int kp_log_read_runs(const char *path, struct kp_log_run **ret_runs, size_t *ret_cnt,
 		     struct kp_err *err)
 {
 	struct kp_index *index;
-	int r = open_index(path, false, &index, err);
+	int r = open_index(path, false, NULL, &index, err);
 
 	if (r < 0)
 		return r;

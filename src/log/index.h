@@ -42,6 +42,7 @@ struct kp_index_block {
 	uint32_t event_cnt;
 	uint32_t raw_len;
 	uint32_t stored_len;
+	struct kp_hash head; /* of its header */
 	struct kp_hash payload;
 	struct kp_set kinds;     /* in this program's numbers; full if it has others too, … */
 	struct kp_set log_kinds; /* … and in the log's */
@@ -60,8 +61,9 @@ struct kp_index_stream {
 
 struct kp_index {
 	char *dir;
-	int dir_fd;     /* the boot's folder, or AT_FDCWD */
-	bool is_single; /* one segment was asked for, by its name */
+	int dir_fd;                         /* the boot's folder, or AT_FDCWD */
+	bool is_single;                     /* one segment was asked for, by its name */
+	const struct kp_log_filter *filter; /* while it is built: what is wanted; NULL: all */
 	char *machine_id;
 	char *node;
 	char *boot_id;
@@ -81,8 +83,10 @@ struct kp_index {
 	struct kp_log_info info;
 };
 
-/* Builds the index of what path names (as kp_log_open); errors as there. */
-int kp_index_open(const char *path, struct kp_index **ret_index, struct kp_err *err);
+/* Builds the index of what path names (as kp_log_open); errors as there. Of a sealed segment that
+ * has nothing for the filter only the seal is looked at. */
+int kp_index_open(const char *path, const struct kp_log_filter *filter, struct kp_index **ret_index,
+		  struct kp_err *err);
 void kp_index_free(struct kp_index *index);
 
 /* Lists a gap in a segment; 0 or -ENOMEM. */

@@ -28,6 +28,7 @@ struct stream {
 };
 
 struct kp_log_reader {
+	char *path;
 	struct kp_index *index;
 	struct kp_log_filter filter;
 	struct kp_decoder *decoder;
@@ -153,9 +154,11 @@ static int read_block(struct kp_log_reader *rd, const struct kp_index_block *blo
 	*ret_why = "the segment was removed while it was read";
 	if (fd < 0)
 		return fd == -ENOENT || fd == -ENXIO ? -EBADMSG : fd;
-	*ret_why = "the block's payload is damaged";
-	r = kp_seg_read_payload(fd, block->offset + block->hdr_len, block->stored_len,
-				&block->payload, rd->stored);
+	*ret_why = "the block is damaged";
+	r = kp_seg_read_hashed(fd, block->offset, block->hdr_len, &block->head, rd->stored);
+	if (r >= 0)
+		r = kp_seg_read_hashed(fd, block->offset + block->hdr_len, block->stored_len,
+				       &block->payload, rd->stored);
 	if (r == -EIO) {
 		*ret_why = "the disk cannot read it";
 		return -EBADMSG;
@@ -285,11 +288,40 @@ int kp_log_rewind(struct kp_log_reader *rd, struct kp_err *err)
 	return 0;
 }
 
+static void drop_index(struct kp_log_reader *rd)
+{
+	for (size_t i = 0; rd->streams && i < rd->index->stream_cnt; i++)
+		kp_buf_done(&rd->streams[i].events);
+	kp_index_free(rd->index);
+	free(rd->streams);
+	free(rd->heap);
+	rd->index = NULL;
+	rd->streams = NULL;
+	rd->heap = NULL;
+}
+
+static int open_index(struct kp_log_reader *rd, const struct kp_log_filter *filter,
+		      struct kp_err *err)
+{
+	int r;
+
+	drop_index(rd);
+	rd->filter = filter ? *filter : (struct kp_log_filter){0};
+	r = kp_index_open(rd->path, &rd->filter, &rd->index, err);
+	if (r < 0)
+		return r;
+	rd->streams = calloc(rd->index->stream_cnt + 1, sizeof(*rd->streams));
+	rd->heap = calloc(rd->index->stream_cnt + 1, sizeof(*rd->heap));
+	if (!rd->streams || !rd->heap)
+		return kp_err_set(err, -ENOMEM, "out of memory");
+	rewind_streams(rd);
+	return 0;
+}
+
 int kp_log_refilter(struct kp_log_reader *rd, const struct kp_log_filter *filter,
 		    struct kp_err *err)
 {
-	rd->filter = *filter;
-	return kp_log_rewind(rd, err);
+	return open_index(rd, filter, err);
 }
 
 int kp_log_open(const char *path, const struct kp_log_filter *filter,
@@ -300,26 +332,18 @@ int kp_log_open(const char *path, const struct kp_log_filter *filter,
 
 	if (!rd)
 		return kp_err_set(err, r, "out of memory");
-	r = kp_index_open(path, &rd->index, err);
-	if (r >= 0)
-		r = kp_decoder_new(&rd->decoder, err);
-	if (r < 0)
-		goto fail;
-	if (filter)
-		rd->filter = *filter;
+	rd->path = strdup(path);
 	rd->stored = malloc(KP_STORED_MAX);
-	rd->streams = calloc(rd->index->stream_cnt + 1, sizeof(*rd->streams));
-	rd->heap = calloc(rd->index->stream_cnt + 1, sizeof(*rd->heap));
-	if (!rd->stored || !rd->streams || !rd->heap) {
-		r = kp_err_set(err, -ENOMEM, "out of memory");
-		goto fail;
+	r = rd->path && rd->stored ? kp_decoder_new(&rd->decoder, err)
+				   : kp_err_set(err, -ENOMEM, "out of memory");
+	if (r >= 0)
+		r = open_index(rd, filter, err);
+	if (r < 0) {
+		kp_log_reader_free(rd);
+		return r;
 	}
-	rewind_streams(rd);
 	*ret_reader = rd;
 	return 0;
-fail:
-	kp_log_reader_free(rd);
-	return r;
 }
 
 void kp_log_print_gap(const struct kp_log_gap *gap, struct kp_buf *out)
@@ -332,6 +356,21 @@ void kp_log_print_gap(const struct kp_log_gap *gap, struct kp_buf *out)
 			      gap->torn ? " (an interrupted write)" : "");
 }
 
+uint64_t kp_log_snapshot_from(const struct kp_log_reader *rd, uint64_t time_ns)
+{
+	uint64_t last = 0, before = 0;
+
+	for (size_t i = 0; i < rd->index->segment_cnt; i++) {
+		const struct kp_index_segment *s = &rd->index->segments[i];
+
+		if (!s->schema || s->start.hdr.time_ns > time_ns)
+			continue;
+		before = last;
+		last = s->start.hdr.time_ns;
+	}
+	return before;
+}
+
 const struct kp_log_info *kp_log_get_info(struct kp_log_reader *rd)
 {
 	return &rd->index->info;
@@ -341,12 +380,9 @@ void kp_log_reader_free(struct kp_log_reader *rd)
 {
 	if (!rd)
 		return;
-	for (size_t i = 0; rd->streams && i < rd->index->stream_cnt; i++)
-		kp_buf_done(&rd->streams[i].events);
+	drop_index(rd);
 	kp_decoder_free(rd->decoder);
-	kp_index_free(rd->index);
-	free(rd->streams);
-	free(rd->heap);
 	free(rd->stored);
+	free(rd->path);
 	free(rd);
 }

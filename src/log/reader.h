@@ -129,14 +129,23 @@ int kp_log_read_runs(const char *path, struct kp_log_run **ret_runs, size_t *ret
  */
 int kp_log_next(struct kp_log_reader *reader, const struct kp_hdr **ret_event, struct kp_err *err);
 
+/*
+ * From when on to read in order to know what was there at time_ns: since the begin of the segment
+ * before that in which it lies, whose snapshot is complete by then (one may be late). 0: since the
+ * log's begin. What the filter is does not matter.
+ */
+uint64_t kp_log_snapshot_from(const struct kp_log_reader *reader, uint64_t time_ns);
+
 /* Begins again from the first event that the filter lets through. */
 int kp_log_rewind(struct kp_log_reader *reader, struct kp_err *err);
 
-/* The same with another filter. */
+/* The same with another filter: the log is looked at anew, and what kp_log_get_info gave is gone.
+ */
 int kp_log_refilter(struct kp_log_reader *reader, const struct kp_log_filter *filter,
 		    struct kp_err *err);
 
-/* Valid until the reader is closed; gaps and first/last grow as reading goes on. */
+/* Valid until the reader is closed or gets another filter; gaps and first/last grow as reading goes
+ * on. Losses and gaps are those of the segments in which the filter can find something. */
 const struct kp_log_info *kp_log_get_info(struct kp_log_reader *reader);
 
 void kp_log_reader_free(struct kp_log_reader *reader);

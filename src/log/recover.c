@@ -150,9 +150,9 @@ static int find_end(int fd, const struct kp_seg_start *start, uint64_t file_len,
 	while ((r = kp_seg_scan_next(&scan, &item)) > 0) {
 		if (item.is_gap)
 			continue;
-		good = kp_seg_read_payload(fd, item.offset + item.head->hdr.len,
-					   item.head->hdr.stored_len, &item.head->hdr.payload,
-					   payload);
+		good = kp_seg_read_hashed(fd, item.offset + item.head->hdr.len,
+					  item.head->hdr.stored_len, &item.head->hdr.payload,
+					  payload);
 		if (good < 0 && good != -EBADMSG) {
 			r = good;
 			break;
@@ -160,7 +160,7 @@ static int find_end(int fd, const struct kp_seg_start *start, uint64_t file_len,
 		if (good == 0)
 			*ret_len = item.offset + item.len;
 	}
-	if (scan.has_end) /* whatever is damaged before it */
+	if (scan.has_seal) /* whatever is damaged before it */
 		*ret_len = file_len;
 	free(payload);
 	return r;

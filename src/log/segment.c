@@ -11,8 +11,10 @@
  *   groups       names of the groups of events, by number
  *   schema       as kp_event_print_schema makes it
  *
- * Behind it stand the blocks, without space between them, and behind the last block of a recorder's
- * run its end.
+ * Behind it stand the blocks, without space between them, and behind those of a segment that was
+ * sealed the index, which is all their headers with their counts once more, one behind the other,
+ * packed as one Zstandard frame, and the seal. Where they are missing (a recorder was killed, or
+ * had no room), or not as the seal says, the headers are read where they stand.
  *
  * Invariants: a block is written by one call, after the one before was written whole; what a failed
  * write left is cut off. So a file is a run of whole blocks and at most one torn one behind it.
@@ -29,12 +31,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include "base/blake2b.h"
 #include "base/crc32c.h"
 #include "base/limit.h"
 
 #define SUFFIX ".kpl"
+/* Longest list of headers that a reader unpacks. */
+#define INDEX_MAX (64u << 20)
 #define SEARCH_LEN (64u * 1024u)
 
 void kp_seg_name(uint64_t sequence, char name[KP_SEG_NAME_MAX])
@@ -135,9 +140,11 @@ static uint32_t block_hdr_crc(const union kp_block_head *head)
 	return crc_without(head, head->hdr.len, offsetof(struct kp_block_hdr, crc));
 }
 
-static uint32_t end_crc(const struct kp_seg_end *end)
+/* at: of the record, whose end is as we know it. */
+static uint32_t seal_crc(const void *at, size_t len)
 {
-	return crc_without(end, sizeof(*end), offsetof(struct kp_seg_end, crc));
+	return crc_without(at, len,
+			   len - sizeof(struct kp_seg_seal) + offsetof(struct kp_seg_seal, crc));
 }
 
 void kp_seg_head_seal(union kp_seg_head *head)
@@ -150,9 +157,9 @@ void kp_block_head_seal(union kp_block_head *head)
 	head->hdr.crc = block_hdr_crc(head);
 }
 
-void kp_seg_end_seal(struct kp_seg_end *end)
+void kp_seg_seal_seal(struct kp_seg_seal *seal)
 {
-	end->crc = end_crc(end);
+	seal->crc = seal_crc(seal, sizeof(*seal));
 }
 
 struct kp_hash kp_seg_hash(const void *data, size_t len)
@@ -178,6 +185,7 @@ const char *kp_end_reason_name(unsigned reason)
 		[KP_END_TIME] = "its time was over",
 		[KP_END_COMMAND] = "its command had ended",
 		[KP_END_FAILED] = "the recorder failed",
+		[KP_END_FULL] = "its segment was full",
 	};
 
 	return reason < sizeof(names) / sizeof(*names) ? names[reason] : "unknown";
@@ -270,20 +278,27 @@ bool kp_seg_is_hdr_torn(int fd, uint64_t file_len)
 	       hdr.text_len <= KP_MAX_HEADER && file_len < (uint64_t)hdr.len + hdr.text_len;
 }
 
-/* Reads the run's end, if the file has one. */
-static bool read_end(int fd, uint64_t salt, uint64_t file_len, struct kp_seg_end *ret_end)
+/* Reads the seal, if the file has one. */
+static bool read_seal(int fd, uint64_t salt, uint64_t file_len, struct kp_seg_seal *ret_seal)
 {
-	if (file_len < sizeof(*ret_end) ||
-	    kp_seg_read(fd, ret_end, sizeof(*ret_end), file_len - sizeof(*ret_end)) !=
-		    sizeof(*ret_end))
+	unsigned char bytes[KP_HDR_MAX];
+	struct kp_seg_seal *seal = ret_seal;
+
+	if (file_len < sizeof(*seal) ||
+	    kp_seg_read(fd, seal, sizeof(*seal), file_len - sizeof(*seal)) != sizeof(*seal) ||
+	    seal->magic != KP_END_MAGIC || seal->salt != salt)
 		return false;
-	return ret_end->magic == KP_END_MAGIC && ret_end->salt == salt &&
-	       ret_end->crc == end_crc(ret_end);
+	if (seal->len < sizeof(*seal) || seal->len > KP_HDR_MAX || seal->len > file_len ||
+	    kp_seg_read(fd, bytes, seal->len, file_len - seal->len) != seal->len)
+		return false;
+	return seal_crc(bytes, seal->len) == seal->crc;
 }
 
 void kp_seg_scan_init(struct kp_seg_scan *scan, int fd, const struct kp_seg_start *start,
 		      uint64_t file_len)
 {
+	uint64_t behind;
+
 	*scan = (struct kp_seg_scan){
 		.fd = fd,
 		.salt = start->hdr.salt,
@@ -291,9 +306,80 @@ void kp_seg_scan_init(struct kp_seg_scan *scan, int fd, const struct kp_seg_star
 		.end = file_len,
 		.prev = start->hash,
 	};
-	scan->has_end = read_end(fd, scan->salt, file_len, &scan->run_end) &&
-			file_len - sizeof(scan->run_end) >= scan->pos;
-	scan->end -= scan->has_end ? sizeof(scan->run_end) : 0;
+	if (!read_seal(fd, scan->salt, file_len, &scan->seal))
+		return;
+	behind = (uint64_t)scan->seal.len + scan->seal.index_len;
+	scan->has_seal = file_len >= behind && file_len - behind >= scan->pos;
+	scan->end -= scan->has_seal ? behind : 0;
+}
+
+/* The bytes of the index, unpacked; they are not believed yet. NULL: not to be had. */
+static unsigned char *unpack_index(const struct kp_seg_scan *scan, uint64_t max)
+{
+	const struct kp_seg_seal *seal = &scan->seal;
+	unsigned char *packed = NULL, *heads = NULL;
+	size_t len = seal->headers_len;
+	bool ok = false;
+
+	if (seal->index_len > max || seal->headers_len > max || seal->headers_len > INDEX_MAX)
+		return NULL;
+	packed = malloc(seal->index_len + 1ul);
+	heads = malloc(len + 1);
+	if (packed && heads &&
+	    kp_seg_read_hashed(scan->fd, scan->end, seal->index_len, &seal->index, packed) >= 0) {
+		if (seal->index_len == len)
+			memcpy(heads, packed, len);
+		ok = seal->index_len == len ||
+		     ZSTD_decompress(heads, len, packed, seal->index_len) == len;
+	}
+	free(packed);
+	if (!ok) {
+		free(heads);
+		heads = NULL;
+	}
+	return heads;
+}
+
+/* Whether the index leads from the first block to the last, to where it stands itself. */
+static bool is_whole(struct kp_seg_scan scan)
+{
+	struct kp_seg_item item;
+	int r;
+
+	while ((r = kp_seg_scan_next(&scan, &item)) > 0)
+		if (item.is_gap)
+			return false;
+	return r == 0 && scan.next_sequence == scan.seal.block_cnt && !scan.heads_left &&
+	       !memcmp(&scan.prev, &scan.seal.prev, sizeof(scan.prev));
+}
+
+bool kp_seg_scan_use_index(struct kp_seg_scan *scan, uint64_t max)
+{
+	unsigned char *heads = unpack_index(scan, max);
+	struct kp_seg_scan plain = *scan;
+
+	if (!heads)
+		return false;
+	scan->heads = heads;
+	scan->next_head = heads;
+	scan->heads_left = scan->seal.headers_len;
+	if (is_whole(*scan))
+		return true;
+	free(heads);
+	*scan = plain;
+	return false;
+}
+
+void kp_seg_scan_skip(struct kp_seg_scan *scan)
+{
+	scan->pos = scan->end;
+	scan->next_sequence = scan->seal.block_cnt;
+	scan->prev = scan->seal.prev;
+}
+
+void kp_seg_scan_done(struct kp_seg_scan *scan)
+{
+	free(scan->heads);
 }
 
 static const char *check_lengths(const struct kp_block_hdr *hdr, uint64_t avail)
@@ -399,6 +485,23 @@ static int take_block(struct kp_seg_scan *scan, struct kp_seg_item *item)
 	return 1;
 }
 
+/* The header of the block at scan->pos, from the index. */
+static int64_t next_head(struct kp_seg_scan *scan)
+{
+	struct kp_block_hdr *hdr = &scan->head.hdr;
+	size_t len = scan->heads_left < sizeof(*hdr) ? scan->heads_left : sizeof(*hdr);
+
+	memcpy(hdr, scan->next_head, len);
+	if (len == sizeof(*hdr) && hdr->len > len && hdr->len <= KP_HDR_MAX &&
+	    hdr->len <= scan->heads_left) {
+		len = hdr->len;
+		memcpy(hdr, scan->next_head, len);
+	}
+	scan->next_head += len;
+	scan->heads_left -= len;
+	return (int64_t)len;
+}
+
 /* Reads the header at scan->pos: most have no counts, and payloads are not to be read. */
 static int64_t read_head(struct kp_seg_scan *scan)
 {
@@ -406,6 +509,8 @@ static int64_t read_head(struct kp_seg_scan *scan)
 	uint64_t avail = scan->end - scan->pos;
 	int64_t n, more;
 
+	if (scan->heads)
+		return next_head(scan);
 	n = kp_seg_read(scan->fd, hdr, avail < sizeof(*hdr) ? avail : sizeof(*hdr), scan->pos);
 	if (n < (int64_t)sizeof(*hdr) || hdr->len <= sizeof(*hdr) || hdr->len > KP_HDR_MAX ||
 	    hdr->len > avail)
@@ -429,6 +534,10 @@ int kp_seg_scan_next(struct kp_seg_scan *scan, struct kp_seg_item *ret_item)
 	if (n < 0)
 		return (int)n;
 	why = check_block(scan, &scan->head, (uint64_t)n, scan->end - scan->pos);
+	if (why && scan->heads) {
+		set_gap(ret_item, gap, 0, why);
+		return 1;
+	}
 	if (why) {
 		n = find_block(scan, scan->pos + 1, &scan->pos, &scan->head);
 		if (n < 0)
@@ -448,8 +557,8 @@ int kp_seg_scan_next(struct kp_seg_scan *scan, struct kp_seg_item *ret_item)
 	return 1;
 }
 
-int kp_seg_read_payload(int fd, uint64_t offset, uint32_t len, const struct kp_hash *hash,
-			void *data)
+int kp_seg_read_hashed(int fd, uint64_t offset, uint32_t len, const struct kp_hash *hash,
+		       void *data)
 {
 	int64_t n = kp_seg_read(fd, data, len, offset);
 

@@ -46,7 +46,7 @@ union kp_block_head {
 /* Fill in the checksums; len must be set. */
 void kp_seg_head_seal(union kp_seg_head *head);
 void kp_block_head_seal(union kp_block_head *head);
-void kp_seg_end_seal(struct kp_seg_end *end);
+void kp_seg_seal_seal(struct kp_seg_seal *seal);
 
 struct kp_hash kp_seg_hash(const void *data, size_t len);
 bool kp_seg_hash_is(const struct kp_hash *hash, const void *data, size_t len);
@@ -81,9 +81,12 @@ struct kp_seg_scan {
 	int fd;
 	uint64_t salt;
 	uint64_t pos;
-	uint64_t end; /* behind the last block: the run's end, or the file's */
-	bool has_end;
-	struct kp_seg_end run_end; /* has_end */
+	uint64_t end; /* behind the last block: the index, or the file's end */
+	bool has_seal;
+	struct kp_seg_seal seal;
+	unsigned char *heads; /* the index, if it is used … */
+	const unsigned char *next_head;
+	size_t heads_left; /* … and what is left of it */
 	uint64_t next_sequence;
 	struct kp_hash prev;      /* of the header before */
 	union kp_block_head head; /* the header read last … */
@@ -102,15 +105,26 @@ struct kp_seg_item {
 void kp_seg_scan_init(struct kp_seg_scan *scan, int fd, const struct kp_seg_start *start,
 		      uint64_t file_len);
 
+/*
+ * Takes the headers from the index, if there is one whose every byte fits what it should be; max:
+ * most bytes that it may have. Else all is as before, and the headers are read where they stand.
+ */
+bool kp_seg_scan_use_index(struct kp_seg_scan *scan, uint64_t max);
+
+/* Goes behind the last block without looking at any: what the seal says stands for them. */
+void kp_seg_scan_skip(struct kp_seg_scan *scan);
+
+void kp_seg_scan_done(struct kp_seg_scan *scan);
+
 /* The next item: 1, 0 at the end, or -errno. Payloads are neither read nor verified. */
 int kp_seg_scan_next(struct kp_seg_scan *scan, struct kp_seg_item *ret_item);
 
 /*
- * Reads a payload of len bytes, for which data has room, at offset and verifies its hash. 0;
- * -EBADMSG when it is not what was written; -errno.
+ * Reads a header, a payload or an index of len bytes, for which data has room, at offset and
+ * verifies its hash. 0; -EBADMSG when it is not what was written; -errno.
  */
-int kp_seg_read_payload(int fd, uint64_t offset, uint32_t len, const struct kp_hash *hash,
-			void *data);
+int kp_seg_read_hashed(int fd, uint64_t offset, uint32_t len, const struct kp_hash *hash,
+		       void *data);
 
 /* Most bytes that a payload can have. */
 #define KP_STORED_MAX KP_BLOCK_RAW_MAX

@@ -19,12 +19,14 @@
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/crc32c.h"
 #include "base/limit.h"
 #include "event/event.h"
+#include "event/kinds.h"
 #include "log/codec.h"
 #include "log/folder.h"
 #include "log/json.h"
@@ -56,7 +58,11 @@ struct kp_log_writer {
 	uint64_t offset;       /* its length */
 	uint64_t snapshot_len; /* of it, header and snapshots: what does not fill it */
 	uint64_t block_cnt;
-	uint64_t written; /* all segments */
+	uint64_t first_ns, last_ns; /* of its events */
+	uint64_t events_before;     /* event_cnt when it was begun */
+	struct kp_set kinds, tids;
+	struct kp_buf heads; /* headers of its blocks, for the index */
+	uint64_t written;    /* all segments */
 	bool has_end;
 
 	_Atomic uint64_t event_cnt; /* appended */
@@ -193,6 +199,69 @@ static int make_segment(struct kp_log_writer *w, const char *name, bool from_res
 	return r;
 }
 
+/* The index in *ret_index, and what the seal says of it; without memory there is none. */
+static void make_index(const struct kp_log_writer *w, struct kp_seg_seal *seal,
+		       struct kp_buf *ret_index)
+{
+	size_t max = ZSTD_compressBound(w->heads.len), len;
+	void *to = w->heads.failed || !w->heads.len || w->heads.len > UINT32_MAX
+			   ? NULL
+			   : kp_buf_reserve(ret_index, max);
+
+	if (!to)
+		return;
+	len = ZSTD_compress(to, max, w->heads.data, w->heads.len, 1);
+	if (ZSTD_isError(len) || len >= w->heads.len) {
+		len = w->heads.len;
+		memcpy(to, w->heads.data, len);
+	}
+	ret_index->len = len;
+	seal->index = kp_seg_hash(to, len);
+	seal->index_len = (uint32_t)len;
+	seal->headers_len = (uint32_t)w->heads.len;
+}
+
+/* Seals the open segment, without its index if that has no room. */
+static int write_seal(struct kp_log_writer *w, enum kp_end_reason reason, int sig)
+{
+	struct kp_seg_seal seal = {
+		.salt = w->hdr.salt,
+		.block_cnt = w->block_cnt,
+		.event_cnt = w->event_cnt - w->events_before,
+		.first_ns = w->first_ns,
+		.last_ns = w->last_ns,
+		.doubtful_cnt = kp_log_doubtful(w),
+		.kinds = w->kinds,
+		.tids = w->tids,
+		.prev = w->prev,
+		.reason = reason,
+		.sig = (kp_u32)sig,
+		.len = sizeof(seal),
+		.magic = KP_END_MAGIC,
+	};
+	struct kp_buf index = {0};
+	uint64_t len;
+	int r;
+
+	make_index(w, &seal, &index);
+	do {
+		kp_seg_seal_seal(&seal);
+		len = seal.index_len + sizeof(seal);
+		r = kp_seg_write(
+			w->fd,
+			(struct iovec[]){{index.data, seal.index_len}, {&seal, sizeof(seal)}}, 2,
+			w->offset);
+		if (r >= 0)
+			w->written += len;
+		else if (ftruncate(w->fd, (off_t)w->offset) < 0)
+			break; /* a torn seal is read as none */
+		len = seal.index_len;
+		seal.index_len = seal.headers_len = 0;
+	} while (r < 0 && len);
+	kp_buf_done(&index);
+	return r;
+}
+
 /* Begins the segment behind the newest one in the boot's folder. */
 static int begin_segment(struct kp_log_writer *w, bool from_reserve, struct kp_err *err)
 {
@@ -220,8 +289,14 @@ static int begin_segment(struct kp_log_writer *w, bool from_reserve, struct kp_e
 		return kp_err_sys(err, r, "cannot begin the segment %s/%s/%s", w->dir, w->boot_id,
 				  name);
 	kp_seg_lock(fd);
+	if (w->fd >= 0)
+		write_seal(w, KP_END_FULL, 0); /* it is as good without */
 	swap_segment(w, fd);
 	w->hdr = hdr;
+	w->first_ns = w->last_ns = 0;
+	w->events_before = w->event_cnt;
+	w->kinds = w->tids = (struct kp_set){{0}};
+	kp_buf_reset(&w->heads);
 	w->offset = w->snapshot_len = sizeof(hdr) + hdr.text_len;
 	w->written += w->offset;
 	w->block_cnt = 0;
@@ -245,6 +320,21 @@ static void put_lost(union kp_block_head *head, const uint64_t *lost)
 	}
 	head->hdr.len = (kp_u16)(sizeof(head->hdr) + 8u * head->hdr.lost_cnt);
 	kp_block_head_seal(head);
+}
+
+/* What the seal will say. */
+static void note_block(struct kp_log_writer *w, const union kp_block_head *head)
+{
+	const struct kp_block_hdr *hdr = &head->hdr;
+
+	if (!w->block_cnt || hdr->first_ns < w->first_ns)
+		w->first_ns = hdr->first_ns;
+	if (!w->block_cnt || hdr->last_ns > w->last_ns)
+		w->last_ns = hdr->last_ns;
+	kp_set_join(&w->kinds, &hdr->kinds);
+	kp_set_join(&w->tids, &hdr->tids);
+	kp_buf_append(&w->heads, head, hdr->len);
+	w->block_cnt++;
 }
 
 static int write_block(struct kp_log_writer *w, uint32_t stream, const struct kp_encoded *enc,
@@ -285,9 +375,9 @@ static int write_block(struct kp_log_writer *w, uint32_t stream, const struct kp
 	w->offset += len;
 	w->snapshot_len += stream == KP_STREAM_SNAPSHOT ? len : 0;
 	w->written += len;
-	w->block_cnt++;
 	w->prev = kp_seg_hash(&head, hdr->len);
 	w->event_cnt += enc->event_cnt;
+	note_block(w, &head);
 	return 0;
 }
 
@@ -446,6 +536,7 @@ static void writer_free(struct kp_log_writer *w)
 		close(w->dir_fd);
 	pthread_mutex_destroy(&w->mutex);
 	kp_encoder_free(w->encoder);
+	kp_buf_done(&w->heads);
 	free(w->options_json);
 	free(w->dir);
 	free(w);
@@ -585,29 +676,6 @@ void kp_log_begin_end(struct kp_log_writer *w)
 	w->is_ending = true;
 }
 
-static int write_end(struct kp_log_writer *w, enum kp_end_reason reason, int sig)
-{
-	struct kp_seg_end end = {
-		.magic = KP_END_MAGIC,
-		.salt = w->hdr.salt,
-		.block_cnt = w->block_cnt,
-		.doubtful_cnt = kp_log_doubtful(w),
-		.reason = reason,
-		.sig = (kp_u32)sig,
-		.prev = w->prev,
-	};
-	struct iovec iov = {&end, sizeof(end)};
-	int r;
-
-	kp_seg_end_seal(&end);
-	r = kp_seg_write(w->fd, &iov, 1, w->offset);
-	if (r >= 0)
-		w->written += sizeof(end);
-	else if (ftruncate(w->fd, (off_t)w->offset) < 0)
-		return r; /* a torn end is read as none */
-	return r;
-}
-
 int kp_log_end(struct kp_log_writer *w, enum kp_end_reason reason, int sig, struct kp_err *err)
 {
 	int r, synced;
@@ -616,9 +684,9 @@ int kp_log_end(struct kp_log_writer *w, enum kp_end_reason reason, int sig, stru
 		return 0;
 	w->has_end = true;
 	kp_log_begin_end(w);
-	r = write_end(w, reason, sig);
+	r = write_seal(w, reason, sig);
 	if (is_full_disk(r) && begin_segment(w, true, err) >= 0)
-		r = write_end(w, reason, sig);
+		r = write_seal(w, reason, sig);
 	if (r < 0)
 		kp_err_sys(err, r, "cannot write the end of %s", w->dir);
 	synced = kp_log_sync(w, r < 0 ? NULL : err);

@@ -29,7 +29,7 @@ def main():
     # Left unpacked: codec 1 for codec 2.
     header = victim.header[:10] + bytes([min(victim.codec, 1)]) + victim.header[11:]
     blocks = [(header, bytes(plain)) if b is victim else (b.header, b.payload) for b in segment.blocks]
-    open(sys.argv[2], "wb").write(kpl.build(segment.header, segment.text, blocks, segment.rest))
+    open(sys.argv[2], "wb").write(kpl.build(segment.header, segment.text, blocks, segment.seal))
 
 
 main()

@@ -3,7 +3,7 @@
 import hashlib
 import struct
 
-SEG_HDR, BLOCK_HDR, SEG_END = 88, 160, 64
+SEG_HDR, BLOCK_HDR, SEG_SEAL = 88, 160, 176
 TABLE = []
 for i in range(256):
     for _ in range(8):
@@ -55,7 +55,11 @@ class Segment:
         while data[at:at + 4] == b"BLK2":
             self.blocks.append(Block(data, at))
             at = self.blocks[-1].end
-        self.rest = data[at:]
+        # Index and seal, if it was sealed.
+        self.index = self.seal = b""
+        if data[-8:] == b"\x7fKRPEND2":
+            self.seal = data[len(data) - SEG_SEAL:]
+            self.index = data[at:len(data) - SEG_SEAL]
 
     def check(self):
         """Every checksum and hash, and the chain of them."""
@@ -67,14 +71,17 @@ class Segment:
             assert block.prev == prev, block.at
             assert block.payload_hash == blake2b(block.payload), block.at
             prev = blake2b(block.header)
-        if self.rest:
-            assert self.rest[:8] == b"\x7fKRPEND2" and len(self.rest) == SEG_END
-            assert sealed(self.rest, 60) == self.rest
-            assert self.rest[32:48] == prev
+        if self.seal:
+            (index_len, headers_len) = struct.unpack_from("<II", self.seal, 144)
+            assert sealed(self.seal, 164) == self.seal
+            assert self.seal[112:128] == prev
+            assert self.seal[128:144] == blake2b(self.index) and len(self.index) == index_len
+            assert headers_len == sum(block.len for block in self.blocks)
 
 
-def build(header, text, blocks, end):
-    """A segment of blocks, which are pairs of header and payload, with hashes and checksums right."""
+def build(header, text, blocks, seal):
+    """A segment of blocks, which are pairs of header and payload, with hashes and checksums right, and
+    a seal without index."""
     header = bytearray(header)
     header[72:88] = blake2b(text)
     out = [sealed(header, 20), text]
@@ -85,8 +92,9 @@ def build(header, text, blocks, end):
         head[64:80], head[80:96] = prev, blake2b(payload)
         out += [sealed(head, 4), payload]
         prev = blake2b(out[-2])
-    if end:
-        end = bytearray(end)
-        end[32:48] = prev
-        out.append(sealed(end, 60))
+    if seal:
+        seal = bytearray(seal)
+        seal[112:128] = prev
+        struct.pack_into("<II", seal, 144, 0, 0)
+        out.append(sealed(seal, 164))
     return b"".join(out)

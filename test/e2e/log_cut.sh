@@ -27,7 +27,7 @@ ends = [(segment.first, 0)]
 for block in segment.blocks:
     events += block.event_cnt
     ends.append((block.end, events))
-assert len(segment.rest) == kpl.SEG_END
+assert len(segment.seal) == kpl.SEG_SEAL and segment.index
 HEADER, BLOCK = kpl.SEG_HDR, kpl.BLOCK_HDR
 cuts = {0, 1, 8, HEADER - 1, HEADER, HEADER + 1, ends[0][0] - 1}
 for end, _ in ends[:: max(1, len(ends) // 8)] + ends[-1:]:

@@ -59,18 +59,21 @@ static inline int forge_block(struct forge *f, struct kp_block_hdr hdr, const vo
 	return kp_seg_write(f->fd, iov, 2, pos);
 }
 
-/* Writes the end, and closes the file. */
+/* Writes the seal, without an index, and closes the file. */
 static inline int forge_end(struct forge *f)
 {
-	struct kp_seg_end end = {.magic = KP_END_MAGIC,
-				 .salt = FORGE_SALT,
-				 .block_cnt = f->number,
-				 .prev = f->prev,
-				 .reason = KP_END_COMMAND};
-	struct iovec iov = {&end, sizeof(end)};
+	struct kp_seg_seal seal = {.salt = FORGE_SALT,
+				   .block_cnt = f->number,
+				   .last_ns = UINT64_MAX,
+				   .prev = f->prev,
+				   .reason = KP_END_COMMAND,
+				   .len = sizeof(seal),
+				   .magic = KP_END_MAGIC};
+	struct iovec iov = {&seal, sizeof(seal)};
 	int r;
 
-	kp_seg_end_seal(&end);
+	memset(&seal.kinds, 0xff, sizeof(seal.kinds));
+	kp_seg_seal_seal(&seal);
 	r = kp_seg_write(f->fd, &iov, 1, f->pos);
 	close(f->fd);
 	return r;

@@ -132,6 +132,38 @@ Test(damage, one_bit_of_every_byte)
 	kp_buf_done(&log.all);
 }
 
+/* An index or a seal that is damaged costs nothing but is told. */
+Test(damage, one_bit_behind_the_blocks)
+{
+	struct kp_log_reader *reader;
+	struct kp_buf back = {0};
+	struct small_log log;
+	unsigned char byte, changed;
+	uint64_t rnd = 15;
+	struct stat st;
+	int fd;
+
+	write_log(&log, 6, 5);
+	fd = open(fixture_path(1), O_RDWR | O_CLOEXEC);
+	fstat(fd, &st);
+	for (uint64_t at = log.ends[log.block_cnt - 1]; at < (uint64_t)st.st_size; at++) {
+		cr_assert_eq(pread(fd, &byte, 1, (off_t)at), 1);
+		changed = byte ^ (unsigned char)(1u << synth_random(&rnd) % 8);
+		cr_assert_eq(pwrite(fd, &changed, 1, (off_t)at), 1);
+		kp_buf_reset(&back);
+		reader = fixture_open(fixture_dir, NULL);
+		fixture_read(reader, &back);
+		cr_assert_eq(back.len, log.all.len);
+		cr_assert_arr_eq(back.data, log.all.data, back.len);
+		cr_assert_gt(kp_log_get_info(reader)->gap_cnt, 0, "byte %" PRIu64, at);
+		kp_log_reader_free(reader);
+		cr_assert_eq(pwrite(fd, &byte, 1, (off_t)at), 1);
+	}
+	close(fd);
+	kp_buf_done(&back);
+	kp_buf_done(&log.all);
+}
+
 /* Damage in the middle costs one block, and is not taken for a torn end. */
 Test(damage, one_block_in_the_middle)
 {
@@ -200,10 +232,11 @@ Test(damage, a_missing_block_is_a_gap)
 	cut_out(fixture_path(1), log.ends[3], log.ends[4]);
 	reader = fixture_open(fixture_dir, NULL);
 	cr_assert_eq(fixture_read(reader, NULL), 180);
-	cr_assert_eq(kp_log_get_info(reader)->gap_cnt, 1);
-	cr_assert_not(kp_log_get_info(reader)->gaps[0].torn);
-	cr_assert_eq(kp_log_get_info(reader)->gaps[0].offset, log.ends[3]);
-	cr_assert_eq(kp_log_get_info(reader)->gaps[0].len, 0);
+	/* The first gap says that the index does not fit. */
+	cr_assert_eq(kp_log_get_info(reader)->gap_cnt, 2);
+	cr_assert_not(kp_log_get_info(reader)->gaps[1].torn);
+	cr_assert_eq(kp_log_get_info(reader)->gaps[1].offset, log.ends[3]);
+	cr_assert_eq(kp_log_get_info(reader)->gaps[1].len, 0);
 	kp_log_reader_free(reader);
 	kp_buf_done(&log.all);
 }

@@ -134,7 +134,7 @@ Test(end, cut_at_every_byte)
 	fixture_close(write_some(0, &time_ns));
 	strcpy(path, fixture_path(1));
 	len = length_of(path);
-	for (uint64_t cut = 1; cut <= sizeof(struct kp_seg_end); cut++) {
+	for (uint64_t cut = 1; cut <= sizeof(struct kp_seg_seal); cut++) {
 		cr_assert_eq(truncate(path, (off_t)(len - cut)), 0);
 		expect_end(fixture_dir, KP_LOG_CUT, "killed", 1);
 	}
@@ -149,9 +149,9 @@ Test(end, each_bit_counts)
 
 	fixture_close(write_some(0, &time_ns));
 	strcpy(path, fixture_path(1));
-	at = length_of(path) - sizeof(struct kp_seg_end);
+	at = length_of(path) - sizeof(struct kp_seg_seal);
 	fd = open(path, O_RDWR | O_CLOEXEC);
-	for (unsigned bit = 0; bit < 8 * sizeof(struct kp_seg_end); bit++) {
+	for (unsigned bit = 0; bit < 8 * sizeof(struct kp_seg_seal); bit++) {
 		off_t place = (off_t)(at + bit / 8);
 
 		cr_assert_eq(pread(fd, &byte, 1, place), 1);
@@ -165,24 +165,28 @@ Test(end, each_bit_counts)
 	expect_end(fixture_dir, KP_LOG_ENDED, "closed", 0);
 }
 
-/* The last block is taken out of the file; the end behind it stands. */
+/* The last block is taken out of the file; index and seal behind it stand. */
 Test(end, a_block_is_missing_before_it)
 {
 	uint64_t time_ns = 0, rnd = 5, before, len;
 	struct kp_log_writer *writer = write_some(0, &time_ns);
-	struct kp_seg_end end;
+	char tail[4096];
+	uint64_t after;
 	int fd;
 
 	before = kp_log_written(writer);
 	fixture_append(writer, 0, 10, &time_ns, &rnd, NULL);
+	after = kp_log_written(writer);
 	fixture_close(writer);
-	len = length_of(fixture_path(1));
+	len = length_of(fixture_path(1)) - after;
+	cr_assert_leq(len, sizeof(tail));
 	fd = open(fixture_path(1), O_RDWR | O_CLOEXEC);
-	cr_assert_eq(pread(fd, &end, sizeof(end), (off_t)(len - sizeof(end))), sizeof(end));
-	cr_assert_eq(pwrite(fd, &end, sizeof(end), (off_t)before), sizeof(end));
-	cr_assert_eq(ftruncate(fd, (off_t)(before + sizeof(end))), 0);
+	cr_assert_eq(pread(fd, tail, len, (off_t)after), (ssize_t)len);
+	cr_assert_eq(pwrite(fd, tail, len, (off_t)before), (ssize_t)len);
+	cr_assert_eq(ftruncate(fd, (off_t)(before + len)), 0);
 	close(fd);
-	expect_end(fixture_dir, KP_LOG_ENDED, "closed", 1);
+	/* Its index and its count say so. */
+	expect_end(fixture_dir, KP_LOG_ENDED, "closed", 2);
 }
 
 Test(end, what_a_sync_did_not_bring_to_disk_is_counted)

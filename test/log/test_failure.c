@@ -107,7 +107,8 @@ static void fail_each_write(int error, size_t cut)
 		writes_left = -1;
 		cr_assert_gt(kp_log_written(writer), before);
 	}
-	cr_assert_eq(failures, error ? 40 : 0);
+	/* A seal that cannot be written is done without. */
+	cr_assert(error ? failures > 20 && failures <= 40 : !failures, "%d", failures);
 	fixture_close(writer);
 	check_log(&all);
 	kp_buf_done(&all);
@@ -318,14 +319,16 @@ Test(failure, recovery_removes_a_segment_without_header)
 
 Test(failure, whole_segments_are_left_alone)
 {
-	uint64_t ends[4];
+	uint64_t ends[4], len;
 	struct kp_log_reader *reader;
 	struct kp_log_writer *writer;
 
 	write_three_blocks(ends);
+	len = file_len(fixture_path(1));
+	cr_assert_gt(len, ends[3]);
 	writer = fixture_create(0);
 	fixture_close(writer);
-	cr_assert_eq(file_len(fixture_path(1)), ends[3] + sizeof(struct kp_seg_end));
+	cr_assert_eq(file_len(fixture_path(1)), len);
 	reader = fixture_open(fixture_dir, NULL);
 	cr_assert_eq(fixture_read(reader, NULL), 60); /* no recovery event either */
 	cr_assert_eq(kp_log_get_info(reader)->gap_cnt, 0);

@@ -166,6 +166,49 @@ Test(roundtrip, filters)
 	kp_buf_done(&back);
 }
 
+/* Bytes that this process has read so far. */
+static uint64_t bytes_read(void)
+{
+	FILE *f = fopen("/proc/self/io", "re");
+	uint64_t cnt = 0;
+
+	cr_assert_eq(fscanf(f, "rchar: %" SCNu64, &cnt), 1);
+	fclose(f);
+	return cnt;
+}
+
+/* Of what lies outside the times asked for only seals are read. */
+Test(roundtrip, a_part_of_a_log_costs_its_own_bytes)
+{
+	struct kp_log_writer *writer = fixture_create(4 << 20);
+	uint64_t time_ns = 0, rnd = 8, before, cost, len;
+	struct kp_log_filter filter;
+	struct kp_log_reader *reader;
+	struct kp_buf events = {0};
+
+	for (int i = 0; i < 400; i++) {
+		kp_buf_reset(&events);
+		while (events.len < 200000)
+			synth_event(&events, KP_EV_payload, time_ns += 10, 60000, &rnd);
+		cr_assert_eq(kp_log_append(writer, i % 3, events.data, (uint32_t)events.len,
+					   no_loss, NULL),
+			     0);
+	}
+	fixture_close(writer);
+	before = bytes_read();
+	filter =
+		(struct kp_log_filter){.from_ns = time_ns / 10 * 9, .to_ns = time_ns / 10 * 9 + 30};
+	reader = fixture_open(fixture_dir, &filter);
+	cr_assert_gt(fixture_read(reader, NULL), 0);
+	cost = bytes_read() - before;
+	len = kp_log_get_info(reader)->len;
+	cr_assert_eq(kp_log_get_info(reader)->block_cnt, 400);
+	cr_assert_eq(kp_log_get_info(reader)->last_ns, time_ns);
+	cr_assert_lt(cost, len / 50, "%" PRIu64 " of %" PRIu64, cost, len);
+	kp_log_reader_free(reader);
+	kp_buf_done(&events);
+}
+
 Test(roundtrip, lost_counts_add_up_over_runs)
 {
 	uint64_t lost[KP_GROUP_CNT] = {0}, time_ns = 0, rnd = 3;

@@ -198,6 +198,38 @@ Test(schema, lost_counts_map_by_name)
 	kp_log_reader_free(reader);
 }
 
+/* A segment in another's place: the next one names the header behind which it was begun. */
+Test(schema, the_chain_leads_from_segment_to_segment)
+{
+	static const char text[] = "{\"run\":\"1\",\"schema\":[]}";
+	char path[2][128];
+	struct kp_log_reader *reader;
+	struct kp_hash prev = {{0}};
+	struct forge f;
+
+	for (int changed = 0; changed < 2; changed++) {
+		for (unsigned i = 0; i < 2; i++) {
+			snprintf(path[i], sizeof(path[i]), "%s/0000000%u.kpl", fixture_dir, i + 1);
+			cr_assert_eq(
+				forge_begin(&f, open(path[i], O_CREAT | O_RDWR | O_CLOEXEC, 0600),
+					    (struct kp_seg_hdr){.sequence = i + 1, .prev = prev},
+					    text, strlen(text)),
+				0);
+			prev = f.prev;
+			prev.bytes[5] ^= (kp_u8)changed;
+			cr_assert_eq(forge_end(&f), 0);
+		}
+		reader = fixture_open(fixture_dir, NULL);
+		cr_expect_eq(kp_log_get_info(reader)->gap_cnt, (size_t)changed);
+		if (changed)
+			cr_expect_not_null(
+				strstr(kp_log_get_info(reader)->gaps[0].why, "not the segment"));
+		kp_log_reader_free(reader);
+		unlink(path[0]);
+		unlink(path[1]);
+	}
+}
+
 /* An older log: `fd` had no obj and a shorter number, and was kind 90. */
 Test(schema, missing_fields_are_zero)
 {
