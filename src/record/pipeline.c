@@ -46,6 +46,7 @@ struct block {
 };
 
 struct stream {
+	struct stream *next; /* made before it */
 	uint32_t number;
 	struct block *current;
 	uint64_t probe_lost[KP_GROUP_CNT];
@@ -60,6 +61,7 @@ struct kp_pipeline {
 	struct kp_sink sink, drain_sink, archive_sink;
 	struct kp_encoder *archive_encoder;
 	enum kp_codec codec;
+	struct stream *newest;
 	struct stream *streams[STREAM_CNT + 1]; /* the last: KP_LOST_ANYWHERE, for what is unsaid */
 	uint64_t sync_ns;
 	size_t block_max;
@@ -204,11 +206,16 @@ static struct stream *get_stream(struct kp_pipeline *p, uint32_t number)
 	if (!made)
 		abort(); /* a handful of allocations in the recorder's first moments */
 	made->number = number;
-	if (__atomic_compare_exchange_n(place, &stream, made, false, __ATOMIC_ACQ_REL,
-					__ATOMIC_ACQUIRE))
-		return made;
-	free(made);
-	return stream;
+	if (!__atomic_compare_exchange_n(place, &stream, made, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE)) {
+		free(made);
+		return stream;
+	}
+	made->next = __atomic_load_n(&p->newest, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&p->newest, &made->next, made, true, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED))
+		;
+	return made;
 }
 
 /* Adds an event; false: there is no room for it now. */
@@ -519,21 +526,26 @@ void kp_pipeline_set_lost(struct kp_pipeline *pipeline, uint32_t stream,
 	memcpy(get_stream(pipeline, stream)->probe_lost, lost, KP_GROUP_CNT * sizeof(*lost));
 }
 
+static void seal_if_old(struct kp_pipeline *p, struct stream *stream, uint64_t before_ns)
+{
+	if (stream->current && stream->current->opened_ns <= before_ns)
+		seal(p, stream);
+}
+
 void kp_pipeline_flush(struct kp_pipeline *pipeline, uint64_t max_age_ns)
 {
-	uint64_t now = kp_clock_ns(CLOCK_MONOTONIC);
-	struct stream *stream;
+	uint64_t before_ns = kp_clock_ns(CLOCK_MONOTONIC) - max_age_ns;
+	struct stream *stream = __atomic_load_n(&pipeline->newest, __ATOMIC_ACQUIRE);
 
-	for (uint32_t i = 0; i < KP_STREAM_ARCHIVE; i++) {
-		stream = pipeline->streams[i];
-		if (stream && stream->current && now - stream->current->opened_ns >= max_age_ns)
-			seal(pipeline, stream);
+	for (; stream; stream = stream->next) {
+		if (stream->number < KP_STREAM_ARCHIVE) {
+			seal_if_old(pipeline, stream, before_ns);
+		} else if (stream->number == KP_CPU_USER) {
+			pthread_mutex_lock(&pipeline->user_lock);
+			seal_if_old(pipeline, stream, before_ns);
+			pthread_mutex_unlock(&pipeline->user_lock);
+		}
 	}
-	pthread_mutex_lock(&pipeline->user_lock);
-	stream = pipeline->streams[KP_CPU_USER];
-	if (stream && stream->current && now - stream->current->opened_ns >= max_age_ns)
-		seal(pipeline, stream);
-	pthread_mutex_unlock(&pipeline->user_lock);
 }
 
 const struct kp_sink *kp_pipeline_sink(struct kp_pipeline *pipeline)
@@ -631,14 +643,14 @@ int kp_pipeline_error(struct kp_pipeline *pipeline, struct kp_err *ret_err)
 
 static void free_pipeline(struct kp_pipeline *p)
 {
-	struct block *next;
-
-	for (struct block *block = p->free_list; block; block = next) {
+	for (struct block *block = p->free_list, *next; block; block = next) {
 		next = block->next;
 		free(block);
 	}
-	for (size_t i = 0; i <= STREAM_CNT; i++)
-		free(p->streams[i]);
+	for (struct stream *stream = p->newest, *next; stream; stream = next) {
+		next = stream->next;
+		free(stream);
+	}
 	pthread_cond_destroy(&p->work);
 	pthread_cond_destroy(&p->space);
 	pthread_cond_destroy(&p->tick);

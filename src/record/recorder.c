@@ -32,15 +32,20 @@
 #include "record/select.h"
 
 #define DRAIN_MS 5
+/* At rest the rings are emptied less often, but before a CPU that wakes up can fill half of one: it
+ * makes some 200 kB of events in a millisecond. */
+#define REST_MS_MAX 20
+#define RING_LEN_PER_REST_MS (400u * 1024u)
+#define REST_LEN 4096 /* bytes of all rings at one time, up to which the machine is at rest */
 #define SECOND_MS 1000
 #define BLOCK_AGE_NS 100000000ull
 /* Load of the queue at which the command is held, and at which it goes on. */
 #define HOLD_PERCENT 20
 #define RELEASE_PERCENT 5
 #define PAYLOAD_STEPS 16
-#define HANG_NS 5000000000ull /* for a snapshot */
-#define LOOP_FDS 8            /* descriptors that the loop needs, and some */
-#define DRAINS_PER_ACCOUNT 20 /* losses are looked for every 100 ms */
+#define HANG_NS 5000000000ull   /* for a snapshot */
+#define LOOP_FDS 8              /* descriptors that the loop needs, and some */
+#define ACCOUNT_NS 100000000ull /* losses are looked for so often */
 /* What the command left has this long to end by the signal that was passed on. */
 #define GRACE_MS 5000
 /* Of two interrupts from a terminal that the command has too (a shell's or a debugger's own key,
@@ -56,7 +61,7 @@ struct recorder {
 	bool is_behind; /* the queue: it was full, and has not run empty since */
 	struct kp_tally *tally;
 	unsigned ring_cnt;
-	unsigned drain_cnt;
+	uint64_t accounted_ns;
 	struct kp_clocks clocks;
 	struct kp_lint *lint;
 	struct kp_err error; /* first error of writing */
@@ -212,16 +217,31 @@ static bool wants_clocks(const struct recorder *r)
 	return r->options->groups & 1u << KP_GROUP_clock;
 }
 
+/* When the rings are emptied next. A command is paced by the same timer. */
+static uint64_t next_drain_ms(const struct recorder *r, size_t drained_len)
+{
+	uint64_t rest_ms = r->options->ring_len / RING_LEN_PER_REST_MS;
+	uint64_t last_ms = uv_timer_get_repeat(&r->drain_timer);
+
+	if (drained_len > REST_LEN || r->command || rest_ms <= DRAIN_MS)
+		return DRAIN_MS;
+	if (rest_ms > REST_MS_MAX)
+		rest_ms = REST_MS_MAX;
+	return last_ms * 2 < rest_ms ? last_ms * 2 : rest_ms;
+}
+
 static void on_drain(uv_timer_t *timer)
 {
 	struct recorder *r = timer->data;
+	uint64_t now_ns = kp_clock_ns(CLOCK_MONOTONIC);
 
 	if (wants_clocks(r))
 		kp_clocks_watch(&r->clocks);
-	drain_all(r);
+	uv_timer_set_repeat(timer, next_drain_ms(r, drain_all(r)));
 	pace(r);
 	kp_pipeline_flush(r->pipeline, BLOCK_AGE_NS);
-	if (++r->drain_cnt % DRAINS_PER_ACCOUNT == 0) {
+	if (now_ns - r->accounted_ns >= ACCOUNT_NS) {
+		r->accounted_ns = now_ns;
 		kp_tally_losses(r->tally);
 		check_log(r);
 	}
