@@ -290,8 +290,11 @@ void kp_delta_put(struct kp_delta *d, const struct kp_hdr *ev)
 	d->hdr = *ev;
 	put_fields(d, kind, ev, slots_of(d, ev->kind, shape.key, ev->tid), &shape.mask);
 	put_shape(d, &shape);
+	/* data_len is the last field. */
 	if (kind->has_tail)
-		put_bytes(d, (const char *)ev + kind->struct_len, kp_event_data_len(ev));
+		put_bytes(
+			d, (const char *)ev + kind->struct_len,
+			kp_delta_load((const unsigned char *)ev + kind->struct_len - 4, KP_T_u32));
 }
 
 size_t kp_delta_len(struct kp_delta *d)
