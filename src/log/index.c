@@ -383,7 +383,7 @@ int kp_index_count_unknown(struct kp_index *index, const struct kp_index_segment
 			continue;
 		index->info.unknown_cnt += cnt[i];
 		r = add_unknown(&index->unknown_kinds, &index->info.unknown_kind_cnt,
-				segment->schema->kinds[i].name, cnt[i]);
+				kp_schema_kind_name(segment->schema, i), cnt[i]);
 	}
 	index->info.unknown_kinds = index->unknown_kinds;
 	return r;
@@ -402,7 +402,7 @@ static int add_lost(struct kp_index *index, const struct kp_schema *schema, unsi
 		    bool is_selected, uint64_t cnt)
 {
 	uint32_t own = kp_schema_group(schema, group);
-	const char *name = schema->groups[group];
+	const char *name = kp_schema_group_name(schema, group);
 	int r;
 
 	if (own != KP_GROUP_UNKNOWN) {

@@ -122,6 +122,24 @@ static bool is_same(const struct kp_schema *schema, const struct kp_schema_kind 
 	return true;
 }
 
+/* Few logs have unknown names, and some have thousands of segments with a schema each. */
+static int set_name(char ***names, unsigned number, const char *name)
+{
+	if (!*names)
+		*names = calloc(KP_LOG_KINDS, sizeof(**names));
+	if (!*names)
+		return -ENOMEM;
+	(*names)[number] = strdup(name);
+	return (*names)[number] ? 0 : -ENOMEM;
+}
+
+static void free_names(char **names)
+{
+	for (unsigned i = 0; names && i < KP_LOG_KINDS; i++)
+		free(names[i]);
+	free(names);
+}
+
 static int parse_kind(const cJSON *row, struct kp_schema *schema, unsigned *field_cnt)
 {
 	const cJSON *number = cJSON_GetObjectItemCaseSensitive(row, "kind");
@@ -151,11 +169,11 @@ static int parse_kind(const cJSON *row, struct kp_schema *schema, unsigned *fiel
 		kind->to_struct_len = desc->struct_len;
 		if (desc->struct_len > kind->struct_len + schema->growth_max)
 			schema->growth_max = desc->struct_len - kind->struct_len;
-	} else if (!(kind->name = strdup(name))) {
-		return -ENOMEM;
+	} else {
+		r = set_name(&schema->kind_names, (unsigned)n, name);
 	}
 	schema->is_own = schema->is_own && is_same(schema, kind, n, desc);
-	return 0;
+	return r;
 }
 
 /* A group that the text does not name is none of ours either. */
@@ -175,7 +193,7 @@ static int parse_groups(const cJSON *names, struct kp_schema *schema)
 		group = kp_group_find(name);
 		if (group >= 0)
 			schema->to_group[i] = (uint8_t)group;
-		else if (!(schema->groups[i] = strdup(name)))
+		else if (set_name(&schema->group_names, i, name) < 0)
 			return -ENOMEM;
 		schema->is_own = schema->is_own && group == (int)i;
 		i++;
@@ -254,6 +272,16 @@ int kp_schema_own(struct kp_schema **ret_schema, struct kp_err *err)
 	return r;
 }
 
+const char *kp_schema_kind_name(const struct kp_schema *schema, unsigned kind)
+{
+	return schema->kind_names ? schema->kind_names[kind] : NULL;
+}
+
+const char *kp_schema_group_name(const struct kp_schema *schema, unsigned group)
+{
+	return schema->group_names ? schema->group_names[group] : NULL;
+}
+
 uint32_t kp_schema_group(const struct kp_schema *schema, uint64_t group)
 {
 	if (group >= KP_LOG_GROUPS || schema->to_group[group] == KP_NO_GROUP)
@@ -282,10 +310,8 @@ void kp_schema_free(struct kp_schema *schema)
 {
 	if (!schema)
 		return;
-	for (unsigned i = 0; i < KP_LOG_KINDS; i++)
-		free(schema->kinds[i].name);
-	for (unsigned i = 0; i < KP_LOG_GROUPS; i++)
-		free(schema->groups[i]);
+	free_names(schema->kind_names);
+	free_names(schema->group_names);
 	free(schema->fields);
 	free(schema);
 }

@@ -40,12 +40,12 @@ struct kp_schema_kind {
 	uint16_t to_struct_len;
 	uint16_t first_field; /* in kp_schema.fields */
 	uint16_t first_slot;  /* place of its fields' previous values */
-	char *name;           /* if this program has it not */
 };
 
 struct kp_schema {
 	struct kp_schema_kind kinds[KP_LOG_KINDS];
-	char *groups[KP_LOG_GROUPS];     /* names of those that this program does not have */
+	char **kind_names; /* by number, of those that this program does not have; NULL: none */
+	char **group_names;
 	uint8_t to_group[KP_LOG_GROUPS]; /* a group of the log in this program, or KP_NO_GROUP */
 	struct kp_schema_field *fields;
 	uint16_t slot_cnt;
@@ -59,6 +59,10 @@ struct kp_schema {
  */
 int kp_schema_parse(const char *text, size_t len, struct kp_schema **ret_schema,
 		    struct kp_err *err);
+
+/* Name of a kind or a group that this program does not have; NULL: the log gives it none. */
+const char *kp_schema_kind_name(const struct kp_schema *schema, unsigned kind);
+const char *kp_schema_group_name(const struct kp_schema *schema, unsigned group);
 
 /* A group of the log in this program, or KP_GROUP_UNKNOWN. */
 uint32_t kp_schema_group(const struct kp_schema *schema, uint64_t group);

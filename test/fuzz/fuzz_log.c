@@ -9,6 +9,8 @@
  *   bit 0  the checksums, lengths, magics and the salt are put right, so that what lies behind
  *          them is reached
  *   bit 1  the header text is this program's schema instead of the input's
+ *   bit 2  with bit 0: an index and a seal stand behind, whose hashes are right; the index is the
+ *          blocks' headers, of which the input's last 16 bytes say what is changed
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,6 +25,7 @@
 
 #define FIX_SUMS 1
 #define OWN_TEXT 2
+#define WITH_SEAL 4
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -36,7 +39,8 @@ static void own_text(struct kp_buf *out)
 }
 
 /* Copies the blocks of the input with all that guards them put right. */
-static void fix_blocks(const uint8_t *data, size_t len, struct kp_hash prev, struct kp_buf *out)
+static struct kp_hash fix_blocks(const uint8_t *data, size_t len, struct kp_hash prev,
+				 struct kp_buf *out, struct kp_buf *heads)
 {
 	union kp_block_head head;
 	struct kp_block_hdr *hdr = &head.hdr;
@@ -59,15 +63,46 @@ static void fix_blocks(const uint8_t *data, size_t len, struct kp_hash prev, str
 		kp_block_head_seal(&head);
 		prev = kp_seg_hash(&head, hdr->len);
 		kp_buf_append(out, &head, hdr->len);
+		kp_buf_append(heads, &head, hdr->len);
 		kp_buf_append(out, data, hdr->stored_len);
 		data += hdr->stored_len;
 		len -= hdr->stored_len;
 	}
+	return prev;
 }
 
-static void fix_segment(const uint8_t *data, size_t len, bool is_own_text, struct kp_buf *out)
+/* Appends the index, with up to four of its bytes changed, and the seal. */
+static void put_seal(const uint8_t *wish, struct kp_hash prev, struct kp_buf *heads,
+		     struct kp_buf *out)
 {
-	struct kp_buf text = {0};
+	struct kp_seg_seal seal = {.salt = 1,
+				   .last_ns = UINT64_MAX,
+				   .prev = prev,
+				   .len = sizeof(seal),
+				   .magic = KP_END_MAGIC};
+	size_t at;
+
+	for (int i = 0; i < 4; i++) {
+		at = (size_t)(wish[3 * i] << 8 | wish[3 * i + 1]);
+		if (at < heads->len)
+			heads->data[at] ^= (char)wish[3 * i + 2];
+	}
+	seal.block_cnt = wish[12];
+	seal.reason = wish[13] % 8;
+	seal.index_len = (kp_u32)heads->len;
+	seal.headers_len = (kp_u32)heads->len + wish[14] % 4;
+	seal.index = kp_seg_hash(heads->data, heads->len);
+	memset(&seal.kinds, 0xff, sizeof(seal.kinds));
+	kp_seg_seal_seal(&seal);
+	kp_buf_append(out, heads->data, heads->len);
+	kp_buf_append(out, &seal, sizeof(seal));
+}
+
+static void fix_segment(const uint8_t *data, size_t len, unsigned mode, struct kp_buf *out)
+{
+	const uint8_t *wish = data + len - 16; /* a header is longer */
+	struct kp_buf text = {0}, heads = {0};
+	struct kp_hash prev;
 	union kp_seg_head head;
 	struct kp_seg_hdr *hdr = &head.hdr;
 
@@ -76,7 +111,7 @@ static void fix_segment(const uint8_t *data, size_t len, bool is_own_text, struc
 	len -= sizeof(*hdr);
 	if (hdr->text_len > len)
 		hdr->text_len = (uint32_t)len;
-	if (is_own_text)
+	if (mode & OWN_TEXT)
 		own_text(&text);
 	else
 		kp_buf_append(&text, data, hdr->text_len);
@@ -91,7 +126,10 @@ static void fix_segment(const uint8_t *data, size_t len, bool is_own_text, struc
 	kp_seg_head_seal(&head);
 	kp_buf_append(out, hdr, sizeof(*hdr));
 	kp_buf_append(out, text.data, text.len);
-	fix_blocks(data, len, kp_seg_hash(hdr, sizeof(*hdr)), out);
+	prev = fix_blocks(data, len, kp_seg_hash(hdr, sizeof(*hdr)), out, &heads);
+	if (mode & WITH_SEAL && heads.len)
+		put_seal(wish, prev, &heads, out);
+	kp_buf_done(&heads);
 	kp_buf_done(&text);
 }
 
@@ -166,7 +204,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (len < 1 + sizeof(struct kp_seg_hdr))
 		return 0;
 	if (data[0] & FIX_SUMS)
-		fix_segment(data + 1, len - 1, data[0] & OWN_TEXT, &file);
+		fix_segment(data + 1, len - 1, data[0], &file);
 	else
 		kp_buf_append(&file, data + 1, len - 1);
 	if (!path[0])
