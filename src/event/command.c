@@ -3,8 +3,6 @@
  */
 #include "event/command.h"
 
-#include <sys/syscall.h>
-
 #define KP_SYS_IN (1 << KP_DIR_IN)
 #define KP_SYS_OUT (1 << KP_DIR_OUT)
 #define RULE(...)           \
@@ -27,7 +25,7 @@
 #define BEHIND(at, count, width, unit) PART(KP_PART_BEHIND, at, count, KP_PART_ALL, width, unit)
 
 static const struct kp_command commands[] = {
-#define COMMAND(call, number, name, rule) {SYS_##call, number, #name, rule},
+#define COMMAND(call, number, name, rule) {KP_NR_##call, number, #name, rule},
 #define FAMILY(type, name)
 #include "kprobe/commands.def"
 #undef COMMAND
@@ -86,12 +84,12 @@ bool kp_command_find(unsigned nr, const uint64_t args[KP_ARG_MAX], int64_t ret,
 	*ret_name = command ? command->name : NULL;
 	if (command) {
 		*ret_rule = command->rule;
-	} else if (nr == SYS_ioctl) {
+	} else if (nr == KP_NR_ioctl) {
 		*ret_rule = kp_command_encoded(number, args[arg]);
 		*ret_name = families[number >> 8 & 0xff];
 		/* A family's numbers without a buffer are as harmless as all others. */
 		ret_rule->refuse |= *ret_name && ret_rule->dir;
-	} else if (nr == SYS_prctl) {
+	} else if (nr == KP_NR_prctl) {
 		ret_rule->refuse = args[arg] >= KP_ADDRESS_MIN;
 	}
 	if (ret_rule->cap)

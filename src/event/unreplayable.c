@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 #include "event/command.h"
 #include "event/syscall.h"
@@ -56,7 +55,7 @@ void kp_call_bytes_add(struct kp_call_bytes *bytes, const struct kp_ev_payload *
 {
 	bool parameter = payload->dir == KP_DIR_IN && !kp_payload_is_output(payload);
 
-	if (payload->nr == SYS_clone3 && parameter && !payload->offset &&
+	if (payload->nr == KP_NR_clone3 && parameter && !payload->offset &&
 	    payload->data_len >= sizeof bytes->clone_flags)
 		memcpy(&bytes->clone_flags, KP_TAIL(payload), sizeof bytes->clone_flags);
 	if (payload->want_len <= payload->data_len)
@@ -70,11 +69,11 @@ void kp_call_bytes_add(struct kp_call_bytes *bytes, const struct kp_ev_payload *
 uint64_t kp_call_clone_flags(const struct kp_ev_syscall *call, const struct kp_call_bytes *bytes)
 {
 	switch (call->nr) {
-	case SYS_vfork:
+	case KP_NR_vfork:
 		return CLONE_VM | CLONE_VFORK;
-	case SYS_clone:
+	case KP_NR_clone:
 		return call->arg0;
-	case SYS_clone3:
+	case KP_NR_clone3:
 		return bytes->clone_flags;
 	}
 	return 0;
@@ -97,34 +96,34 @@ static const char *argument_reason(const struct kp_ev_syscall *call,
 				   const struct kp_call_bytes *bytes)
 {
 	switch (call->nr) {
-	case SYS_clone:
-	case SYS_clone3:
+	case KP_NR_clone:
+	case KP_NR_clone3:
 		return clone_reason(call, bytes);
-	case SYS_arch_prctl:
+	case KP_NR_arch_prctl:
 		if ((call->arg0 < ARCH_SET_GS || call->arg0 > ARCH_GET_GS) &&
 		    (call->arg0 < ARCH_GET_XCOMP_SUPP || call->arg0 > ARCH_REQ_XCOMP_GUEST_PERM))
 			return "used arch_prctl for more than segments and register state";
 		break;
-	case SYS_seccomp:
+	case KP_NR_seccomp:
 		if (call->arg0 == SECCOMP_SET_MODE_FILTER &&
 		    call->arg1 & SECCOMP_FILTER_FLAG_NEW_LISTENER)
 			return "has its calls answered by another process (seccomp notification)";
 		break;
-	case SYS_getsockopt:
+	case KP_NR_getsockopt:
 		if ((int)call->arg1 == SOL_SOCKET && (int)call->arg2 == SO_GET_FILTER)
 			return "used getsockopt SO_GET_FILTER";
 		if ((int)call->arg1 == KP_IPPROTO_TCP && (int)call->arg2 == KP_TCP_ZEROCOPY_RECEIVE)
 			return "used getsockopt TCP_ZEROCOPY_RECEIVE";
 		break;
-	case SYS_pkey_mprotect: /* key 0 is the one that all memory has */
+	case KP_NR_pkey_mprotect: /* key 0 is the one that all memory has */
 		if (call->arg3 && (int)call->arg3 != -1)
 			return "used protection keys";
 		break;
-	case SYS_memfd_create:
+	case KP_NR_memfd_create:
 		if (call->arg1 & MFD_HUGETLB)
 			return "made a file of huge pages (MFD_HUGETLB)";
 		break;
-	case SYS_process_vm_writev:
+	case KP_NR_process_vm_writev:
 		if (call->arg0 == call->hdr.pid)
 			return "wrote its own memory by process_vm_writev";
 		break;
@@ -147,7 +146,7 @@ static bool command_reason(const struct kp_ev_syscall *call, char reason[KP_REAS
 	else
 		snprintf(reason, KP_REASON_LEN, "used %s 0x%x, which has no row in the table",
 			 kp_syscall_name(call->nr),
-			 (unsigned)(call->nr == SYS_prctl ? args[0] : args[1]));
+			 (unsigned)(call->nr == KP_NR_prctl ? args[0] : args[1]));
 	return true;
 }
 

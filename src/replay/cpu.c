@@ -7,7 +7,6 @@
  */
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 
 #include "base/cpuid.h"
 #include "replay/engine.h"
@@ -80,7 +79,7 @@ static bool answer(struct kp_engine *engine)
 /* The calls between which loader and C library ask the CPU, or have not asked yet. */
 static bool is_starting(uint64_t nr)
 {
-	return nr == SYS_brk || nr == SYS_mmap || nr == SYS_arch_prctl;
+	return nr == KP_NR_brk || nr == KP_NR_mmap || nr == KP_NR_arch_prctl;
 }
 
 int kp_engine_run_start(struct kp_engine *engine, struct kp_stop *ret_stop)

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "replay/content.h"
@@ -524,7 +523,7 @@ int kp_files_apply(struct kp_files *files, const struct kp_step *step,
 	struct file *file = state ? find(files, kp_inode_key(state->dev, state->ino)) : NULL;
 	int rc;
 
-	if (step->call->nr == SYS_truncate && step->call->ret == 0) {
+	if (step->call->nr == KP_NR_truncate && step->call->ret == 0) {
 		rc = apply_truncate_path(files, step, payloads);
 		return rc < 0 ? kp_err_sys(err, rc, "cannot truncate as call %u did",
 					   step->call->seq)

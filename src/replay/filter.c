@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include "event/syscall.h"
 
@@ -36,14 +35,14 @@ struct entry {
 /* What the replayer has the process run besides the table's. */
 static const struct entry entries[] = {
 	/* Of a descriptor that the process began with; never of a path. */
-	{SYS_execveat, KIND(REPLAY) | KIND(LOADER), 4, UINT32_MAX, AT_EMPTY_PATH, false},
-	{SYS_exit_group, EVERY, NO_ARG, 0, 0, false},
+	{KP_NR_execveat, KIND(REPLAY) | KIND(LOADER), 4, UINT32_MAX, AT_EMPTY_PATH, false},
+	{KP_NR_exit_group, EVERY, NO_ARG, 0, 0, false},
 	/* The stricter list that follows the loader's. */
-	{SYS_seccomp, KIND(LOADER), 0, UINT32_MAX, SECCOMP_SET_MODE_FILTER, false},
+	{KP_NR_seccomp, KIND(LOADER), 0, UINT32_MAX, SECCOMP_SET_MODE_FILTER, false},
 };
 
 /* arch/x86/entry/vsyscall/vsyscall_64.c */
-static const uint16_t vsyscalls[] = {SYS_gettimeofday, SYS_time, SYS_getcpu};
+static const uint16_t vsyscalls[] = {KP_NR_gettimeofday, KP_NR_time, KP_NR_getcpu};
 
 /* A loader's call as it may be: it opens to read, maps nothing that others see, and sets nothing.
  */

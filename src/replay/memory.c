@@ -247,7 +247,7 @@ int kp_special_mprotect(struct kp_engine *engine, const struct kp_step *step)
 {
 	const struct kp_ev_syscall *call = step->call;
 	uint64_t args[6] = {call->arg0, call->arg1, call->arg2};
-	bool with_key = call->nr == SYS_pkey_mprotect && call->arg3 && (int)call->arg3 != -1;
+	bool with_key = call->nr == KP_NR_pkey_mprotect && call->arg3 && (int)call->arg3 != -1;
 
 	if (!with_key && (kp_call_succeeded(call) || call->ret == -ENOMEM || call->ret == -EACCES ||
 			  call->ret == -EPERM))
@@ -373,7 +373,7 @@ int kp_special_lock(struct kp_engine *engine, const struct kp_step *step)
 	until = call->ret == -ENOMEM ? mapped_until(engine, start, end) : end;
 	if (call->ret == -ENOMEM && until == end)
 		return 0;
-	if (call->nr == SYS_munlock)
+	if (call->nr == KP_NR_munlock)
 		rc = kp_locks_remove(engine->locks, start, until);
 	else
 		rc = kp_locks_add(engine->locks, start, until);
@@ -385,11 +385,11 @@ int kp_special_lock_all(struct kp_engine *engine, const struct kp_step *step)
 	const struct kp_ev_syscall *call = step->call;
 	int rc = 0;
 
-	if (call->nr == SYS_munlockall)
+	if (call->nr == KP_NR_munlockall)
 		kp_locks_done(engine->locks);
 	else if (call->arg0 & MCL_CURRENT)
 		rc = kp_locks_add(engine->locks, 0, USER_END);
-	engine->locks->future = call->nr == SYS_mlockall && call->arg0 & MCL_FUTURE;
+	engine->locks->future = call->nr == KP_NR_mlockall && call->arg0 & MCL_FUTURE;
 	rc = lost_locks(engine, rc);
 	return rc ? rc : kp_engine_emulate(engine, step);
 }
@@ -403,7 +403,7 @@ int kp_special_mseal(struct kp_engine *engine, const struct kp_step *step)
 	int rc = 0;
 
 	if (kp_call_succeeded(call))
-		rc = inject(engine, SYS_MSEAL, args, &value);
+		rc = inject(engine, KP_NR_mseal, args, &value);
 	return rc < 0 ? rc : kp_engine_emulate(engine, step);
 }
 
@@ -431,10 +431,10 @@ void kp_engine_limit_stack(struct kp_engine *engine, uint64_t limit)
 int kp_special_limit(struct kp_engine *engine, const struct kp_step *step)
 {
 	const struct kp_ev_syscall *call = step->call;
-	bool own = call->nr == SYS_setrlimit || !call->arg0 ||
+	bool own = call->nr == KP_NR_setrlimit || !call->arg0 ||
 		   (uint32_t)call->arg0 == engine->session->pid;
-	uint64_t resource = call->nr == SYS_setrlimit ? call->arg0 : call->arg1;
-	uint64_t address = call->nr == SYS_setrlimit ? call->arg1 : call->arg2;
+	uint64_t resource = call->nr == KP_NR_setrlimit ? call->arg0 : call->arg1;
+	uint64_t address = call->nr == KP_NR_setrlimit ? call->arg1 : call->arg2;
 	uint64_t limit;
 	int rc = kp_engine_emulate(engine, step);
 

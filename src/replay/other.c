@@ -60,7 +60,7 @@ static void learn_epoll(struct other *other, const struct kp_step *step, const u
 	const struct kp_tracee *tracee = &other->engine->tracee;
 	uint64_t then, now;
 
-	if (step->call->nr != SYS_epoll_ctl)
+	if (step->call->nr != KP_NR_epoll_ctl)
 		return;
 	for (uint32_t i = 0; i < step->payload_cnt; i++) {
 		const struct kp_ev_payload *p =
@@ -126,7 +126,7 @@ static int check_special(struct kp_engine *engine, const struct kp_step *step)
 
 	if (rc)
 		return rc;
-	if (kp_step_is_exec(step) || (kp_call_succeeded(call) && call->nr == SYS_shmat))
+	if (kp_step_is_exec(step) || (kp_call_succeeded(call) && call->nr == KP_NR_shmat))
 		return kp_engine_refuse(engine, "call %u: %s cannot be replayed with another build",
 					call->seq, kp_syscall_name(call->nr));
 	return kp_engine_check_bytes(engine, step);
@@ -153,7 +153,7 @@ static int answer(struct other *other, const struct kp_step *step, const uint64_
 	if (rc)
 		return rc;
 	learn_epoll(other, step, own);
-	if (call->nr == SYS_mmap)
+	if (call->nr == KP_NR_mmap)
 		return map_file(engine, step, own);
 	rc = kp_engine_move_bytes_to(engine, step, own);
 	if (rc)
@@ -271,7 +271,7 @@ static int serve(struct other *other)
 
 	if (rc != 1)
 		return rc;
-	if (nr == SYS_exit_group || nr == SYS_exit)
+	if (nr == KP_NR_exit_group || nr == KP_NR_exit)
 		return serve_exit(engine);
 	own_args(engine, own);
 	index = kp_match_find(engine, nr, own, &skipped);
@@ -362,7 +362,7 @@ static int run_loader(struct kp_engine *engine, uint64_t entry)
 		if (stop.kind != KP_STOP_SYSCALL)
 			return kp_engine_unexpected(engine, &stop);
 		nr = own_nr(engine);
-		if (nr == SYS_exit_group)
+		if (nr == KP_NR_exit_group)
 			return kp_engine_refuse(engine, "the loader cannot run '%s'",
 						engine->options->exe);
 		if (kp_syscall_has((unsigned)nr, KP_TRAIT_SETUP))

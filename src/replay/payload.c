@@ -8,7 +8,6 @@
  */
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 #include "event/command.h"
 #include "replay/engine.h"
@@ -220,8 +219,8 @@ int kp_engine_compare(struct kp_engine *engine, const struct kp_step *step,
 /* sendmmsg's headers are inputs in which the kernel sets one number. */
 static void set_msg_len(struct kp_engine *engine, const struct kp_ev_payload *payload)
 {
-	if (payload->nr == SYS_sendmmsg && payload->data_len == MMSGHDR_LEN && payload->arg == 1 &&
-	    !(payload->idx & (KP_IDX_VECTOR - 1)))
+	if (payload->nr == KP_NR_sendmmsg && payload->data_len == MMSGHDR_LEN &&
+	    payload->arg == 1 && !(payload->idx & (KP_IDX_VECTOR - 1)))
 		kp_tracee_write(&engine->tracee, payload->addr + MMSGHDR_MSG_LEN,
 				KP_TAIL(payload) + MMSGHDR_MSG_LEN, 4);
 }

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/limit.h"
@@ -148,7 +147,7 @@ static int at_end(struct kp_engine *engine)
 {
 	const struct kp_session *session = engine->session;
 	uint64_t nr = engine->tracee.regs.orig_rax;
-	bool exits = nr == SYS_exit_group || nr == SYS_exit;
+	bool exits = nr == KP_NR_exit_group || nr == KP_NR_exit;
 	uint32_t status = (engine->tracee.regs.rdi & 0xff) << 8;
 
 	if (!session->exit)

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/crc32c.h"
@@ -346,7 +345,7 @@ static int add_foreign(struct kp_session *session, const struct kp_ev_file_state
 	struct kp_foreign foreign = {state->hdr.time_ns, state->hdr.time_ns, state->hdr.pid};
 	struct kp_foreign *known;
 
-	if (state->nr == SYS_mmap)
+	if (state->nr == KP_NR_mmap)
 		return 0;
 	if (!index) {
 		if (KP_VEC_PUSH(&session->foreign, foreign) < 0)
@@ -425,7 +424,7 @@ static bool loss_matters(const struct kp_ev_lost *lost)
 static int add_lint(struct kp_session *session, const struct kp_ev_replay_lint *event)
 {
 	/* An image that could not be had is nothing to begin from. */
-	if (event->nr == SYS_execve && !event->seq)
+	if (event->nr == KP_NR_execve && !event->seq)
 		kp_session_refuse(session, "%.*s", (int)event->data_len,
 				  (const char *)KP_TAIL(event));
 	if (!session->lint)

@@ -19,6 +19,7 @@
 #include "base/vec.h"
 #include "event/unreplayable.h"
 #include "kprobe/event.h"
+#include "kprobe/syscall.h"
 #include "replay/fds.h"
 
 /* One step of the process: a call that it completed, or a signal that it took. */

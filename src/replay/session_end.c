@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include "event/syscall.h"
 
@@ -137,7 +136,7 @@ static void pair_up(struct kp_session *session)
 			continue;
 		if (kp_step_is_exec(step))
 			pair_exec(session, step, &image);
-		if (call->nr == SYS_mmap && !(call->arg3 & MAP_ANONYMOUS))
+		if (call->nr == KP_NR_mmap && !(call->arg3 & MAP_ANONYMOUS))
 			pair_map(session, step, since_ns);
 		since_ns = call->hdr.time_ns;
 	}
@@ -215,7 +214,7 @@ bool kp_session_is_vfork(const struct kp_session *session, const struct kp_step 
 	if (!step->call || step->call->ret <= 0)
 		return false;
 	/* Only there the bytes matter; they may be on disk. */
-	if (step->call->nr == SYS_clone3)
+	if (step->call->nr == KP_NR_clone3)
 		bytes = kp_session_call_bytes(session, step);
 	return (kp_call_clone_flags(step->call, &bytes) & both) == both;
 }

@@ -4,7 +4,6 @@
  * whose replayability hangs on an argument. Memory is in memory.c and sysv.c.
  */
 #include <sched.h>
-#include <sys/syscall.h>
 
 #include "replay/special.h"
 
@@ -33,40 +32,48 @@ static int do_exec(struct kp_engine *engine, const struct kp_step *step)
 	return kp_engine_enter_image(engine, step->image);
 }
 
-/* Rows of the action SPECIAL that are not here are emulated. */
+/* The rows of the action SPECIAL but for exit and exit_group, which end the replay. */
 static const struct {
 	uint16_t nr;
 	bool failed_too; /* else a failure is just the recorded result */
 	int (*serve)(struct kp_engine *engine, const struct kp_step *step);
 } specials[] = {
-	{SYS_mmap, false, kp_special_mmap},
-	{SYS_munmap, false, kp_special_munmap},
-	{SYS_mremap, true, kp_special_mremap},
-	{SYS_brk, false, kp_special_brk},
-	{SYS_mprotect, true, kp_special_mprotect},
-	{SYS_pkey_mprotect, true, kp_special_mprotect},
-	{SYS_madvise, true, kp_special_madvise},
-	{SYS_mlock, true, kp_special_lock},
-	{SYS_mlock2, true, kp_special_lock},
-	{SYS_munlock, true, kp_special_lock},
-	{SYS_mlockall, false, kp_special_lock_all},
-	{SYS_munlockall, false, kp_special_lock_all},
-	{SYS_MSEAL, false, kp_special_mseal},
-	{SYS_setrlimit, false, kp_special_limit},
-	{SYS_prlimit64, false, kp_special_limit},
-	{SYS_shmget, false, kp_special_shmget},
-	{SYS_shmat, false, kp_special_shmat},
-	{SYS_shmdt, false, kp_special_shmdt},
-	{SYS_fork, false, do_clone},
-	{SYS_vfork, false, do_clone},
-	{SYS_clone, false, do_clone},
-	{SYS_clone3, false, do_clone},
-	{SYS_execve, false, do_exec},
-	{SYS_execveat, false, do_exec},
+	{KP_NR_mmap, false, kp_special_mmap},
+	{KP_NR_munmap, false, kp_special_munmap},
+	{KP_NR_mremap, true, kp_special_mremap},
+	{KP_NR_brk, false, kp_special_brk},
+	{KP_NR_mprotect, true, kp_special_mprotect},
+	{KP_NR_pkey_mprotect, true, kp_special_mprotect},
+	{KP_NR_madvise, true, kp_special_madvise},
+	{KP_NR_mlock, true, kp_special_lock},
+	{KP_NR_mlock2, true, kp_special_lock},
+	{KP_NR_munlock, true, kp_special_lock},
+	{KP_NR_mlockall, false, kp_special_lock_all},
+	{KP_NR_munlockall, false, kp_special_lock_all},
+	{KP_NR_mseal, false, kp_special_mseal},
+	{KP_NR_setrlimit, false, kp_special_limit},
+	{KP_NR_prlimit64, false, kp_special_limit},
+	{KP_NR_shmget, false, kp_special_shmget},
+	{KP_NR_shmat, false, kp_special_shmat},
+	{KP_NR_shmdt, false, kp_special_shmdt},
+	{KP_NR_fork, false, do_clone},
+	{KP_NR_vfork, false, do_clone},
+	{KP_NR_clone, false, do_clone},
+	{KP_NR_clone3, false, do_clone},
+	{KP_NR_execve, false, do_exec},
+	{KP_NR_execveat, false, do_exec},
 	/* Segment bases and the use of extended state live in the CPU: the real kernel keeps them.
 	 */
-	{SYS_arch_prctl, false, kp_engine_execute},
+	{KP_NR_arch_prctl, false, kp_engine_execute},
 };
+
+bool kp_special_has(uint32_t nr)
+{
+	for (size_t i = 0; i < sizeof specials / sizeof *specials; i++)
+		if (specials[i].nr == nr)
+			return true;
+	return false;
+}
 
 int kp_engine_special(struct kp_engine *engine, const struct kp_step *step)
 {

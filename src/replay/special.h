@@ -8,8 +8,8 @@
 
 #include "replay/engine.h"
 
-/* Not in the C library's header before Linux 6.10. */
-#define SYS_MSEAL 462
+/* Whether a call has code of its own here. */
+bool kp_special_has(uint32_t nr);
 
 /* memory.c */
 int kp_special_mmap(struct kp_engine *engine, const struct kp_step *step);

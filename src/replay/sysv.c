@@ -56,7 +56,7 @@ int kp_sysv_new(const struct kp_session *session, struct kp_sysv **ret_sysv, str
 	for (uint32_t i = 0; i < session->steps.cnt && rc == 0; i++) {
 		const struct kp_ev_syscall *call = session->steps.at[i].call;
 
-		if (call && call->nr == SYS_shmget && call->ret >= 0)
+		if (call && call->nr == KP_NR_shmget && call->ret >= 0)
 			rc = add_segment(sysv, (uint32_t)call->ret);
 	}
 	if (rc < 0) {

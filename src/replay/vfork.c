@@ -8,7 +8,6 @@
  */
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 
 #include "replay/engine.h"
 
@@ -32,9 +31,9 @@ static uint64_t child_stack(const struct kp_engine *engine, const struct kp_ev_s
 {
 	uint64_t stack[2] = {0, 0}; /* address, length */
 
-	if (call->nr == SYS_clone)
+	if (call->nr == KP_NR_clone)
 		return call->arg1;
-	if (call->nr == SYS_clone3)
+	if (call->nr == KP_NR_clone3)
 		kp_tracee_read(&engine->tracee, call->arg0 + CLONE_ARGS_STACK, stack, sizeof stack);
 	return stack[0] + stack[1];
 }
@@ -59,7 +58,7 @@ static int advance_child(struct kp_engine *child)
 	nr = child->tracee.regs.orig_rax;
 	if (step && !kp_step_is_exec(step))
 		return kp_engine_serve(child);
-	if (step ? nr == step->call->nr : nr == SYS_exit || nr == SYS_exit_group)
+	if (step ? nr == step->call->nr : nr == KP_NR_exit || nr == KP_NR_exit_group)
 		return KP_END;
 	return kp_engine_diverge(child, step, "a child of the process makes another call: %s",
 				 kp_syscall_name(nr));
