@@ -185,6 +185,66 @@ static void check_result(const struct kp_syscall *row)
 	}
 }
 
+static bool is_one_of(unsigned nr, const uint16_t *list, size_t cnt)
+{
+	for (size_t i = 0; i < cnt; i++)
+		if (list[i] == nr)
+			return true;
+	return false;
+}
+
+/* A call that gives a descriptor opens a file, duplicates one, or makes what is named here. */
+Test(syscalls, each_new_descriptor_is_of_a_known_kind)
+{
+	static const uint16_t makers[] = {
+		KP_NR_socket,         KP_NR_accept,         KP_NR_accept4,
+		KP_NR_eventfd,        KP_NR_eventfd2,       KP_NR_epoll_create,
+		KP_NR_epoll_create1,  KP_NR_timerfd_create, KP_NR_signalfd,
+		KP_NR_signalfd4,      KP_NR_memfd_create,   KP_NR_memfd_secret,
+		KP_NR_inotify_init,   KP_NR_inotify_init1,  KP_NR_fanotify_init,
+		KP_NR_pidfd_open,     KP_NR_pidfd_getfd,    KP_NR_mq_open,
+		KP_NR_io_uring_setup, KP_NR_userfaultfd,    KP_NR_perf_event_open,
+		KP_NR_open_tree,      KP_NR_open_tree_attr, KP_NR_landlock_create_ruleset,
+		KP_NR_fsopen,         KP_NR_fsmount,        KP_NR_fspick,
+	};
+
+	for (unsigned nr = 0; nr < KP_SYSCALL_MAX; nr++) {
+		const struct kp_syscall *row = kp_syscall_get(nr);
+		bool old = kp_syscall_has(nr, KP_TRAIT_OPENS | KP_TRAIT_DUPS);
+
+		if (row)
+			cr_expect_eq(row->result == KP_RESULT_FD,
+				     old || is_one_of(nr, makers, sizeof makers / sizeof *makers),
+				     "%s", row->name);
+		if (kp_syscall_has(nr, KP_TRAIT_OPENS) && nr != KP_NR_creat && nr != KP_NR_openat2)
+			cr_expect_geq(kp_syscall_flags_arg(row, KP_FLAGS_open), 0, "%s", row->name);
+	}
+	cr_expect_eq(kp_syscall_flags_arg(kp_syscall_get(KP_NR_openat), KP_FLAGS_open), 2);
+	cr_expect_eq(kp_syscall_arg(kp_syscall_get(KP_NR_dup3), KP_ARG_FD), 0);
+	cr_expect_eq(kp_syscall_arg(kp_syscall_get(KP_NR_fork), KP_ARG_FD), -ENOENT);
+	cr_expect_eq(kp_syscall_object(kp_syscall_get(KP_NR_openat)), KP_ARG_MAX);
+	cr_expect_eq(kp_syscall_object(kp_syscall_get(KP_NR_splice)), 0);
+	cr_expect_eq(kp_syscall_object(kp_syscall_get(KP_NR_close)), -ENOENT);
+}
+
+/* Of a call that only asks, or that loaders make, what it may set is behind one argument. */
+Test(syscalls, what_asks_gives_nothing_but_names)
+{
+	static const uint16_t setters[] = {KP_NR_prlimit64, KP_NR_mq_getsetattr};
+
+	for (unsigned nr = 0; nr < KP_SYSCALL_MAX; nr++) {
+		const struct kp_syscall *row = kp_syscall_get(nr);
+		int given = 0;
+
+		if (!kp_syscall_has(nr, KP_TRAIT_ASKS | KP_TRAIT_LOADER))
+			continue;
+		for (int i = 0; i < KP_ARG_MAX; i++)
+			given += row->rule.args[i].dir & 1 << KP_DIR_IN &&
+				 row->rule.args[i].rule != KP_LEN_STR;
+		cr_expect_eq(given, is_one_of(nr, setters, 2), "%s", row->name);
+	}
+}
+
 Test(syscalls, results_and_traits_are_consistent)
 {
 	for (unsigned nr = 0; nr < KP_SYSCALL_MAX; nr++) {
