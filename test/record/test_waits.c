@@ -152,7 +152,8 @@ Test(waits, positions_in_a_tcp_stream)
 	struct run run = {0};
 	const struct kp_ev_sock_send *sent;
 	const struct kp_ev_sock_recv *received;
-	uint32_t first = 0, last = 0;
+	uint32_t first = 0, last = 0, netns = 0;
+	uint16_t lport = 0;
 
 	record_child(&run, talk_by_tcp, (struct kp_recorder_options){.groups = WAITS});
 	for (int i = 0; i < MESSAGE_LEN; i++) {
@@ -161,13 +162,15 @@ Test(waits, positions_in_a_tcp_stream)
 		cr_expect_eq(sent->rport, run.told->ports[0]);
 		first = i ? first : sent->tcp_seq - sent->len;
 		last = sent->tcp_seq;
+		lport = sent->lport;
+		netns = sent->netns;
 	}
 	cr_expect_eq(last - first, MESSAGE_LEN);
 	NEXT_BY(&run, received, KP_EV_sock_recv, run.told->tids[1]);
 	cr_expect_eq(received->tcp_seq, last);
 	cr_expect_eq(received->lport, run.told->ports[0]);
-	cr_expect_eq(received->rport, sent->lport);
-	cr_expect_eq(received->netns, sent->netns);
+	cr_expect_eq(received->rport, lport);
+	cr_expect_eq(received->netns, netns);
 	done(&run);
 }
 
