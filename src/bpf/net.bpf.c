@@ -10,6 +10,7 @@
 #define MSG_PEEK 2
 #define LEN_UNKNOWN 0xffffffffu
 #define TCP_HEADER_LEN 20
+#define UDP_HEADER_LEN 8
 
 const volatile bool emit_tcp = true;
 
@@ -103,27 +104,27 @@ static __always_inline __u64 peer_ino_of(const struct sock *sk)
 }
 
 /* All of kp_ev_sock_send or kp_ev_sock_recv but len and tcp_seq. */
-#define FILL_TRANSFER(ev, sk, object, typed)                                             \
-	do {                                                                             \
-		struct task_struct *task_ = bpf_get_current_task_btf();                  \
-		(ev)->nr = kp_call_nr((struct pt_regs *)bpf_task_pt_regs(task_), task_); \
-		(ev)->ino = ino_of(sk, typed);                                           \
-		(ev)->peer_ino = (object)->kind == KP_OBJ_unix ? peer_ino_of(sk) : 0;    \
-		KP_PUT_ADDRESSES(ev, object);                                            \
-		(ev)->obj = (object)->kind;                                              \
-		(ev)->pad0 = 0;                                                          \
-		(ev)->pad1 = 0;                                                          \
+#define FILL_TRANSFER(ev, task, sk, object, typed)                                     \
+	do {                                                                           \
+		(ev)->nr = kp_call_nr((struct pt_regs *)bpf_task_pt_regs(task), task); \
+		(ev)->ino = ino_of(sk, typed);                                         \
+		(ev)->peer_ino = (object)->kind == KP_OBJ_unix ? peer_ino_of(sk) : 0;  \
+		KP_PUT_ADDRESSES(ev, object);                                          \
+		(ev)->obj = (object)->kind;                                            \
+		(ev)->pad0 = 0;                                                        \
+		(ev)->pad1 = 0;                                                        \
 	} while (0)
 
 static __always_inline int tell_send(const struct sock *sk, __u32 len, __u32 seq, bool typed)
 {
 	struct kp_object object = {};
-	struct kp_ev_sock_send *ev = KP_EVENT(sock_send, tcp, bpf_ktime_get_ns());
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct kp_ev_sock_send *ev = KP_EVENT_FOR(sock_send, tcp, bpf_ktime_get_ns(), task);
 
 	if (!ev)
 		return 0;
 	kp_resolve_sock(&object, sk, typed);
-	FILL_TRANSFER(ev, sk, &object, typed);
+	FILL_TRANSFER(ev, task, sk, &object, typed);
 	ev->len = len;
 	ev->tcp_seq = object.kind == KP_OBJ_tcp ? seq : 0;
 	KP_SUBMIT(ev);
@@ -133,12 +134,13 @@ static __always_inline int tell_send(const struct sock *sk, __u32 len, __u32 seq
 static __always_inline int tell_recv(const struct sock *sk, __u32 len, __u32 seq, bool typed)
 {
 	struct kp_object object = {};
-	struct kp_ev_sock_recv *ev = KP_EVENT(sock_recv, tcp, bpf_ktime_get_ns());
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct kp_ev_sock_recv *ev = KP_EVENT_FOR(sock_recv, tcp, bpf_ktime_get_ns(), task);
 
 	if (!ev)
 		return 0;
 	kp_resolve_sock(&object, sk, typed);
-	FILL_TRANSFER(ev, sk, &object, typed);
+	FILL_TRANSFER(ev, task, sk, &object, typed);
 	ev->len = len;
 	ev->tcp_seq = object.kind == KP_OBJ_tcp ? seq : 0;
 	KP_SUBMIT(ev);
@@ -181,7 +183,7 @@ int BPF_PROG(kp_xmit, const struct sk_buff *skb)
 	at = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, transport_header);
 	len = BPF_CORE_READ(skb, len) - (at - BPF_CORE_READ(skb, data));
 	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_UDP)
-		return tell_send(sk, len, 0, false);
+		return tell_send(sk, len - UDP_HEADER_LEN, 0, false);
 	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP ||
 	    bpf_probe_read_kernel(header, sizeof(header), at))
 		return 0;

@@ -31,51 +31,10 @@ static __always_inline void spill_entry(struct kp_cpu *c, struct task_struct *pr
 	c->entry_ns = 0;
 }
 
-/* The task leaves its CPU to wait: for what, if it is in a system call. */
-static __always_inline void tell_wait(struct task_struct *prev, __u64 now, bool typed)
+static __always_inline void fill_switch(struct kp_ev_sched_switch *ev, bool preempt,
+					struct task_struct *prev, struct task_struct *next,
+					__u32 prev_state)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(prev);
-	__u32 nr = kp_call_nr(regs, prev);
-	struct kp_object object = {};
-	struct kp_ev_wait *ev;
-	bool i386;
-
-	if (nr == KP_NR_NONE)
-		return;
-	kp_resolve_call(&object, prev, regs, nr, typed);
-	ev = KP_EVENT_FOR(wait, sched, now, prev);
-	if (!ev)
-		return;
-	i386 = kp_is_i386(regs, prev);
-	ev->arg0 = kp_argument(regs, 0, i386);
-	ev->arg1 = kp_argument(regs, 1, i386);
-	ev->arg2 = kp_argument(regs, 2, i386);
-	ev->arg3 = kp_argument(regs, 3, i386);
-	KP_PUT_OBJECT(ev, &object);
-	ev->obj = object.kind;
-	ev->nr = nr;
-	ev->flags = kp_task_stayed(prev) ? KP_WAITF_SAME : 0;
-	ev->pad0 = 0;
-	ev->pad1 = 0;
-	KP_SUBMIT(ev);
-}
-
-static __always_inline int on_switch(bool preempt, struct task_struct *prev,
-				     struct task_struct *next, __u32 prev_state, bool typed)
-{
-	struct kp_cpu *c = kp_this_cpu();
-	struct kp_ev_sched_switch *ev;
-	__u64 now;
-
-	spill_entry(c, prev);
-	if (!emit_sched)
-		return 0;
-	now = bpf_ktime_get_ns();
-	if (emit_waits && !preempt && prev_state && prev->pid)
-		tell_wait(prev, now, typed);
-	ev = KP_EVENT_FOR(sched_switch, sched, now, prev);
-	if (!ev)
-		return 0;
 	ev->prev_state = preempt ? 0 : prev_state;
 	ev->next_pid = next->tgid;
 	ev->next_tid = next->pid;
@@ -86,6 +45,73 @@ static __always_inline int on_switch(bool preempt, struct task_struct *prev,
 		    (BPF_CORE_READ_BITFIELD(prev, in_iowait) ? KP_SWITCH_IOWAIT : 0) |
 		    (kp_task_throttled(prev) ? KP_SWITCH_THROTTLED : 0);
 	ev->pad = 0;
+}
+
+static __always_inline void fill_wait(struct kp_ev_wait *ev, struct task_struct *prev,
+				      struct pt_regs *regs, __u32 nr, bool typed)
+{
+	bool i386 = kp_is_i386(regs, prev);
+	struct kp_object object = {};
+
+	kp_resolve_call(&object, prev, regs, nr, typed);
+	ev->arg0 = kp_argument(regs, 0, i386);
+	ev->arg1 = kp_argument(regs, 1, i386);
+	ev->arg2 = kp_argument(regs, 2, i386);
+	ev->arg3 = kp_argument(regs, 3, i386);
+	KP_PUT_OBJECT(ev, &object);
+	ev->obj = object.kind;
+	ev->nr = nr;
+	ev->flags = kp_task_stayed(prev) ? KP_WAITF_SAME : 0;
+	ev->pad0 = 0;
+	ev->pad1 = 0;
+}
+
+/* The task leaves its CPU to wait in a call: that and the switch in one piece of the ring. */
+static __always_inline int on_wait(struct task_struct *prev, struct task_struct *next,
+				   __u32 prev_state, struct pt_regs *regs, __u32 nr, bool typed)
+{
+	struct kp_two_events {
+		struct kp_ev_wait wait;
+		struct kp_ev_sched_switch change;
+	} *both = kp_reserve_for(KP_RING_EVENTS, KP_GROUP_sched, KP_EV_wait, sizeof(*both),
+				 bpf_ktime_get_ns(), prev->tgid, prev->pid);
+
+	if (!both) {
+		kp_count_lost(KP_RING_EVENTS, KP_GROUP_sched);
+		return 0;
+	}
+	kp_count(&kp_this_counts(both->wait.hdr.cpu, KP_RING_EVENTS)->produced[KP_GROUP_sched],
+		 KP_GROUP_sched);
+	both->wait.hdr.size = sizeof(both->wait);
+	both->change.hdr = both->wait.hdr;
+	both->change.hdr.size = sizeof(both->change);
+	both->change.hdr.kind = KP_EV_sched_switch;
+	fill_wait(&both->wait, prev, regs, nr, typed);
+	fill_switch(&both->change, false, prev, next, prev_state);
+	KP_SUBMIT(both);
+	return 0;
+}
+
+static __always_inline int on_switch(bool preempt, struct task_struct *prev,
+				     struct task_struct *next, __u32 prev_state, bool typed)
+{
+	struct kp_ev_sched_switch *ev;
+	struct pt_regs *regs;
+	__u32 nr;
+
+	spill_entry(kp_this_cpu(), prev);
+	if (!emit_sched)
+		return 0;
+	if (emit_waits && !preempt && prev_state && prev->pid) {
+		regs = (struct pt_regs *)bpf_task_pt_regs(prev);
+		nr = kp_call_nr(regs, prev);
+		if (nr != KP_NR_NONE)
+			return on_wait(prev, next, prev_state, regs, nr, typed);
+	}
+	ev = KP_EVENT_FOR(sched_switch, sched, bpf_ktime_get_ns(), prev);
+	if (!ev)
+		return 0;
+	fill_switch(ev, preempt, prev, next, prev_state);
 	KP_SUBMIT(ev);
 	return 0;
 }

@@ -3,6 +3,7 @@
  */
 #include "record/ring.h"
 
+#include <assert.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
@@ -36,6 +37,19 @@ int kp_ring_open(struct kp_ring_reader *ring, const char *name, size_t len, stru
 	return 0;
 }
 
+/* A piece of the ring holds one event or several. */
+static void tell(const unsigned char *piece, uint32_t len,
+		 void (*fn)(const struct kp_hdr *event, void *arg), void *arg)
+{
+	const struct kp_hdr *event;
+
+	for (uint32_t at = 0; at < len; at += event->size) {
+		event = (const void *)(piece + at);
+		assert(event->size >= sizeof(*event) && event->size <= len - at);
+		fn(event, arg);
+	}
+}
+
 size_t kp_ring_drain(struct kp_ring_reader *ring, size_t max_len,
 		     void (*fn)(const struct kp_hdr *event, void *arg), void *arg)
 {
@@ -52,7 +66,7 @@ size_t kp_ring_drain(struct kp_ring_reader *ring, size_t max_len,
 			break;
 		len = head & ~(uint32_t)(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
 		if (!(head & BPF_RINGBUF_DISCARD_BIT))
-			fn((const void *)(data + (at & (ring->len - 1)) + BPF_RINGBUF_HDR_SZ), arg);
+			tell(data + (at & (ring->len - 1)) + BPF_RINGBUF_HDR_SZ, len, fn, arg);
 		at += KP_ALIGN8(len + BPF_RINGBUF_HDR_SZ);
 		/* In steps, so that the kernel gets room while the rest is still being read. */
 		if (at - *consumer >= ring->len / 16)
