@@ -92,7 +92,7 @@ int kp_encoder_new(enum kp_codec codec, struct kp_encoder **ret_encoder, struct 
 	e->zstd = ZSTD_createCCtx();
 	e->packed_max = ZSTD_compressBound(KP_DELTA_MAX(KP_BLOCK_RAW_MAX));
 	e->packed = malloc(e->packed_max);
-	if (!e->zstd || !e->packed || kp_delta_new(&e->delta) < 0 ||
+	if (!e->zstd || !e->packed || kp_delta_new(true, &e->delta) < 0 ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(e->zstd, ZSTD_c_compressionLevel, 1)))
 		goto no_memory;
 	*ret_encoder = e;
@@ -254,7 +254,7 @@ int kp_decoder_new(struct kp_decoder **ret_decoder, struct kp_err *err)
 		goto fail;
 	d->zstd = ZSTD_createDCtx();
 	d->plain = malloc(KP_DELTA_MAX(KP_BLOCK_RAW_MAX));
-	if (!d->zstd || !d->plain || kp_delta_new(&d->delta) < 0)
+	if (!d->zstd || !d->plain || kp_delta_new(false, &d->delta) < 0)
 		goto fail;
 	*ret_decoder = d;
 	return 0;

@@ -60,11 +60,11 @@ struct kp_delta {
 	uint64_t slots[KP_SCHEMA_SLOTS + CONTEXT_SLOTS];
 };
 
-int kp_delta_new(struct kp_delta **ret_delta)
+int kp_delta_new(bool is_encoder, struct kp_delta **ret_delta)
 {
 	struct kp_delta *d = calloc(1, sizeof(*d));
 
-	for (int i = 0; d && i < KP_DELTA_COLUMNS; i++) {
+	for (int i = 0; d && is_encoder && i < KP_DELTA_COLUMNS; i++) {
 		d->columns[i].data = malloc(KP_DELTA_MAX(KP_BLOCK_RAW_MAX));
 		if (!d->columns[i].data) {
 			kp_delta_free(d);
@@ -312,10 +312,15 @@ size_t kp_delta_len(struct kp_delta *d)
 
 const void *kp_delta_part(const struct kp_delta *d, unsigned part, size_t *ret_len)
 {
-	const struct column *column = &d->columns[part - 1];
+	const struct column *column;
 
-	*ret_len = part ? (size_t)(column->put - column->data) : d->lens_len;
-	return part ? column->data : d->lens;
+	if (!part) {
+		*ret_len = d->lens_len;
+		return d->lens;
+	}
+	column = &d->columns[part - 1];
+	*ret_len = (size_t)(column->put - column->data);
+	return column->data;
 }
 
 /* --- decoding --- */

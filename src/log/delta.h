@@ -32,7 +32,8 @@ enum {
 /* Predictions, the shapes of the block so far, and its columns. */
 struct kp_delta;
 
-int kp_delta_new(struct kp_delta **ret_delta); /* 0 or -ENOMEM */
+/* An encoder has room for columns. 0 or -ENOMEM. */
+int kp_delta_new(bool is_encoder, struct kp_delta **ret_delta);
 void kp_delta_free(struct kp_delta *delta);
 
 /* --- encoding --- */

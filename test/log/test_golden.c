@@ -200,7 +200,7 @@ Test(golden, what_tomorrow_adds_disturbs_nothing)
 
 	tomorrows_text(&text);
 	cr_assert_eq(kp_schema_parse(text.data, text.len, &schema, NULL), 0);
-	cr_assert_eq(kp_delta_new(&delta), 0);
+	cr_assert_eq(kp_delta_new(true, &delta), 0);
 	kp_delta_begin(delta, schema);
 	put_events(delta, &raw, &known);
 	kp_delta_len(delta);
