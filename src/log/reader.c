@@ -290,7 +290,7 @@ int kp_log_rewind(struct kp_log_reader *rd, struct kp_err *err)
 
 static void drop_index(struct kp_log_reader *rd)
 {
-	for (size_t i = 0; rd->streams && i < rd->index->stream_cnt; i++)
+	for (size_t i = 0; rd->streams && rd->index && i < rd->index->stream_cnt; i++)
 		kp_buf_done(&rd->streams[i].events);
 	kp_index_free(rd->index);
 	free(rd->streams);
