@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "analyze/request.h"
+#include "base/clock.h"
 
 /* A request fits alone if the next one is so much further away. */
 #define CLEAR_FACTOR 4
@@ -364,6 +365,38 @@ static bool is_here(const char *host, const struct kp_span *span, struct kp_join
 		span->by->host, host);
 }
 
+/* Whether some of it is in the log's time; else says both times. */
+static bool is_in_time(const struct kp_model *model, const struct kp_clock *clock,
+		       const struct kp_span *span, struct kp_joined *joined)
+{
+	struct kp_buf text = {0};
+
+	if (joined->t1_ns >= model->first_ns && joined->t0_ns <= model->last_ns)
+		return true;
+	kp_buf_puts(&text, "its time, ");
+	kp_clock_put_wall(span->start_ns, &text);
+	kp_buf_puts(&text, " to ");
+	kp_clock_put_wall(span->end_ns, &text);
+	kp_buf_puts(&text, ", is outside the log's time, ");
+	kp_clock_put_wall(kp_clock_to_real(clock, model->first_ns), &text);
+	kp_buf_puts(&text, " to ");
+	kp_clock_put_wall(kp_clock_to_real(clock, model->last_ns), &text);
+	say(joined, 'D', "%s", text.len ? text.data : "it is outside the log's time");
+	kp_buf_done(&text);
+	return false;
+}
+
+static void join_place(const struct kp_model *model, const struct kp_join_place *place,
+		       const struct kp_span *span, struct kp_joined *joined)
+{
+	if (place->tid)
+		join_thread(model, place->tid, span, joined);
+	else if (place->pid)
+		join_process(model, place->pid, span, joined);
+	else if (is_here(place->host, span, joined) && has_pid(span, joined))
+		join_process(model, span->by->pid, span, joined);
+}
+
 struct kp_joined kp_join(const struct kp_model *model, const struct kp_clock *clock,
 			 const struct kp_join_place *place, const struct kp_span *span)
 {
@@ -379,13 +412,7 @@ struct kp_joined kp_join(const struct kp_model *model, const struct kp_clock *cl
 	joined.t1_ns = joined.ends[1].time_ns;
 	if (!forward)
 		say(&joined, 'D', "it ends before it begins, and the clock was not set in between");
-	else if (joined.t1_ns < model->first_ns || joined.t0_ns > model->last_ns)
-		say(&joined, 'D', "it is outside the log's time");
-	else if (place->tid)
-		join_thread(model, place->tid, span, &joined);
-	else if (place->pid)
-		join_process(model, place->pid, span, &joined);
-	else if (is_here(place->host, span, &joined) && has_pid(span, &joined))
-		join_process(model, span->by->pid, span, &joined);
+	else if (is_in_time(model, clock, span, &joined))
+		join_place(model, place, span, &joined);
 	return joined;
 }

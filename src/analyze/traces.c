@@ -327,13 +327,15 @@ static size_t read_line(struct kp_trace_in *in, const char *line)
 		used = try_value(in, at, at == line, &fault);
 		if (used)
 			break;
-		if (tries++ == 0) {
-			first = at;
-			why = fault;
-		}
+		if (tries++)
+			continue;
+		first = at;
+		why = fault;
+		if (kp_json_is_cut(&why)) /* what follows are pieces of it */
+			tell_fault(in, first, &why);
 	}
-	/* Before a value stands what a log puts there, or the begin of one that is cut off. */
-	if (!used || (tries && kp_json_is_cut(&why)))
+	/* Before a value may stand what a log puts there. */
+	if (!used)
 		tell_fault(in, first, &why);
 	return used ? (size_t)(at - line) + used : (size_t)(end - line);
 }
@@ -536,7 +538,11 @@ int kp_traces_blame(const struct kp_traces *traces, const char *path, int code, 
 	kp_traces_explain(traces, &odd);
 	if (odd.len && err) {
 		said = *err;
-		kp_err_set(err, code, "%s. In %s: %s", said.text, path, odd.data);
+		if (traces->faults[KP_TF_cut_json] || traces->faults[KP_TF_gzip])
+			kp_err_set(err, code, "%s is not whole: %s. By what there is of it, %s",
+				   path, odd.data, said.text);
+		else
+			kp_err_set(err, code, "%s. In %s: %s", said.text, path, odd.data);
 	}
 	kp_buf_done(&odd);
 	return code;

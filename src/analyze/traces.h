@@ -124,7 +124,8 @@ void kp_traces_done(struct kp_traces *traces);
  * well. */
 void kp_traces_explain(const struct kp_traces *traces, struct kp_buf *out);
 
-/* Adds the same to what err says of the file; returns code. */
+/* Adds the same to what err says of the file, before it if the file is cut, for then what err says
+ * may come from that; returns code. */
 int kp_traces_blame(const struct kp_traces *traces, const char *path, int code, struct kp_err *err);
 
 /* Value of a span's attribute, or NULL. */

@@ -270,6 +270,9 @@ Test(join, what_is_missing_is_said)
 	span.start_ns = span.end_ns = 900000 * US;
 	cr_expect_eq(joined_tid(), 0);
 	cr_expect(strstr(j.why, "outside the log's time"), "%s", j.why);
+	cr_expect(strstr(j.why, "its time, 1970-01-01T00:00:00.900000Z to 1970-01-01T00:00:00.9"),
+		  "%s", j.why);
+	cr_expect(strstr(j.why, "log's time, 1970-01-01T00:00:00.0"), "%s", j.why);
 }
 
 Test(join, names_of_hosts)

@@ -412,6 +412,20 @@ Test(traces, a_cut_request_is_read_as_far_as_it_goes)
 	cr_expect_eq(t.spans.cnt, 2);
 	cr_expect_eq(t.spans.at[1].by->pid, 12);
 	cr_expect(strstr(explained(), "1 JSON value cut off"), "%s", explained());
+	kp_err_set(&err, -ENOENT, "its resource has no process.pid");
+	cr_expect_eq(kp_traces_blame(&t, "f", -ENOENT, &err), -ENOENT);
+	cr_expect(strstr(err.text, "f is not whole: 1 JSON value cut off"), "%s", err.text);
+	cr_expect(strstr(err.text, "By what there is of it, its resource has no"), "%s", err.text);
+}
+
+/* Within the value that is cut, its pieces are no further faults. */
+Test(traces, a_cut_value_is_one_fault)
+{
+	cr_expect_eq(
+		parse("{\"resourceSpans\":[{\"resource\":{\"attributes\":[]},\"scopeSpans\":[{"),
+		-EPROTO);
+	cr_expect(strstr(err.text, "1 JSON value cut off"), "%s", err.text);
+	cr_expect(!strstr(err.text, "no format"), "%s", err.text);
 }
 
 Test(traces, hostile)
