@@ -33,56 +33,93 @@ static void print_command(const struct kp_hdr *event, struct kp_buf *out)
 	const unsigned char *argv = KP_TAIL(command);
 	uint32_t len = command->data_len < COMMAND_SHOWN ? command->data_len : COMMAND_SHOWN;
 
-	kp_buf_printf(out, "%s%u (", out->len ? ", " : "", event->pid);
+	kp_buf_printf(out, "%u (", event->pid);
 	for (uint32_t i = 0; i + 1 < len; i++)
 		kp_buf_putc(out, argv[i] ? (char)argv[i] : ' ');
 	kp_buf_puts(out, len < command->data_len ? "…)" : ")");
 }
 
-/* Reads on to the log's last command; how many there are, or an error. */
-static int list_commands(struct kp_log_reader *reader, uint32_t *ret_pid, struct kp_buf *list,
-			 struct kp_err *err)
-{
-	const struct kp_hdr *event;
-	int rc, cnt = 0;
+struct commands {
+	uint32_t last;      /* pid */
+	uint32_t pending;   /* one whose program has not begun yet; 0: none */
+	struct kp_buf name; /* of the pending one */
+	struct kp_buf list; /* of those that ran */
+	uint32_t ran_cnt;
+	uint32_t cnt;
+};
 
-	while ((rc = kp_log_next(reader, &event, err)) == 1) {
-		*ret_pid = event->pid;
-		if (list->len < LIST_SHOWN)
-			print_command(event, list);
-		cnt++;
+/* An attempt to run what cannot be executed is none of the commands, unless there is no other. */
+static void add_command(struct commands *commands, const struct kp_hdr *event)
+{
+	if (event->kind == KP_EV_command) {
+		kp_buf_reset(&commands->name);
+		print_command(event, &commands->name);
+		commands->pending = event->pid;
+		commands->cnt++;
+		if (!commands->ran_cnt)
+			commands->last = event->pid;
+	} else if (commands->pending && event->pid == commands->pending) {
+		if (commands->list.len < LIST_SHOWN && commands->name.len)
+			kp_buf_printf(&commands->list, "%s%s", commands->list.len ? ", " : "",
+				      commands->name.data);
+		commands->last = commands->pending;
+		commands->pending = 0;
+		commands->ran_cnt++;
 	}
-	return rc < 0 ? rc : cnt;
+}
+
+/* Which of several it is, and of which nothing ran. What is in a gap may have run. */
+static void note_commands(struct commands *commands, const char *path, uint64_t gap_cnt,
+			  char *ret_note, size_t cap)
+{
+	int len = 0;
+
+	if (commands->pending && gap_cnt)
+		commands->last = commands->pending;
+	else if (commands->pending && commands->ran_cnt)
+		len = snprintf(ret_note, cap, "the last command of '%s', %s, ran no program%s",
+			       path, commands->name.len ? commands->name.data : "",
+			       commands->ran_cnt > 1 ? "; " : "; this is the one before it");
+	if (commands->ran_cnt > 1 && len >= 0 && (size_t)len < cap)
+		snprintf(ret_note + len, cap - len,
+			 "'%s' holds %u recorded commands; this is the last one, %u; --pid names "
+			 "another: %s",
+			 path, commands->ran_cnt, commands->last,
+			 commands->list.failed ? "" : commands->list.data);
 }
 
 /* The pid of the command that was recorded last; ret_note, of cap bytes, names the others. */
 static int find_command(const char *path, uint32_t *ret_pid, char *ret_note, size_t cap,
 			struct kp_err *err)
 {
-	struct kp_log_filter filter = {.kinds = KP_KINDS(KP_EV_command), .streams = KP_LOG_OWN};
+	struct kp_log_filter filter = {.kinds = KP_KINDS(KP_EV_command, KP_EV_exec_image),
+				       .streams = KP_LOG_OWN};
+	struct commands commands = {.cnt = 0};
 	struct kp_log_reader *reader;
-	struct kp_buf list = {0};
+	const struct kp_hdr *event;
 	int rc;
 
 	rc = kp_log_open(path, &filter, &reader, err);
 	if (rc < 0)
 		return rc;
-	rc = list_commands(reader, ret_pid, &list, err);
-	if (rc > 1)
-		snprintf(ret_note, cap,
-			 "'%s' holds %d recorded commands; this is the last one, %u; --pid names "
-			 "another: %s",
-			 path, rc, *ret_pid, list.failed ? "" : list.data);
-	else if (rc == 0 && kp_log_get_info(reader)->gap_cnt)
-		rc = kp_err_set(
-			err, -EBADMSG,
-			"'%s' is damaged, and what is readable of it holds no recorded command",
-			path);
-	else if (rc == 0)
-		rc = kp_err_set(err, -ENOENT,
-				"'%s' holds no recorded command; name a process with --pid", path);
+	while ((rc = kp_log_next(reader, &event, err)) == 1)
+		add_command(&commands, event);
+	if (rc == 0)
+		note_commands(&commands, path, kp_log_get_info(reader)->gap_cnt, ret_note, cap);
+	if (rc == 0 && !commands.cnt)
+		rc = kp_log_get_info(reader)->gap_cnt
+			     ? kp_err_set(err, -EBADMSG,
+					  "'%s' is damaged, and what is readable of it holds no "
+					  "recorded command",
+					  path)
+			     : kp_err_set(err, -ENOENT,
+					  "'%s' holds no recorded command; name a process with "
+					  "--pid",
+					  path);
+	*ret_pid = commands.last;
 	kp_log_reader_free(reader);
-	kp_buf_done(&list);
+	kp_buf_done(&commands.name);
+	kp_buf_done(&commands.list);
 	return rc < 0 ? rc : 0;
 }
 

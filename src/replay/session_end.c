@@ -265,7 +265,8 @@ void kp_session_finish(struct kp_session *session)
 		kp_session_refuse(
 			session,
 			"process %u was not recorded from its exec (a fork that never ran a "
-			"program of its own, or recorded from the middle of its life)",
+			"program of its own, a command that could not be executed, or one recorded "
+			"from the middle of its life)",
 			session->pid);
 		return;
 	}

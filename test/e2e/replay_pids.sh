@@ -33,6 +33,22 @@ for which in one two; do
 	[ "$(cat "$which.out")" = $which ] || fail "--pid $pid replayed $(cat "$which.out")"
 done
 
+# What cannot be executed never ran: it is none of the log's commands.
+echo "no program" >unrunnable
+chmod +x unrunnable
+record two unrunnable.out ./unrunnable
+status=$?
+expect 126 'neither an executable nor a script' unrunnable.out.err "what cannot be executed"
+replay two replayed
+status=$?
+expect 0 'holds 2 recorded commands.*the last one.*(echo one), [0-9]* (echo two)$' replayed.err \
+	"two commands and an attempt"
+[ "$(cat replayed)" = two ] || fail "the attempt hid the last command: $(cat replayed)"
+record none none.out ./unrunnable
+replay none replayed
+status=$?
+expect 125 'could not be executed' replayed.err "an attempt alone"
+
 record inside inside.out unshare -pf "$work/pidns" || fail "record: $(cat inside.out.err)"
 pid=$(pid_of inside pidns)
 replay inside inside.replayed --pid "$pid"
