@@ -9,6 +9,7 @@
 
 #include <sched.h>
 
+#include "base/limit.h"
 #include "event/syscall.h"
 #include "replay/files.h"
 #include "replay/locks.h"
@@ -154,6 +155,9 @@ bool kp_engine_is_other_cpu(const struct kp_engine *engine);
 void kp_engine_cpu_name(const struct kp_engine *engine, char ret_name[49]);
 /* kp_engine_run for a process that starts, with the recorded CPU's answers to CPUID and XGETBV. */
 int kp_engine_run_start(struct kp_engine *engine, struct kp_stop *ret_stop);
+
+/* What a replay may take, in the unit of the table; 0: a session made by hand has no limits. */
+uint64_t kp_engine_limit(const struct kp_engine *engine, enum kp_limit_id id);
 
 /* kp_tracee_spawn behind the walls that the options ask for; refuses where they are not to be had.
  */

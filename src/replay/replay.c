@@ -294,8 +294,7 @@ static int make_stubs(const struct kp_session *session, int *stubs, struct kp_er
 	return 0;
 }
 
-/* What the process may take, in the unit of the table. A session made by hand has no limits. */
-static uint64_t limit_of(const struct kp_engine *engine, enum kp_limit_id id)
+uint64_t kp_engine_limit(const struct kp_engine *engine, enum kp_limit_id id)
 {
 	const struct kp_replay_options *options = engine->options;
 	uint64_t chosen = id == KP_LIMIT_MEMORY ? options->memory_max
@@ -320,7 +319,7 @@ static void judge_limits(struct kp_engine *engine)
 	    result->verdict == KP_VERDICT_EXACT || result->verdict == KP_VERDICT_EQUIVALENT)
 		return;
 	limit = &kp_limits[ids[end]];
-	kp_limit_print(limit->unit, limit_of(engine, ids[end]), text);
+	kp_limit_print(limit->unit, kp_engine_limit(engine, ids[end]), text);
 	kp_buf_reset(&result->evidence);
 	result->expected[0] = result->got[0] = '\0';
 	kp_engine_refuse(engine,
@@ -333,8 +332,8 @@ int kp_engine_spawn(struct kp_engine *engine, struct kp_spawn *spawn)
 	int rc;
 
 	spawn->may_miss = engine->options->unsafe ? ~0u : 0;
-	spawn->limits = (struct kp_watch_limits){limit_of(engine, KP_LIMIT_MEMORY),
-						 limit_of(engine, KP_LIMIT_TIME) * NS_PER_S};
+	spawn->limits = (struct kp_watch_limits){kp_engine_limit(engine, KP_LIMIT_MEMORY),
+						 kp_engine_limit(engine, KP_LIMIT_TIME) * NS_PER_S};
 	/* The user's own build may lie where only the user can read. */
 	spawn->nobody = geteuid() == 0 && !spawn->libraries;
 	rc = kp_tracee_spawn(&engine->tracee, spawn, engine->err);

@@ -25,8 +25,6 @@
 
 #define EFLAGS_TF 0x100ULL
 #define EFLAGS_RF 0x10000ULL
-/* What finding the places of signals may take in one replay; kprobe-replay(1) says so. */
-#define SEARCH_MAX_NS 60000000000ULL
 #define NS_PER_S 1000000000ULL
 #define HITS_PER_LOOK 1024 /* at the clock */
 /* uc_sigmask in the kernel's struct ucontext: flags, link, stack (24), sigcontext (256). */
@@ -47,7 +45,7 @@ static const char *signal_text(int sig)
 	return name ? name : "a real-time signal";
 }
 
-static bool same_stack(const struct kp_engine *engine, const struct kp_ev_signal_deliver *deliver)
+static bool same_stack(struct kp_engine *engine, const struct kp_ev_signal_deliver *deliver)
 {
 	const struct kp_delivery *then = (const struct kp_delivery *)KP_TAIL(deliver);
 	unsigned char now[KP_STACK_LEN];
@@ -60,7 +58,7 @@ static bool same_stack(const struct kp_engine *engine, const struct kp_ev_signal
 }
 
 /* Whether what the registers point to is as recorded; what is not known is not compared. */
-static bool same_pointed(const struct kp_engine *engine, const struct kp_ev_signal_deliver *deliver)
+static bool same_pointed(struct kp_engine *engine, const struct kp_ev_signal_deliver *deliver)
 {
 	const struct kp_delivery *then = (const struct kp_delivery *)KP_TAIL(deliver);
 	static const unsigned char unknown[KP_POINTED_LEN];
@@ -294,7 +292,7 @@ static int at_fault(struct kp_engine *engine, const struct kp_step *step)
 }
 
 /* Length of a rep movs or rep stos at addr; 0: another instruction. */
-static uint64_t rep_len(const struct kp_engine *engine, uint64_t addr)
+static uint64_t rep_len(struct kp_engine *engine, uint64_t addr)
 {
 	unsigned char code[3] = {0};
 	size_t at = 1;
@@ -339,25 +337,26 @@ static int run_rep(struct kp_engine *engine, const struct kp_pt_regs *then)
 static int search_on(struct kp_engine *engine, const struct kp_step *step, uint64_t since_ns)
 {
 	uint64_t now = kp_clock_ns(CLOCK_MONOTONIC), spent = engine->search_ns + now - since_ns;
+	uint64_t limit = kp_engine_limit(engine, KP_LIMIT_SEARCH);
+	char text[KP_LIMIT_TEXT_MAX];
 
-	if (spent > SEARCH_MAX_NS)
+	kp_limit_print(kp_limits[KP_LIMIT_SEARCH].unit, limit, text);
+	if (limit && spent > limit * NS_PER_S)
 		return kp_engine_refuse(
 			engine,
 			"%llu signals were found; the place of the next, %s between calls %u and "
-			"%u, is in a loop at 0x%llx and was not found within the %llu s that a "
-			"replay searches",
+			"%u, is in a loop at 0x%llx and was not found within the %s that this "
+			"replay searches; %s",
 			(unsigned long long)engine->result->signals,
 			signal_text(step->deliver->sig), step->deliver->seq, step->deliver->seq + 1,
-			(unsigned long long)recorded_regs(step->deliver)->ip,
-			SEARCH_MAX_NS / NS_PER_S);
+			(unsigned long long)recorded_regs(step->deliver)->ip, text,
+			kp_limits[KP_LIMIT_SEARCH].remedy);
 	if (now >= engine->told_ns + NS_PER_S) {
 		engine->told_ns = now;
 		kp_engine_progress(
-			engine,
-			"step %u of %u, looking for where %s came: %llu s of at most "
-			"%llu s",
+			engine, "step %u of %u, looking for where %s came: %llu s of at most %s",
 			engine->at, engine->session->steps.cnt, signal_text(step->deliver->sig),
-			(unsigned long long)(spent / NS_PER_S), SEARCH_MAX_NS / NS_PER_S);
+			(unsigned long long)(spent / NS_PER_S), text);
 	}
 	return 0;
 }
