@@ -53,7 +53,7 @@ static void print_place(const struct kp_engine *engine, uint64_t addr, struct kp
 	kp_buf_printf(out, "+0x%" PRIx64, addr - place.region.start + place.region.offset);
 }
 
-static bool behind_call(const struct kp_engine *engine, uint64_t addr)
+static bool behind_call(struct kp_engine *engine, uint64_t addr)
 {
 	struct place place = {.addr = addr};
 	unsigned char code[7];
@@ -71,7 +71,7 @@ static bool behind_call(const struct kp_engine *engine, uint64_t addr)
 	return false;
 }
 
-static void print_stack(const struct kp_engine *engine, struct kp_buf *out)
+static void print_stack(struct kp_engine *engine, struct kp_buf *out)
 {
 	uint64_t words[STACK_WORDS] = {0};
 	size_t cnt =
@@ -205,6 +205,10 @@ int kp_engine_diverge(struct kp_engine *engine, const struct kp_step *expected, 
 	struct kp_buf text = {0};
 	va_list args;
 
+	if (engine->tracee.read_error)
+		return kp_err_sys(engine->err, engine->tracee.read_error,
+				  "it cannot be judged whether the process differs, for its memory "
+				  "cannot be read");
 	result->verdict = KP_VERDICT_DIVERGED;
 	va_start(args, format);
 	vsnprintf(result->reason, sizeof result->reason, format, args);

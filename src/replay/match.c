@@ -66,8 +66,7 @@ static uint64_t telling_bits(const struct kp_syscall *row, int i)
 	return 0;
 }
 
-static bool same_name(const struct kp_engine *engine, const struct kp_step *step, int arg,
-		      uint64_t addr)
+static bool same_name(struct kp_engine *engine, const struct kp_step *step, int arg, uint64_t addr)
 {
 	unsigned char name[NAME_MAX_LEN];
 
@@ -82,7 +81,7 @@ static bool same_name(const struct kp_engine *engine, const struct kp_step *step
 	return true;
 }
 
-static bool answers(const struct kp_engine *engine, const struct kp_step *step, uint64_t nr,
+static bool answers(struct kp_engine *engine, const struct kp_step *step, uint64_t nr,
 		    const uint64_t own[6])
 {
 	const struct kp_syscall *row = kp_syscall_get(nr);
@@ -103,7 +102,7 @@ static bool answers(const struct kp_engine *engine, const struct kp_step *step, 
 	return true;
 }
 
-uint32_t kp_match_find(const struct kp_engine *engine, uint64_t nr, const uint64_t own[6],
+uint32_t kp_match_find(struct kp_engine *engine, uint64_t nr, const uint64_t own[6],
 		       const struct kp_step **ret_skipped)
 {
 	const struct kp_session *session = engine->session;
@@ -166,7 +165,7 @@ static bool asked_alike(const struct kp_ev_syscall *call, const uint64_t own[6])
 	return true;
 }
 
-uint32_t kp_match_repeat(const struct kp_engine *engine, uint64_t nr, const uint64_t own[6])
+uint32_t kp_match_repeat(struct kp_engine *engine, uint64_t nr, const uint64_t own[6])
 {
 	const struct kp_session *session = engine->session;
 	const struct kp_step *step;

@@ -19,11 +19,11 @@ const struct kp_step *kp_match_next(const struct kp_engine *engine);
  * Index of the recorded call that answers nr(own…), or UINT32_MAX. *ret_skipped: the first call
  * before it that gave bytes away, or NULL.
  */
-uint32_t kp_match_find(const struct kp_engine *engine, uint64_t nr, const uint64_t own[6],
+uint32_t kp_match_find(struct kp_engine *engine, uint64_t nr, const uint64_t own[6],
 		       const struct kp_step **ret_skipped);
 
 /* For a call that changes nothing: the nearest recorded one like it, or UINT32_MAX. */
-uint32_t kp_match_repeat(const struct kp_engine *engine, uint64_t nr, const uint64_t own[6]);
+uint32_t kp_match_repeat(struct kp_engine *engine, uint64_t nr, const uint64_t own[6]);
 
 /* Whether the dynamic loader may really make the call at which the process stands. */
 bool kp_match_loader_may(const struct kp_engine *engine);

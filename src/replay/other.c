@@ -57,7 +57,7 @@ static int give(struct kp_engine *engine, int64_t value)
 /* Descriptors, epoll's: the process's own pointers come back to it in place of recorded ones. */
 static void learn_epoll(struct other *other, const struct kp_step *step, const uint64_t own[6])
 {
-	const struct kp_tracee *tracee = &other->engine->tracee;
+	struct kp_tracee *tracee = &other->engine->tracee;
 	uint64_t then, now;
 
 	if (step->call->nr != KP_NR_epoll_ctl)
@@ -76,7 +76,7 @@ static void learn_epoll(struct other *other, const struct kp_step *step, const u
 
 static void translate_epoll(struct other *other, const struct kp_step *step, const uint64_t own[6])
 {
-	const struct kp_tracee *tracee = &other->engine->tracee;
+	struct kp_tracee *tracee = &other->engine->tracee;
 	const uint64_t *now;
 	uint64_t then;
 	const struct kp_syscall *row = kp_syscall_get(step->call->nr);

@@ -22,8 +22,7 @@ struct cursor {
 	size_t offset;
 };
 
-static void cursor_open(struct cursor *cursor, const struct kp_tracee *tracee, uint64_t iov,
-			uint64_t cnt)
+static void cursor_open(struct cursor *cursor, struct kp_tracee *tracee, uint64_t iov, uint64_t cnt)
 {
 	cursor->at = cursor->offset = 0;
 	if (cnt > OWN_IOV_MAX)

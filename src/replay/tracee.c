@@ -22,15 +22,28 @@
 /* The system call instruction. */
 #define SYSCALL_LEN 2
 
-size_t kp_tracee_read(const struct kp_tracee *tracee, uint64_t addr, void *data, size_t len)
+/*
+ * /proc/PID/mem says EIO for memory that is not there and for a failure alike; process_vm_readv
+ * says EFAULT for the one. 0: there is none, or it cannot be told.
+ */
+static size_t read_some(struct kp_tracee *tracee, uint64_t addr, void *data, size_t len)
 {
-	size_t done = 0;
+	struct iovec local = {data, len}, remote = {(void *)addr, len};
+	ssize_t n = pread(tracee->mem_fd, data, len, addr);
 
-	while (done < len) {
-		ssize_t n = pread(tracee->mem_fd, (char *)data + done, len - done, addr + done);
+	if (n <= 0)
+		n = process_vm_readv(tracee->pid, &local, 1, &remote, 1, 0);
+	if (n < 0 && errno != EFAULT && !tracee->read_error)
+		tracee->read_error = -errno;
+	return n > 0 ? n : 0;
+}
 
-		if (n <= 0)
-			break;
+size_t kp_tracee_read(struct kp_tracee *tracee, uint64_t addr, void *data, size_t len)
+{
+	size_t done = 0, n = 1;
+
+	while (done < len && n) {
+		n = read_some(tracee, addr + done, (char *)data + done, len - done);
 		done += n;
 	}
 	return done;

@@ -53,6 +53,8 @@ struct kp_tracee {
 	uint64_t changes; /* calls that ran in it so far, each of which may have changed its
 			     mappings */
 	uint64_t stub;    /* address of the stub's system call instruction; 0: no longer mapped */
+	int read_error; /* negative errno: its memory could once not be read for another reason than
+			 * that there is none */
 	struct kp_watchdog *watchdog;
 	enum kp_watch_end end;  /* after kp_tracee_done: whether the watchdog killed it */
 	unsigned missing_walls; /* KP_WALL_ that the kernel refused */
@@ -84,8 +86,11 @@ void kp_tracee_done(struct kp_tracee *tracee);
 int kp_stub_create(uint64_t address);
 #define KP_STUB_CODE 0x78 /* offset of the code in its page */
 
-/* Bytes read, which may be fewer than len; 0 when the first is not readable. */
-size_t kp_tracee_read(const struct kp_tracee *tracee, uint64_t addr, void *data, size_t len);
+/*
+ * Bytes read, which may be fewer than len; 0 when the first is not readable. Whether that is
+ * because there is no such memory stands in read_error.
+ */
+size_t kp_tracee_read(struct kp_tracee *tracee, uint64_t addr, void *data, size_t len);
 
 /* All of it or -EFAULT. Respects the protection of pages, like the kernel does. */
 int kp_tracee_write(const struct kp_tracee *tracee, uint64_t addr, const void *data, size_t len);

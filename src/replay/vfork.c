@@ -27,7 +27,7 @@ static struct kp_session *find_child(const struct kp_session *session,
 }
 
 /* The stack that the call gave the child; 0: it shares its parent's. */
-static uint64_t child_stack(const struct kp_engine *engine, const struct kp_ev_syscall *call)
+static uint64_t child_stack(struct kp_engine *engine, const struct kp_ev_syscall *call)
 {
 	uint64_t stack[2] = {0, 0}; /* address, length */
 

@@ -144,6 +144,18 @@ for call in "openat EIO" "mmap ENOMEM" "read EIO" "clone,clone3,fork,vfork EAGAI
 	# shellcheck disable=SC2086
 	each_call $call 12 "0 1 4 5 125" replayed "$KPROBE" replay log
 done
+each_call pread64,process_vm_readv EIO 12 "0 1 4 5 125" replayed "$KPROBE" replay log
+# Memory of the process that cannot be read from some call on is no difference of the program.
+tally=
+"$tools/fail_nth" pread64,process_vm_readv EIO 0 count "$KPROBE" replay log >reference 2>err </dev/null
+total=$(cat count)
+for n in $(sample 0 "$total" 12) "$total"; do
+	"$tools/fail_nth" pread64,process_vm_readv EIO "$n+" count "$KPROBE" replay log >out 2>err </dev/null
+	status=$?
+	fault "all reads of memory from the ${n}th of $total" "0 1 4 5 125" replayed
+	[ "$n" != "$total" ] || grep -q 'cannot be read' err || fail "the last read of memory: $(cat err)"
+done
+echo "pread64,process_vm_readv EIO for good: $(exits $tally | tr '\n' ' ')"
 each_alloc 20 "0 1 3 4 5" untouched dump -i log --stats
 each_alloc 20 "0 1 3 4 5" fresh analyze faults -i log --db db --pid "$pid" --from "$from" --to "$to" --format json
 each_alloc 20 "0 1 4 5 125" replayed replay log
