@@ -22,6 +22,9 @@
 #define KP_TCP_ZEROCOPY_RECEIVE 35
 #define KP_IPPROTO_TCP 6
 
+/* Below it only the privileged map memory, which a replayed process is not (vm.mmap_min_addr). */
+#define LOWEST_ADDRESS 65536
+
 bool kp_call_succeeded(const struct kp_ev_syscall *call)
 {
 	return call->ret >= 0 || call->ret < -4095;
@@ -91,6 +94,25 @@ static const char *clone_reason(const struct kp_ev_syscall *call, const struct k
 	return NULL;
 }
 
+/* Memory that is no file's: the kernel writes to it, or replay may not have it there. */
+static const char *mapping_reason(const struct kp_ev_syscall *call)
+{
+	if (call->ret >= 0 && call->ret < LOWEST_ADDRESS)
+		return "mapped memory at an address below 64 KiB";
+	if (call->nr != KP_NR_mmap || call->arg3 & MAP_ANONYMOUS)
+		return NULL;
+	switch (call->obj) {
+	case KP_OBJ_anon:
+		return "mapped memory of the kernel's own (a ring of perf_event, for one)";
+	case KP_OBJ_unix:
+	case KP_OBJ_tcp:
+	case KP_OBJ_udp:
+	case KP_OBJ_sock:
+		return "mapped a socket's memory (a ring of AF_PACKET or AF_XDP, for one)";
+	}
+	return NULL;
+}
+
 /* Arguments that make a call one that cannot be served, though its row can. */
 static const char *argument_reason(const struct kp_ev_syscall *call,
 				   const struct kp_call_bytes *bytes)
@@ -115,6 +137,10 @@ static const char *argument_reason(const struct kp_ev_syscall *call,
 		if ((int)call->arg1 == KP_IPPROTO_TCP && (int)call->arg2 == KP_TCP_ZEROCOPY_RECEIVE)
 			return "used getsockopt TCP_ZEROCOPY_RECEIVE";
 		break;
+	case KP_NR_mmap:
+	case KP_NR_mremap:
+	case KP_NR_shmat:
+		return mapping_reason(call);
 	case KP_NR_pkey_mprotect: /* key 0 is the one that all memory has */
 		if (call->arg3 && (int)call->arg3 != -1)
 			return "used protection keys";

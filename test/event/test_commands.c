@@ -30,6 +30,7 @@
 #include <linux/vt.h>
 #include <sched.h>
 #include <scsi/sg.h>
+#include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/sem.h>
@@ -187,6 +188,18 @@ Test(unreplayable, is_said_by_name)
 	cr_expect_str_eq(reason_of((struct kp_ev_syscall){.nr = SYS_clone3, .ret = 5},
 				   (struct kp_call_bytes){.clone_flags = CLONE_VM | CLONE_THREAD}),
 			 "started a thread and is multi-threaded");
+	cr_expect_str_eq(
+		REASON(.nr = SYS_mmap, .ret = 1 << 20, .arg3 = MAP_SHARED, .obj = KP_OBJ_file), "");
+	cr_expect_str_eq(
+		REASON(.nr = SYS_mmap, .ret = 1 << 20, .arg3 = MAP_SHARED, .obj = KP_OBJ_anon),
+		"mapped memory of the kernel's own (a ring of perf_event, for one)");
+	cr_expect_str_eq(REASON(.nr = SYS_mmap, .ret = 1 << 20, .obj = KP_OBJ_sock),
+			 "mapped a socket's memory (a ring of AF_PACKET or AF_XDP, for one)");
+	cr_expect_str_eq(
+		REASON(.nr = SYS_mmap, .ret = 1 << 20, .arg3 = MAP_ANONYMOUS, .obj = KP_OBJ_sock),
+		"", "the descriptor is none");
+	cr_expect_str_eq(REASON(.nr = SYS_mmap, .ret = 0, .arg3 = MAP_ANONYMOUS),
+			 "mapped memory at an address below 64 KiB");
 	cr_expect_str_eq(REASON(.nr = SYS_read, .ret = 100 << 20, .flags = KP_SYSF_INCOMPLETE),
 			 "called read with more bytes than are recorded of one call (64 MiB)");
 	cr_expect_str_eq(
