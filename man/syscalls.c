@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "event/command.h"
 #include "event/syscall.h"
 #include "generate.h"
 
@@ -138,6 +139,23 @@ static void known(const struct kp_syscall *row)
 		printf(".\n");
 }
 
+/* The commands of a call that multiplexes which are not replayed. */
+static void refused(unsigned nr)
+{
+	const char *before = "Not replayed if it succeeds: ";
+
+	for (size_t i = 0; i < kp_command_cnt(); i++) {
+		const struct kp_command *command = kp_command_at(i);
+
+		if (command->nr != nr || !command->rule.refuse)
+			continue;
+		printf("%s%s", before, command->name);
+		before = ", ";
+	}
+	if (before[0] == ',')
+		printf(".\n");
+}
+
 void man_syscalls(void)
 {
 	printf(".Bl -tag -width Ds\n");
@@ -156,6 +174,7 @@ void man_syscalls(void)
 		man_roff(results[row->result]);
 		printf(".\n");
 		recorded(row);
+		refused(nr);
 		known(row);
 	}
 	printf(".El\n");
