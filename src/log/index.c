@@ -540,6 +540,17 @@ static int add_scan_gap(struct kp_index *index, const struct kp_index_segment *s
 	return kp_index_add_gap(index, segment, &gap);
 }
 
+/* Whether the next segment of the same run says that what has been read is all of this one: then
+ * what stands behind it is at most the index of a recorder that was killed while it wrote it. */
+static bool is_all(const struct kp_index_segment *segment, const struct kp_seg_scan *scan)
+{
+	const struct kp_index_segment *next = segment + 1;
+
+	return !segment->is_run_end && next->number == segment->number + 1 &&
+	       next->previous_blocks == (int64_t)scan->next_sequence &&
+	       !memcmp(&next->start.hdr.prev, &scan->prev, sizeof(scan->prev));
+}
+
 /* What only the next segment of the same run can tell: that this one's end, or one between, is
  * gone. */
 static int check_successor(struct kp_index *index, const struct kp_index_segment *segment,
@@ -654,7 +665,9 @@ static int scan_blocks(struct kp_index *index, uint32_t number, struct kp_seg_sc
 
 	*ret_has_end_gap = false;
 	while ((r = kp_seg_scan_next(scan, &item)) > 0) {
-		*ret_has_end_gap = item.is_gap && !scan->has_pending;
+		*ret_has_end_gap = item.is_gap && !scan->has_pending && !is_all(segment, scan);
+		if (item.is_gap && !scan->has_pending && !*ret_has_end_gap)
+			continue;
 		r = item.is_gap ? add_scan_gap(index, segment, &item, scan)
 				: add_block(index, number, &item, &scan->prev);
 		if (r < 0)

@@ -335,6 +335,38 @@ Test(failure, whole_segments_are_left_alone)
 	kp_log_reader_free(reader);
 }
 
+/* Cuts the first of several segments by cut_len and reads them all; the number of its gaps. */
+static size_t gaps_of_cut_segment(uint64_t cut_len)
+{
+	struct kp_log_writer *writer = fixture_create(20000);
+	struct kp_log_reader *reader;
+	struct kp_buf all = {0};
+	uint64_t time_ns = 0, rnd = 5;
+	size_t gap_cnt;
+
+	while (access(fixture_path(3), F_OK))
+		try_append(writer, &time_ns, &rnd, &all);
+	fixture_close(writer);
+	cr_assert_eq(truncate(fixture_path(1), (off_t)(file_len(fixture_path(1)) - cut_len)), 0);
+	reader = fixture_open(fixture_dir, NULL);
+	fixture_read(reader, NULL);
+	gap_cnt = kp_log_get_info(reader)->gap_cnt;
+	kp_log_reader_free(reader);
+	kp_buf_done(&all);
+	return gap_cnt;
+}
+
+/* Killed between two segments: the next one says that nothing but the index is missing. */
+Test(failure, torn_index_of_a_segment_that_has_a_next_is_no_gap)
+{
+	cr_assert_eq(gaps_of_cut_segment(8), 0);
+}
+
+Test(failure, cut_block_of_a_segment_that_has_a_next_is_a_gap)
+{
+	cr_assert_eq(gaps_of_cut_segment(18000), 1);
+}
+
 /* A recorder killed at any moment leaves a log that reads, and the next one goes on. */
 Test(failure, killed_while_writing)
 {
