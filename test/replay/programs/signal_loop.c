@@ -11,15 +11,19 @@
 static volatile unsigned long rounds;
 static volatile int over;
 
+static const struct itimerval soon = {.it_value.tv_usec = 3000};
+
+/* On a busy machine the first may come before the loop, where replay does know. */
 static void on_alarm(int sig)
 {
-	over = sig;
+	if (rounds < 1000)
+		TRY(setitimer(ITIMER_REAL, &soon, NULL));
+	else
+		over = sig;
 }
 
 int main(void)
 {
-	struct itimerval soon = {.it_value.tv_usec = 3000};
-
 	signal(SIGALRM, on_alarm);
 	TRY(setitimer(ITIMER_REAL, &soon, NULL));
 	while (!over)
