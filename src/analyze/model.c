@@ -10,6 +10,7 @@
  */
 #include "analyze/model.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "analyze/ingest.h"
@@ -102,6 +103,7 @@ int kp_model_rec_push(struct kp_model *m, uint32_t task, struct kp_rec rec)
 	struct kp_task *t = &m->tasks.at[task];
 	uint32_t n = t->recs.cnt;
 
+	assert(!n || t->recs.at);
 	if (n > 0 && rec.t_ns < t->recs.at[n - 1].t_ns)
 		rec.t_ns = t->recs.at[n - 1].t_ns;
 	if (rec.t_ns < m->keep_from_ns) /* only the last state counts */

@@ -7,6 +7,7 @@
  */
 #include "log/reader.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -310,6 +311,7 @@ static int open_index(struct kp_log_reader *rd, const struct kp_log_filter *filt
 	r = kp_index_open(rd->path, &rd->filter, &rd->index, err);
 	if (r < 0)
 		return r;
+	assert(rd->index);
 	rd->streams = calloc(rd->index->stream_cnt + 1, sizeof(*rd->streams));
 	rd->heap = calloc(rd->index->stream_cnt + 1, sizeof(*rd->heap));
 	if (!rd->streams || !rd->heap)

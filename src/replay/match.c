@@ -30,10 +30,11 @@ static bool is_matched(const struct kp_ev_syscall *call)
 bool kp_match_gives_bytes(const struct kp_ev_syscall *call)
 {
 	const struct kp_syscall *row = kp_syscall_get(call->nr);
-
 	bool gives = kp_syscall_has(call->nr, KP_TRAIT_KERNEL_COPIES);
 
-	for (int i = 0; row && i < KP_ARG_MAX; i++)
+	if (!row)
+		return false;
+	for (int i = 0; i < KP_ARG_MAX; i++)
 		gives |= kp_arg_is_output(&row->rule.args[i]);
 	return gives && (row->result == KP_RESULT_ZERO ? call->ret == 0 : call->ret > 0);
 }
