@@ -217,13 +217,15 @@ static bool wants_clocks(const struct recorder *r)
 	return r->options->groups & 1u << KP_GROUP_clock;
 }
 
-/* When the rings are emptied next. A command is paced by the same timer. */
+/* When the rings are emptied next. A command is paced by the same timer, and a loop of calls, each
+ * of them an event, fills a ring while a busy machine keeps us waiting. */
 static uint64_t next_drain_ms(const struct recorder *r, size_t drained_len)
 {
 	uint64_t rest_ms = r->options->ring_len / RING_LEN_PER_REST_MS;
 	uint64_t last_ms = uv_timer_get_repeat(&r->drain_timer);
 
-	if (drained_len > REST_LEN || r->command || rest_ms <= DRAIN_MS)
+	if (drained_len > REST_LEN || r->command || rest_ms <= DRAIN_MS ||
+	    r->options->groups & 1u << KP_GROUP_syscall)
 		return DRAIN_MS;
 	if (rest_ms > REST_MS_MAX)
 		rest_ms = REST_MS_MAX;
