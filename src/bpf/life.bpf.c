@@ -193,6 +193,7 @@ static __always_inline void fill_delivery(struct deliver_event *d, struct task_s
 	if (!bpf_probe_read_user(data->stack, sizeof(data->stack),
 				 (void *)(data->regs.sp - KP_STACK_BELOW)))
 		return;
+	/* What cannot be read is zeros, which end a piece of the ring. */
 	d->ev.data_len -= sizeof(data->stack);
 	d->ev.hdr.size -= sizeof(data->stack);
 }

@@ -37,7 +37,8 @@ int kp_ring_open(struct kp_ring_reader *ring, const char *name, size_t len, stru
 	return 0;
 }
 
-/* A piece of the ring holds one event or several. */
+/* A piece of the ring holds one event or several, and zeros behind the last one if a program asked
+ * for more than it needed. */
 static void tell(const unsigned char *piece, uint32_t len,
 		 void (*fn)(const struct kp_hdr *event, void *arg), void *arg)
 {
@@ -45,6 +46,8 @@ static void tell(const unsigned char *piece, uint32_t len,
 
 	for (uint32_t at = 0; at < len; at += event->size) {
 		event = (const void *)(piece + at);
+		if (at && !event->size)
+			return;
 		assert(event->size >= sizeof(*event) && event->size <= len - at);
 		fn(event, arg);
 	}
