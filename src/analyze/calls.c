@@ -53,6 +53,15 @@ static int sock_of(struct kp_model *m, uint8_t obj, struct kp_sock key, uint32_t
 		.lport = (e)->lport, .rport = (e)->rport                       \
 	}
 
+/* The event's task and the socket that it is about. 0 or -ENOMEM. */
+static int find_ends(struct kp_model *m, const struct kp_hdr *hdr, uint8_t obj, struct kp_sock key,
+		     uint32_t *ret_task, uint32_t *ret_sock)
+{
+	int r = kp_model_task_get(m, hdr->pid, hdr->tid, ret_task);
+
+	return r < 0 ? r : sock_of(m, obj, key, ret_sock);
+}
+
 static struct kp_call *last_call(struct kp_task *t)
 {
 	return t->calls.cnt ? &t->calls.at[t->calls.cnt - 1] : NULL;
@@ -106,8 +115,7 @@ int kp_model_on_syscall(struct kp_model *m, const struct kp_hdr *hdr)
 
 	if (hdr->time_ns < m->keep_from_ns || !hdr->tid)
 		return 0;
-	if (kp_model_task_get(m, hdr->pid, hdr->tid, &task) < 0 ||
-	    sock_of(m, e->obj, SOCK_KEY(e), &call.sock) < 0)
+	if (find_ends(m, hdr, e->obj, SOCK_KEY(e), &task, &call.sock) < 0)
 		return -ENOMEM;
 	t = &m->tasks.at[task];
 	while ((last = last_call(t)) && (last->flags & KP_CALLF_SEEN) &&
@@ -171,8 +179,7 @@ int kp_model_on_wait(struct kp_model *m, const struct kp_hdr *hdr)
 
 	if (!hdr->tid)
 		return 0;
-	if (kp_model_task_get(m, hdr->pid, hdr->tid, &task) < 0 ||
-	    sock_of(m, e->obj, SOCK_KEY(e), &call.sock) < 0)
+	if (find_ends(m, hdr, e->obj, SOCK_KEY(e), &task, &call.sock) < 0)
 		return -ENOMEM;
 	t = &m->tasks.at[task];
 	last = last_call(t);
@@ -240,44 +247,40 @@ int kp_model_see_waker(struct kp_model *m, const struct kp_ev_sched_waking *e, u
 	return see(m, &m->tasks.at[waker], call);
 }
 
-static int on_transfer(struct kp_model *m, const struct kp_hdr *hdr, struct kp_call call,
-		       struct kp_sock key)
+_Static_assert(sizeof(struct kp_ev_sock_send) == sizeof(struct kp_ev_sock_recv),
+	       "a send and a receive have the same members");
+
+/* flag: KP_CALLF_SENT or KP_CALLF_RECEIVED */
+static int on_transfer(struct kp_model *m, const struct kp_hdr *hdr, uint8_t flag)
 {
+	const struct kp_ev_sock_send *e = (const void *)hdr;
+	struct kp_call call = {
+		.entry_ns = hdr->time_ns,
+		.exit_ns = hdr->time_ns,
+		.ret = e->len,
+		.ino = e->ino,
+		.nr = e->nr,
+		.obj = e->obj,
+		.flags = KP_CALLF_SEEN | flag,
+	};
 	uint32_t task;
 
-	call.entry_ns = call.exit_ns = hdr->time_ns;
 	if (hdr->time_ns < m->keep_from_ns || !hdr->tid)
 		return 0;
-	if (kp_model_task_get(m, hdr->pid, hdr->tid, &task) < 0 ||
-	    sock_of(m, call.obj, key, &call.sock) < 0 || see(m, &m->tasks.at[task], call) < 0)
+	if (find_ends(m, hdr, e->obj, SOCK_KEY(e), &task, &call.sock) < 0 ||
+	    see(m, &m->tasks.at[task], call) < 0)
 		return -ENOMEM;
 	return send_push(m, last_call(&m->tasks.at[task]), task);
 }
 
 int kp_model_on_send(struct kp_model *m, const struct kp_hdr *hdr)
 {
-	const struct kp_ev_sock_send *e = (const void *)hdr;
-
-	return on_transfer(m, hdr,
-			   (struct kp_call){.ret = e->len,
-					    .ino = e->ino,
-					    .nr = e->nr,
-					    .obj = e->obj,
-					    .flags = KP_CALLF_SEEN | KP_CALLF_SENT},
-			   SOCK_KEY(e));
+	return on_transfer(m, hdr, KP_CALLF_SENT);
 }
 
 int kp_model_on_recv(struct kp_model *m, const struct kp_hdr *hdr)
 {
-	const struct kp_ev_sock_recv *e = (const void *)hdr;
-
-	return on_transfer(m, hdr,
-			   (struct kp_call){.ret = e->len,
-					    .ino = e->ino,
-					    .nr = e->nr,
-					    .obj = e->obj,
-					    .flags = KP_CALLF_SEEN | KP_CALLF_RECEIVED},
-			   SOCK_KEY(e));
+	return on_transfer(m, hdr, KP_CALLF_RECEIVED);
 }
 
 /* A connect that goes out and the end of a stream are the work of the task that runs. */
@@ -295,8 +298,7 @@ int kp_model_on_tcp_state(struct kp_model *m, const struct kp_hdr *hdr)
 		return 0;
 	if (hdr->time_ns < m->keep_from_ns || !hdr->tid)
 		return 0;
-	if (kp_model_task_get(m, hdr->pid, hdr->tid, &task) < 0 ||
-	    sock_of(m, KP_OBJ_tcp, SOCK_KEY(e), &call.sock) < 0)
+	if (find_ends(m, hdr, KP_OBJ_tcp, SOCK_KEY(e), &task, &call.sock) < 0)
 		return -ENOMEM;
 	return send_push(m, &call, task);
 }

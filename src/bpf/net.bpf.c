@@ -103,46 +103,30 @@ static __always_inline __u64 peer_ino_of(const struct sock *sk)
 		       : 0;
 }
 
-/* All of kp_ev_sock_send or kp_ev_sock_recv but len and tcp_seq. */
-#define FILL_TRANSFER(ev, task, sk, object, typed)                                     \
-	do {                                                                           \
-		(ev)->nr = kp_call_nr((struct pt_regs *)bpf_task_pt_regs(task), task); \
-		(ev)->ino = ino_of(sk, typed);                                         \
-		(ev)->peer_ino = (object)->kind == KP_OBJ_unix ? peer_ino_of(sk) : 0;  \
-		KP_PUT_ADDRESSES(ev, object);                                          \
-		(ev)->obj = (object)->kind;                                            \
-		(ev)->pad0 = 0;                                                        \
-		(ev)->pad1 = 0;                                                        \
-	} while (0)
+_Static_assert(sizeof(struct kp_ev_sock_send) == sizeof(struct kp_ev_sock_recv),
+	       "a send and a receive have the same members");
 
-static __always_inline int tell_send(const struct sock *sk, __u32 len, __u32 seq, bool typed)
+/* kind: KP_EV_sock_send or KP_EV_sock_recv */
+static __always_inline int tell_transfer(__u16 kind, const struct sock *sk, __u32 len, __u32 seq,
+					 bool typed)
 {
 	struct kp_object object = {};
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct kp_ev_sock_send *ev = KP_EVENT_FOR(sock_send, tcp, bpf_ktime_get_ns(), task);
+	struct kp_ev_sock_send *ev = kp_reserve_for(KP_RING_EVENTS, KP_GROUP_tcp, kind, sizeof(*ev),
+						    bpf_ktime_get_ns(), task->tgid, task->pid);
 
 	if (!ev)
 		return 0;
 	kp_resolve_sock(&object, sk, typed);
-	FILL_TRANSFER(ev, task, sk, &object, typed);
+	ev->ino = ino_of(sk, typed);
+	ev->peer_ino = object.kind == KP_OBJ_unix ? peer_ino_of(sk) : 0;
 	ev->len = len;
 	ev->tcp_seq = object.kind == KP_OBJ_tcp ? seq : 0;
-	KP_SUBMIT(ev);
-	return 0;
-}
-
-static __always_inline int tell_recv(const struct sock *sk, __u32 len, __u32 seq, bool typed)
-{
-	struct kp_object object = {};
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct kp_ev_sock_recv *ev = KP_EVENT_FOR(sock_recv, tcp, bpf_ktime_get_ns(), task);
-
-	if (!ev)
-		return 0;
-	kp_resolve_sock(&object, sk, typed);
-	FILL_TRANSFER(ev, task, sk, &object, typed);
-	ev->len = len;
-	ev->tcp_seq = object.kind == KP_OBJ_tcp ? seq : 0;
+	KP_PUT_ADDRESSES(ev, &object);
+	ev->nr = kp_call_nr((struct pt_regs *)bpf_task_pt_regs(task), task);
+	ev->obj = object.kind;
+	ev->pad0 = 0;
+	ev->pad1 = 0;
 	KP_SUBMIT(ev);
 	return 0;
 }
@@ -150,14 +134,17 @@ static __always_inline int tell_recv(const struct sock *sk, __u32 len, __u32 seq
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(kp_sock_send, struct sock *sk, int ret)
 {
-	return ret > 0 ? tell_send(sk, ret, KP_CAST(tcp_sock, sk)->write_seq, true) : 0;
+	return ret > 0 ? tell_transfer(KP_EV_sock_send, sk, ret, KP_CAST(tcp_sock, sk)->write_seq,
+				       true)
+		       : 0;
 }
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(kp_sock_recv, struct sock *sk, int ret, int flags)
 {
 	return ret >= 0 && !(flags & MSG_PEEK)
-		       ? tell_recv(sk, ret, KP_CAST(tcp_sock, sk)->copied_seq, true)
+		       ? tell_transfer(KP_EV_sock_recv, sk, ret, KP_CAST(tcp_sock, sk)->copied_seq,
+				       true)
 		       : 0;
 }
 
@@ -166,7 +153,8 @@ int BPF_PROG(kp_tcp_recv, struct sock *sk)
 {
 	const struct tcp_sock *tp = (const void *)sk;
 
-	return tell_recv(sk, LEN_UNKNOWN, BPF_CORE_READ(tp, copied_seq), false);
+	return tell_transfer(KP_EV_sock_recv, sk, LEN_UNKNOWN, BPF_CORE_READ(tp, copied_seq),
+			     false);
 }
 
 /* A packet goes to its device; in the sender's own context it is what a send has just given. */
@@ -183,12 +171,13 @@ int BPF_PROG(kp_xmit, const struct sk_buff *skb)
 	at = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, transport_header);
 	len = BPF_CORE_READ(skb, len) - (at - BPF_CORE_READ(skb, data));
 	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_UDP)
-		return tell_send(sk, len - UDP_HEADER_LEN, 0, false);
+		return tell_transfer(KP_EV_sock_send, sk, len - UDP_HEADER_LEN, 0, false);
 	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP ||
 	    bpf_probe_read_kernel(header, sizeof(header), at))
 		return 0;
 	len -= (header[12] >> 4) * 4;
 	if (!len) /* an acknowledgement */
 		return 0;
-	return tell_send(sk, len, __builtin_bswap32(*(__u32 *)(header + 4)) + len, false);
+	return tell_transfer(KP_EV_sock_send, sk, len,
+			     __builtin_bswap32(*(__u32 *)(header + 4)) + len, false);
 }
