@@ -38,8 +38,6 @@
 #include "base/limit.h"
 
 #define SUFFIX ".kpl"
-/* Longest list of headers that a reader unpacks. */
-#define INDEX_MAX (64u << 20)
 #define SEARCH_LEN (64u * 1024u)
 
 void kp_seg_name(uint64_t sequence, char name[KP_SEG_NAME_MAX])
@@ -321,7 +319,7 @@ static unsigned char *unpack_index(const struct kp_seg_scan *scan, uint64_t max)
 	size_t len = seal->headers_len;
 	bool ok = false;
 
-	if (seal->index_len > max || seal->headers_len > max || seal->headers_len > INDEX_MAX)
+	if (seal->index_len > max || seal->headers_len > max || seal->headers_len > KP_MAX_INDEX)
 		return NULL;
 	packed = malloc(seal->index_len + 1ul);
 	heads = malloc(len + 1);

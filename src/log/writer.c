@@ -61,7 +61,7 @@ struct kp_log_writer {
 	uint64_t first_ns, last_ns; /* of its events */
 	uint64_t events_before;     /* event_cnt when it was begun */
 	struct kp_set kinds, tids;
-	struct kp_buf heads; /* headers of its blocks, for the index */
+	struct kp_buf heads; /* headers of its blocks, for the index; no more behind KP_MAX_INDEX */
 	uint64_t written;    /* all segments */
 	bool has_end;
 
@@ -199,12 +199,13 @@ static int make_segment(struct kp_log_writer *w, const char *name, bool from_res
 	return r;
 }
 
-/* The index in *ret_index, and what the seal says of it; without memory there is none. */
+/* The index in *ret_index, and what the seal says of it; without memory there is none, nor one that
+ * no reader takes. */
 static void make_index(const struct kp_log_writer *w, struct kp_seg_seal *seal,
 		       struct kp_buf *ret_index)
 {
 	size_t max = ZSTD_compressBound(w->heads.len), len;
-	void *to = w->heads.failed || !w->heads.len || w->heads.len > UINT32_MAX
+	void *to = w->heads.failed || !w->heads.len || w->heads.len > KP_MAX_INDEX
 			   ? NULL
 			   : kp_buf_reserve(ret_index, max);
 
@@ -333,7 +334,8 @@ static void note_block(struct kp_log_writer *w, const union kp_block_head *head)
 		w->last_ns = hdr->last_ns;
 	kp_set_join(&w->kinds, &hdr->kinds);
 	kp_set_join(&w->tids, &hdr->tids);
-	kp_buf_append(&w->heads, head, hdr->len);
+	if (w->heads.len <= KP_MAX_INDEX)
+		kp_buf_append(&w->heads, head, hdr->len);
 	w->block_cnt++;
 }
 
