@@ -348,10 +348,12 @@ static int add_unknown(struct kp_log_unknown **list, size_t *cnt, const char *na
 	struct kp_log_unknown *grown;
 	size_t i = 0;
 
-	if (*cnt == KP_LOG_UNKNOWN_MAX - 1)
-		name = "others";
-	while (i < *cnt && strcmp((*list)[i].name, name) && i < KP_LOG_UNKNOWN_MAX - 1)
+	while (i < *cnt && strcmp((*list)[i].name, name))
 		i++;
+	if (i == *cnt && i >= KP_LOG_UNKNOWN_MAX - 1) {
+		i = KP_LOG_UNKNOWN_MAX - 1;
+		name = "others";
+	}
 	if (i == *cnt) {
 		grown = realloc(*list, (*cnt + 1) * sizeof(*grown));
 		if (!grown)
