@@ -29,7 +29,6 @@ struct stream {
 };
 
 struct kp_log_reader {
-	char *path;
 	struct kp_index *index;
 	struct kp_log_filter filter;
 	struct kp_decoder *decoder;
@@ -289,26 +288,10 @@ int kp_log_rewind(struct kp_log_reader *rd, struct kp_err *err)
 	return 0;
 }
 
-static void drop_index(struct kp_log_reader *rd)
+static int open_index(struct kp_log_reader *rd, const char *path, struct kp_err *err)
 {
-	for (size_t i = 0; rd->streams && rd->index && i < rd->index->stream_cnt; i++)
-		kp_buf_done(&rd->streams[i].events);
-	kp_index_free(rd->index);
-	free(rd->streams);
-	free(rd->heap);
-	rd->index = NULL;
-	rd->streams = NULL;
-	rd->heap = NULL;
-}
+	int r = kp_index_open(path, &rd->filter, &rd->index, err);
 
-static int open_index(struct kp_log_reader *rd, const struct kp_log_filter *filter,
-		      struct kp_err *err)
-{
-	int r;
-
-	drop_index(rd);
-	rd->filter = filter ? *filter : (struct kp_log_filter){0};
-	r = kp_index_open(rd->path, &rd->filter, &rd->index, err);
 	if (r < 0)
 		return r;
 	assert(rd->index);
@@ -320,12 +303,6 @@ static int open_index(struct kp_log_reader *rd, const struct kp_log_filter *filt
 	return 0;
 }
 
-int kp_log_refilter(struct kp_log_reader *rd, const struct kp_log_filter *filter,
-		    struct kp_err *err)
-{
-	return open_index(rd, filter, err);
-}
-
 int kp_log_open(const char *path, const struct kp_log_filter *filter,
 		struct kp_log_reader **ret_reader, struct kp_err *err)
 {
@@ -334,12 +311,13 @@ int kp_log_open(const char *path, const struct kp_log_filter *filter,
 
 	if (!rd)
 		return kp_err_set(err, r, "out of memory");
-	rd->path = strdup(path);
+	if (filter)
+		rd->filter = *filter;
 	rd->stored = malloc(KP_STORED_MAX);
-	r = rd->path && rd->stored ? kp_decoder_new(&rd->decoder, err)
-				   : kp_err_set(err, -ENOMEM, "out of memory");
+	r = rd->stored ? kp_decoder_new(&rd->decoder, err)
+		       : kp_err_set(err, -ENOMEM, "out of memory");
 	if (r >= 0)
-		r = open_index(rd, filter, err);
+		r = open_index(rd, path, err);
 	if (r < 0) {
 		kp_log_reader_free(rd);
 		return r;
@@ -382,9 +360,12 @@ void kp_log_reader_free(struct kp_log_reader *rd)
 {
 	if (!rd)
 		return;
-	drop_index(rd);
+	for (size_t i = 0; rd->streams && i < rd->index->stream_cnt; i++)
+		kp_buf_done(&rd->streams[i].events);
+	kp_index_free(rd->index);
+	free(rd->streams);
+	free(rd->heap);
 	kp_decoder_free(rd->decoder);
 	free(rd->stored);
-	free(rd->path);
 	free(rd);
 }

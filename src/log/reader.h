@@ -139,12 +139,7 @@ uint64_t kp_log_snapshot_from(const struct kp_log_reader *reader, uint64_t time_
 /* Begins again from the first event that the filter lets through. */
 int kp_log_rewind(struct kp_log_reader *reader, struct kp_err *err);
 
-/* The same with another filter: the log is looked at anew, and what kp_log_get_info gave is gone.
- */
-int kp_log_refilter(struct kp_log_reader *reader, const struct kp_log_filter *filter,
-		    struct kp_err *err);
-
-/* Valid until the reader is closed or gets another filter; gaps and first/last grow as reading goes
+/* Valid until the reader is closed; gaps and first/last grow as reading goes
  * on. Losses and gaps are those of the segments in which the filter can find something. */
 const struct kp_log_info *kp_log_get_info(struct kp_log_reader *reader);
 
