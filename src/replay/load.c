@@ -268,6 +268,7 @@ int kp_session_load(const char *path, const struct kp_session_options *options,
 	struct kp_log_filter filter = {.kinds = REPLAY_KINDS, .streams = REPLAY_STREAMS};
 	char note[sizeof session->note] = "";
 	struct kp_log_reader *reader;
+	bool is_damaged;
 	int rc = 0;
 
 	if (!pid)
@@ -286,9 +287,14 @@ int kp_session_load(const char *path, const struct kp_session_options *options,
 	rc = read_all(reader, session, err);
 	if (rc == 0)
 		check_log(session, kp_log_get_info(reader));
+	is_damaged = kp_log_get_info(reader)->gap_cnt;
 	kp_log_reader_free(reader);
 	if (rc == 0 && !session->steps.cnt && !session->images.cnt && !session->exit)
-		rc = kp_err_set(err, -ENOENT, "'%s' holds no process %u", path, pid);
+		rc = is_damaged ? kp_err_set(err, -EBADMSG,
+					     "'%s' is damaged, and what is readable of it holds no "
+					     "process %u",
+					     path, pid)
+				: kp_err_set(err, -ENOENT, "'%s' holds no process %u", path, pid);
 	if (rc == 0)
 		kp_session_finish(session);
 	return rc < 0 ? rc : load_children(path, session, err);
