@@ -109,12 +109,9 @@ static const struct kp_option options[] = {
 	 .repeat = true, KP_OWN(add_pids)},
 	{'e', "events", "LIST",
 	 "only these groups of events, or, after '!', all but these: sched, life, signal, irq, "
-	 "block, "
-	 "sync, tcp, memory, clock, syscall. The last is not among them by default, and given "
-	 "alone "
-	 "it is added to the others: a record for each system call, not only word of those in "
-	 "which "
-	 "a task waits or wakes another",
+	 "block, sync, tcp, memory, clock, syscall. The last is not among them by default, and "
+	 "given alone it is added to the others: a record for each system call, not only word of "
+	 "those in which a task waits or wakes another",
 	 .env = "KPROBE_EVENTS", KP_OWN(set_groups)},
 	{0, "segment-size", "SIZE", "begin a new file of the log after this much (default 64M)",
 	 .least = "64K", .most = "1T", .env = "KPROBE_SEGMENT_SIZE",

@@ -375,7 +375,7 @@ static const char *decode_delta(struct output *o, struct kp_delta *delta, struct
 	return kp_delta_is_done(delta) ? NULL : "bytes are left that no event has";
 }
 
-/* Takes the fields of a struct in the log's layout; *ret_last as in decode_fields. */
+/* Takes the fields of a struct in the log's layout; *ret_last: the value of the last one. */
 static void map_fields(const struct kp_schema *schema, const struct kp_schema_kind *kind,
 		       const unsigned char *from, unsigned char *to, uint64_t *ret_last)
 {

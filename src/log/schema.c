@@ -41,7 +41,7 @@ static const struct kp_field *own_field(const struct kp_event_desc *desc, const 
 	return NULL;
 }
 
-/* One [name, type] or [name, type, "TIME"]; names the field in *ret_name. */
+/* One [name, type] or [name, type, meaning]; names the field in *ret_name. */
 static int parse_field(const cJSON *row, const struct kp_event_desc *desc, uint32_t offset,
 		       struct kp_schema_field *ret_field, const char **ret_name)
 {
