@@ -124,8 +124,18 @@ enum {
 /* kp_ev_wait.flags */
 enum { KP_WAITF_SAME = 1 };
 
-/* kp_ev_tier.tier */
-enum kp_tier { KP_TIER_NONE = 0, KP_TIER_WAITS = 1, KP_TIER_CALLS = 2 };
+/* How system calls are recorded, kp_ev_tier.tier. Append only. */
+#define KP_TIERS(X) \
+	X(none, 0)  \
+	X(waits, 1) \
+	X(calls, 2)
+
+enum kp_tier {
+#define X(name, number) KP_TIER_##name = number,
+	KP_TIERS(X)
+#undef X
+};
+#define KP_TIER_CNT 3
 
 /* No system call. */
 #define KP_NR_NONE 0xffffffffu

@@ -11,6 +11,7 @@
 
 #include "analyze/evidence.h"
 #include "analyze/rules.h"
+#include "event/event.h"
 
 /* What a bucket is grouped by, as numbers. */
 struct key {
@@ -562,14 +563,19 @@ static int list_losses(struct kp_report *r, const struct kp_walk *walk)
 	return list_gaps(r, walk);
 }
 
-/* How system calls were recorded at that time. */
-static const char *tiers_of(const struct kp_report *r, const struct kp_model *m)
+/* How system calls were recorded at that time. NULL: out of memory. */
+static const char *tiers_of(struct kp_report *r, const struct kp_model *m)
 {
-	static const char *const names[] = {"", "waits", "calls", "waits,calls"};
-	bool waits = kp_model_in_tier(m, KP_TIER_WAITS, r->t0_ns, r->t1_ns);
-	bool calls = kp_model_in_tier(m, KP_TIER_CALLS, r->t0_ns, r->t1_ns);
+	const char *recorded;
+	struct kp_buf text = {0};
 
-	return names[waits + 2 * calls];
+	for (unsigned tier = KP_TIER_none + 1; tier < KP_TIER_CNT; tier++)
+		if (kp_model_in_tier(m, (enum kp_tier)tier, r->t0_ns, r->t1_ns))
+			kp_buf_printf(&text, "%s%s", text.len ? "," : "", kp_tier_name(tier));
+	recorded = text.failed ? NULL
+			       : kp_arena_strndup(&r->arena, text.len ? text.data : "", text.len);
+	kp_buf_done(&text);
+	return recorded;
 }
 
 int kp_report_build(struct kp_report *report, const struct kp_walk *walk)
@@ -577,10 +583,10 @@ int kp_report_build(struct kp_report *report, const struct kp_walk *walk)
 	struct builder b = {.report = report, .walk = walk};
 	int err = -ENOMEM;
 
-	report->recorded = tiers_of(report, walk->model);
 	b.comms = calloc(walk->model->names.cnt + 1, sizeof(*b.comms));
 	b.wait_via = calloc(walk->waits.cnt + 1, sizeof(*b.wait_via));
-	if (!b.comms || !b.wait_via)
+	report->recorded = tiers_of(report, walk->model);
+	if (!b.comms || !b.wait_via || !report->recorded)
 		goto out;
 	if (via_all(&b) < 0 || collect(&b) < 0 || make_buckets(&b) < 0 || make_causes(&b) < 0 ||
 	    make_path(&b) < 0 || make_graph(&b) < 0 || list_losses(report, walk) < 0)

@@ -331,7 +331,7 @@ static void put_lost(const struct kp_report *r, struct kp_buf *out)
 /* What the log could not tell in that time. */
 static void put_recorded(const struct kp_report *r, struct kp_buf *out)
 {
-	if (r->recorded && strstr(r->recorded, "waits"))
+	if (r->recorded && strstr(r->recorded, kp_tier_name(KP_TIER_waits)))
 		kp_buf_puts(out, "recorded: of system calls those that waited or woke somebody "
 				 "(waits)\n");
 }

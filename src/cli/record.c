@@ -222,16 +222,13 @@ static uint64_t print_totals(const struct kp_totals *totals, const char *dir)
 /* What the recorder was told, for the log's header. */
 static void describe(const struct request *request, struct kp_buf *out)
 {
-	static const char *const tiers[] = {
-		[KP_TIER_NONE] = "none", [KP_TIER_WAITS] = "waits", [KP_TIER_CALLS] = "calls"};
-
 	kp_buf_puts(out, "{\"events\":");
 	if (request->events)
 		kp_buf_json(out, request->events, strlen(request->events));
 	else
 		kp_buf_puts(out, "\"default\"");
 	kp_buf_printf(out, ",\"tier\":\"%s\",\"pids\":[",
-		      tiers[kp_probes_tier(request->recorder.groups)]);
+		      kp_tier_name(kp_probes_tier(request->recorder.groups)));
 	for (size_t i = 0; i < request->recorder.pid_cnt; i++)
 		kp_buf_printf(out, "%s%d", i ? "," : "", request->pids[i]);
 	kp_buf_puts(out, "],\"command\":[");

@@ -49,6 +49,12 @@ static const char *const groups[KP_GROUP_CNT] = {
 #undef X
 };
 
+static const char *const tiers[KP_TIER_CNT] = {
+#define X(name, number) [number] = #name,
+	KP_TIERS(X)
+#undef X
+};
+
 const struct kp_event_desc *kp_event_get(unsigned kind)
 {
 	return kind < KP_EV_END && descs[kind].name ? &descs[kind] : NULL;
@@ -65,6 +71,11 @@ const struct kp_event_desc *kp_event_find(const char *name)
 const char *kp_group_name(unsigned group)
 {
 	return group < KP_GROUP_CNT ? groups[group] : NULL;
+}
+
+const char *kp_tier_name(unsigned tier)
+{
+	return tier < KP_TIER_CNT ? tiers[tier] : NULL;
 }
 
 int kp_group_find(const char *name)

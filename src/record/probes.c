@@ -307,9 +307,9 @@ static int count_cpus(struct kp_probes *probes, struct kp_err *err)
 
 enum kp_tier kp_probes_tier(uint32_t groups)
 {
-	return groups & G(syscall) ? KP_TIER_CALLS
-	       : groups & G(sched) ? KP_TIER_WAITS
-				   : KP_TIER_NONE;
+	return groups & G(syscall) ? KP_TIER_calls
+	       : groups & G(sched) ? KP_TIER_waits
+				   : KP_TIER_none;
 }
 
 static int load(struct kp_probes *probes, const struct kp_probes_options *options,

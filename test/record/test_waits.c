@@ -182,13 +182,13 @@ Test(waits, the_log_says_the_tier)
 	record_child(&run, talk_by_unix, (struct kp_recorder_options){.groups = WAITS});
 	tier = next_of(&run, KP_EV_tier);
 	cr_assert(tier);
-	cr_expect_eq(tier->tier, KP_TIER_WAITS);
+	cr_expect_eq(tier->tier, KP_TIER_waits);
 	done(&run);
 	run = (struct run){0};
 	record_child(&run, talk_by_unix, (struct kp_recorder_options){0});
 	tier = next_of(&run, KP_EV_tier);
 	cr_assert(tier);
-	cr_expect_eq(tier->tier, KP_TIER_CALLS);
+	cr_expect_eq(tier->tier, KP_TIER_calls);
 	cr_expect_gt(run.result.totals.stored[KP_GROUP_syscall], 0);
 	rewind_run(&run);
 	cr_expect_null(next_of(&run, KP_EV_wait));
