@@ -102,7 +102,17 @@ int kp_index_count_unknown(struct kp_index *index, const struct kp_index_segment
 			   const uint32_t cnt[KP_LOG_KINDS]);
 void kp_index_forget_unknown(struct kp_index *index);
 
+/* Adds a segment's blocks, losses and gaps. 0, or a negative errno. (index_scan.c) */
+int kp_index_scan(struct kp_index *index, uint32_t segment);
+
+/* How the recording ended; text: static. */
+void kp_index_set_end(struct kp_index *index, enum kp_log_end end, const char *text);
+
+/* Frees the names of what this program does not know. */
+void kp_index_free_unknown(struct kp_index *index);
+
 /* The segment's file, opened when it is closed; -ENXIO: no regular file, not opened; -errno. */
 int kp_index_open_segment(struct kp_index *index, struct kp_index_segment *segment);
+void kp_index_close_segment(struct kp_index_segment *segment);
 
 #endif
