@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Streams, blocks, and the threads behind them; see pipeline.h.
- *
- * Locks: `user_lock` over the sink's stream; `lock` over the queue, the free list, the accounts
- * that both sides change, the snapshot that is wanted, and the last error. A stream's current block
- * belongs to its filling side alone: the thread that drains the rings, the archive's or the
- * snapshot's. The writing threads encode side by side and append in the order of the queue.
+ * Streams and blocks; see pipeline.h, and pipeline_in.h for the locks.
  *
  * Archived files, which are many bytes that nobody waits for, have blocks of their own and are
  * encoded by the thread that copies them: neither their blocks nor the time it takes to encode them
@@ -14,112 +9,44 @@
 #include "record/pipeline.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "event/event.h"
-#include "record/snapshot.h"
+#include "record/pipeline_in.h"
 
 #define DEFAULT_QUEUE_LEN (256ull << 20)
-#define STREAM_CNT 0x10000
 #define LIFE_BLOCKS 16 /* some 50,000 processes */
 #define OWN_BLOCKS 4   /* what the recorder itself has to say of a full queue */
 #define ARCHIVE_BLOCKS 32
-#define WRITE_THREADS 2
-#define SNAPSHOT_WAIT_NS 2000000000ull /* at the end */
-
-struct stream;
-
-struct block {
-	struct block *next;
-	struct stream *stream;
-	uint64_t opened_ns;
-	uint32_t len;
-	uint32_t cnt[KP_GROUP_CNT];
-	uint64_t lost[KP_GROUP_CNT]; /* of the stream when the block was sealed */
-	struct kp_encoded encoded;   /* its data in `data`, if that is set */
-	_Alignas(8) unsigned char data[KP_BLOCK_RAW_MAX];
-};
-
-struct stream {
-	struct stream *next; /* made before it */
-	uint32_t number;
-	struct block *current;
-	uint64_t probe_lost[KP_GROUP_CNT];
-	uint64_t put[KP_GROUP_CNT];     /* in sealed blocks */
-	uint64_t dropped[KP_GROUP_CNT]; /* no block could be had */
-	uint64_t failed[KP_GROUP_CNT];  /* in blocks that could not be written */
-	struct kp_unsaid unsaid;
-};
-
-struct kp_pipeline {
-	struct kp_log_writer *writer;
-	struct kp_sink sink, drain_sink, archive_sink;
-	struct kp_encoder *archive_encoder;
-	enum kp_codec codec;
-	struct stream *newest;
-	struct stream *streams[STREAM_CNT + 1]; /* the last: KP_LOST_ANYWHERE, for what is unsaid */
-	uint64_t sync_ns;
-	size_t block_max;
-
-	pthread_mutex_t user_lock;
-	pthread_mutex_t lock;
-	pthread_cond_t work;  /* the queue has a block, or stopping */
-	pthread_cond_t space; /* a block came back, or the queue ran empty */
-	struct block *head, *tail, *free_list;
-	size_t used_cnt;    /* blocks that are not free, but for … */
-	size_t archive_cnt; /* … those of the archive */
-	size_t in_flight;   /* queued or being written, but for the archive's */
-	uint64_t queued;    /* blocks ever queued … */
-	uint64_t taken;     /* … of them, those taken from the queue … */
-	uint64_t written;   /* … and of them, those written */
-	pthread_cond_t turn;
-	bool stopping;
-	int error;
-	struct kp_err error_text;
-
-	pthread_cond_t tick; /* stopping, for the syncing thread */
-	pthread_t write_threads[WRITE_THREADS], sync_thread, snapshot_thread;
-	unsigned write_thread_cnt;
-	bool has_sync_thread, has_snapshot_thread;
-
-	pthread_cond_t snapshot_wanted, snapshot_made;
-	uint64_t segment; /* the newest */
-	bool is_snapshot_due;
-	bool is_snapshot_running;
-	struct kp_snapshot snapshot;
-	bool is_snapshot_lost; /* it was given up; its thread may come back */
-	bool is_kept;          /* somebody may still come back: never freed */
-};
 
 /* --- blocks --- */
 
-static bool is_archive(const struct stream *stream)
+bool kp_pipeline_is_archive(const struct kp_pipeline_stream *stream)
 {
 	return stream->number == KP_STREAM_ARCHIVE;
 }
 
-/* How many blocks of the stream's class are used, and may be. The life of processes, without which
- * all else has no names, may use some more than the others, and so may the recorder's own words. */
-static size_t *class_of(struct kp_pipeline *p, const struct stream *stream, size_t *ret_max)
+/* The life of processes, without which all else has no names, may use some more than the others,
+ * and so may the recorder's own words. */
+size_t *kp_pipeline_class(struct kp_pipeline *p, const struct kp_pipeline_stream *stream,
+			  size_t *ret_max)
 {
 	size_t more = KP_STREAM_IS(stream->number, KP_STREAM_LIFE) ? LIFE_BLOCKS
 		      : stream->number == KP_CPU_USER              ? LIFE_BLOCKS + OWN_BLOCKS
 								   : 0;
 
-	*ret_max = is_archive(stream) ? ARCHIVE_BLOCKS : p->block_max + more;
-	return is_archive(stream) ? &p->archive_cnt : &p->used_cnt;
+	*ret_max = kp_pipeline_is_archive(stream) ? ARCHIVE_BLOCKS : p->block_max + more;
+	return kp_pipeline_is_archive(stream) ? &p->archive_cnt : &p->used_cnt;
 }
 
 /* A free block, or a new one while the class has room; NULL: none. Under the lock. */
-static struct block *get_block(struct kp_pipeline *p, const struct stream *stream)
+static struct kp_pipeline_block *get_block(struct kp_pipeline *p,
+					   const struct kp_pipeline_stream *stream)
 {
-	struct block *block = p->free_list;
-	size_t max, *used = class_of(p, stream, &max);
+	struct kp_pipeline_block *block = p->free_list;
+	size_t max, *used = kp_pipeline_class(p, stream, &max);
 
 	if (*used >= max)
 		return NULL;
@@ -133,9 +60,10 @@ static struct block *get_block(struct kp_pipeline *p, const struct stream *strea
 }
 
 /* A block for filling, or NULL: none is free. */
-static struct block *take_block(struct kp_pipeline *p, const struct stream *stream)
+static struct kp_pipeline_block *take_block(struct kp_pipeline *p,
+					    const struct kp_pipeline_stream *stream)
 {
-	struct block *block;
+	struct kp_pipeline_block *block;
 
 	pthread_mutex_lock(&p->lock);
 	block = get_block(p, stream);
@@ -150,13 +78,13 @@ static struct block *take_block(struct kp_pipeline *p, const struct stream *stre
 }
 
 /* Waits until the stream's class may have a block more; false: it is too late for one. */
-static bool wait_for_room(struct kp_pipeline *p, const struct stream *stream)
+static bool wait_for_room(struct kp_pipeline *p, const struct kp_pipeline_stream *stream)
 {
 	size_t max, *used;
 	bool has_room;
 
 	pthread_mutex_lock(&p->lock);
-	used = class_of(p, stream, &max);
+	used = kp_pipeline_class(p, stream, &max);
 	while (*used >= max && !p->stopping)
 		pthread_cond_wait(&p->space, &p->lock);
 	has_room = *used < max;
@@ -164,10 +92,9 @@ static bool wait_for_room(struct kp_pipeline *p, const struct stream *stream)
 	return has_room;
 }
 
-/* Hands the current block of a stream to the writing thread. */
-static void seal(struct kp_pipeline *p, struct stream *stream)
+void kp_pipeline_seal(struct kp_pipeline *p, struct kp_pipeline_stream *stream)
 {
-	struct block *block = stream->current;
+	struct kp_pipeline_block *block = stream->current;
 
 	if (!block)
 		return;
@@ -184,21 +111,21 @@ static void seal(struct kp_pipeline *p, struct stream *stream)
 		p->head = block;
 	p->tail = block;
 	p->queued++;
-	p->in_flight += !is_archive(stream);
+	p->in_flight += !kp_pipeline_is_archive(stream);
 	pthread_cond_signal(&p->work);
 	pthread_mutex_unlock(&p->lock);
 }
 
-static struct stream **place_of(struct kp_pipeline *p, uint32_t number)
+static struct kp_pipeline_stream **place_of(struct kp_pipeline *p, uint32_t number)
 {
-	return &p->streams[number == KP_LOST_ANYWHERE ? STREAM_CNT : number & (STREAM_CNT - 1)];
+	return &p->streams[number == KP_LOST_ANYWHERE ? KP_PIPELINE_STREAMS
+						      : number & (KP_PIPELINE_STREAMS - 1)];
 }
 
-/* The stream of a number, made when it is first asked for, by whichever thread. */
-static struct stream *get_stream(struct kp_pipeline *p, uint32_t number)
+struct kp_pipeline_stream *kp_pipeline_get_stream(struct kp_pipeline *p, uint32_t number)
 {
-	struct stream **place = place_of(p, number);
-	struct stream *stream = __atomic_load_n(place, __ATOMIC_ACQUIRE), *made;
+	struct kp_pipeline_stream **place = place_of(p, number);
+	struct kp_pipeline_stream *stream = __atomic_load_n(place, __ATOMIC_ACQUIRE), *made;
 
 	if (stream)
 		return stream;
@@ -219,10 +146,11 @@ static struct stream *get_stream(struct kp_pipeline *p, uint32_t number)
 }
 
 /* Adds an event; false: there is no room for it now. */
-static bool try_put(struct kp_pipeline *p, struct stream *stream, const struct kp_hdr *event)
+static bool try_put(struct kp_pipeline *p, struct kp_pipeline_stream *stream,
+		    const struct kp_hdr *event)
 {
 	if (stream->current && event->size > KP_BLOCK_RAW_MAX - stream->current->len)
-		seal(p, stream);
+		kp_pipeline_seal(p, stream);
 	if (!stream->current) {
 		stream->current = take_block(p, stream);
 		if (!stream->current)
@@ -235,27 +163,27 @@ static bool try_put(struct kp_pipeline *p, struct stream *stream, const struct k
 	return true;
 }
 
-/* What a `lost` event told, which is lost itself, is to be told again. Under the lock. */
-static void keep_unsaid(struct kp_pipeline *p, const struct kp_ev_lost *ev)
+void kp_pipeline_keep_unsaid(struct kp_pipeline *p, const struct kp_ev_lost *ev)
 {
-	struct stream *stream = get_stream(p, ev->lost_stream);
+	struct kp_pipeline_stream *stream = kp_pipeline_get_stream(p, ev->lost_stream);
 
 	stream->unsaid.cnt[ev->lost_group] += ev->count;
 	if (!stream->unsaid.from_ns || ev->from_ns < stream->unsaid.from_ns)
 		stream->unsaid.from_ns = ev->from_ns;
 }
 
-static void drop(struct kp_pipeline *p, struct stream *stream, const struct kp_hdr *event)
+static void drop(struct kp_pipeline *p, struct kp_pipeline_stream *stream,
+		 const struct kp_hdr *event)
 {
 	pthread_mutex_lock(&p->lock);
 	stream->dropped[kp_event_get(event->kind)->group]++;
 	if (event->kind == KP_EV_lost)
-		keep_unsaid(p, (const struct kp_ev_lost *)event);
+		kp_pipeline_keep_unsaid(p, (const struct kp_ev_lost *)event);
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* For a stream that one thread fills, which has the time to wait. */
-static void put_patiently(struct kp_pipeline *p, struct stream *stream, const struct kp_hdr *event)
+void kp_pipeline_put_patiently(struct kp_pipeline *p, struct kp_pipeline_stream *stream,
+			       const struct kp_hdr *event)
 {
 	while (!try_put(p, stream, event))
 		if (!wait_for_room(p, stream)) {
@@ -264,195 +192,10 @@ static void put_patiently(struct kp_pipeline *p, struct stream *stream, const st
 		}
 }
 
-/* --- writing --- */
-
-static void set_error(struct kp_pipeline *p, int error, const struct kp_err *text)
-{
-	p->error = error;
-	p->error_text = *text;
-}
-
-/* The `lost` events of a block of the recorder's own that could not be written. Under the lock. */
-static void keep_all_unsaid(struct kp_pipeline *p, const struct block *block)
-{
-	const struct kp_hdr *event;
-
-	for (uint32_t at = 0; at < block->len; at += event->size) {
-		event = (const void *)(block->data + at);
-		if (event->kind == KP_EV_lost)
-			keep_unsaid(p, (const struct kp_ev_lost *)event);
-	}
-}
-
-/* Appends one block when its turn has come; what cannot be written is lost and said to be. */
-static void write_block(struct kp_pipeline *p, struct block *block, uint64_t turn,
-			struct kp_encoder *encoder)
-{
-	struct kp_encoded enc = block->encoded;
-	struct kp_err err = {""};
-	size_t max;
-	int r = enc.data ? 0 : kp_encode(encoder, block->data, block->len, &enc, &err);
-
-	pthread_mutex_lock(&p->lock);
-	while (p->written != turn)
-		pthread_cond_wait(&p->turn, &p->lock);
-	pthread_mutex_unlock(&p->lock);
-	if (r >= 0)
-		r = kp_log_append_encoded(p->writer, block->stream->number, &enc, block->len,
-					  block->lost, &err);
-	pthread_mutex_lock(&p->lock);
-	if (r < 0) {
-		for (int g = 0; g < KP_GROUP_CNT; g++)
-			block->stream->failed[g] += block->cnt[g];
-		if (block->stream->number == KP_CPU_USER)
-			keep_all_unsaid(p, block);
-		set_error(p, r, &err);
-	}
-	block->next = p->free_list;
-	p->free_list = block;
-	--*class_of(p, block->stream, &max);
-	p->in_flight -= !is_archive(block->stream);
-	p->written++;
-	pthread_cond_broadcast(&p->turn);
-	pthread_cond_broadcast(&p->space);
-	pthread_mutex_unlock(&p->lock);
-}
-
-/* The next block of the queue, in *ret_turn its number; NULL: stopping. */
-static struct block *next_block(struct kp_pipeline *p, uint64_t *ret_turn)
-{
-	struct block *block;
-
-	pthread_mutex_lock(&p->lock);
-	while (!p->head && !p->stopping)
-		pthread_cond_wait(&p->work, &p->lock);
-	block = p->head;
-	if (block) {
-		p->head = block->next;
-		if (!p->head)
-			p->tail = NULL;
-		*ret_turn = p->taken++;
-	}
-	pthread_mutex_unlock(&p->lock);
-	return block;
-}
-
-struct write_arg {
-	struct kp_pipeline *pipeline;
-	struct kp_encoder *encoder;
-};
-
-static void *write_loop(void *arg)
-{
-	struct write_arg self = *(struct write_arg *)arg;
-	struct block *block;
-	uint64_t turn;
-
-	free(arg);
-	while ((block = next_block(self.pipeline, &turn)))
-		write_block(self.pipeline, block, turn, self.encoder);
-	kp_encoder_free(self.encoder);
-	return NULL;
-}
-
-/* A moment on CLOCK_MONOTONIC, which the conditions with a time wait by. */
-static struct timespec from_now(uint64_t ns)
-{
-	uint64_t at = kp_clock_ns(CLOCK_MONOTONIC) + ns;
-
-	return (struct timespec){(time_t)(at / 1000000000), (long)(at % 1000000000)};
-}
-
-static void *sync_loop(void *arg)
-{
-	struct kp_pipeline *p = arg;
-	struct timespec until;
-	struct kp_err err = {""};
-	int r;
-
-	pthread_mutex_lock(&p->lock);
-	while (!p->stopping) {
-		until = from_now(p->sync_ns);
-		pthread_cond_timedwait(&p->tick, &p->lock, &until);
-		if (p->stopping)
-			break;
-		pthread_mutex_unlock(&p->lock);
-		r = kp_log_sync(p->writer, &err);
-		pthread_mutex_lock(&p->lock);
-		if (r < 0)
-			set_error(p, r, &err);
-	}
-	pthread_mutex_unlock(&p->lock);
-	return NULL;
-}
-
-/* --- the snapshot that a segment begins with, or has soon after --- */
-
-/* In kp_log_append or kp_log_create: only asks for it, since it may take any time. */
-static void on_segment(uint64_t segment, void *arg)
-{
-	struct kp_pipeline *p = arg;
-
-	pthread_mutex_lock(&p->lock);
-	p->segment = segment;
-	p->is_snapshot_due = true;
-	pthread_cond_signal(&p->snapshot_wanted);
-	pthread_mutex_unlock(&p->lock);
-}
-
-static void snapshot_put(void *arg, const struct kp_hdr *event)
-{
-	put_patiently(arg, get_stream(arg, KP_STREAM_SNAPSHOT), event);
-}
-
-static void *snapshot_loop(void *arg)
-{
-	struct kp_pipeline *p = arg;
-	const struct kp_sink sink = {snapshot_put, p};
-
-	pthread_mutex_lock(&p->lock);
-	while (!p->stopping) {
-		if (!p->is_snapshot_due) {
-			pthread_cond_wait(&p->snapshot_wanted, &p->lock);
-			continue;
-		}
-		p->is_snapshot_due = false;
-		p->is_snapshot_running = true;
-		p->snapshot = (struct kp_snapshot){.segment = p->segment,
-						   .begun_ns = kp_clock_ns(CLOCK_MONOTONIC)};
-		pthread_mutex_unlock(&p->lock);
-		kp_snapshot_write(&sink, &p->snapshot);
-		seal(p, get_stream(p, KP_STREAM_SNAPSHOT));
-		pthread_mutex_lock(&p->lock);
-		p->is_snapshot_running = false;
-		pthread_cond_broadcast(&p->snapshot_made);
-	}
-	pthread_mutex_unlock(&p->lock);
-	return NULL;
-}
-
-/* The snapshot, which is given up if it does not come. */
-static void end_snapshot(struct kp_pipeline *p)
-{
-	struct timespec until = from_now(SNAPSHOT_WAIT_NS);
-	int r = 0;
-
-	if (p->is_snapshot_lost)
-		return;
-	pthread_mutex_lock(&p->lock);
-	while ((p->is_snapshot_due || p->is_snapshot_running) && r != ETIMEDOUT)
-		r = pthread_cond_timedwait(&p->snapshot_made, &p->lock, &until);
-	p->is_snapshot_lost = p->is_snapshot_running;
-	pthread_mutex_unlock(&p->lock);
-	if (!p->is_snapshot_lost)
-		return;
-	kp_pipeline_keep(p);
-	kp_snapshot_give_up(&p->sink, &p->snapshot);
-}
-
 /* --- the interface --- */
 
-static bool try_put_own(struct kp_pipeline *p, struct stream *own, const struct kp_hdr *event)
+static bool try_put_own(struct kp_pipeline *p, struct kp_pipeline_stream *own,
+			const struct kp_hdr *event)
 {
 	bool done;
 
@@ -465,7 +208,7 @@ static bool try_put_own(struct kp_pipeline *p, struct stream *own, const struct 
 /* Nobody waits with the stream's lock held. */
 static void put_own_patiently(void *arg, const struct kp_hdr *event)
 {
-	struct stream *own = get_stream(arg, KP_CPU_USER);
+	struct kp_pipeline_stream *own = kp_pipeline_get_stream(arg, KP_CPU_USER);
 
 	while (!try_put_own(arg, own, event))
 		if (!wait_for_room(arg, own)) {
@@ -476,16 +219,16 @@ static void put_own_patiently(void *arg, const struct kp_hdr *event)
 
 static void put_own_at_once(void *arg, const struct kp_hdr *event)
 {
-	struct stream *own = get_stream(arg, KP_CPU_USER);
+	struct kp_pipeline_stream *own = kp_pipeline_get_stream(arg, KP_CPU_USER);
 
 	if (!try_put_own(arg, own, event))
 		drop(arg, own, event);
 }
 
 /* Encodes the current block of the archive in the thread that fills it. */
-static void seal_archive(struct kp_pipeline *p, struct stream *stream)
+static void seal_archive(struct kp_pipeline *p, struct kp_pipeline_stream *stream)
 {
-	struct block *block = stream->current;
+	struct kp_pipeline_block *block = stream->current;
 	struct kp_encoded enc;
 
 	if (kp_encode(p->archive_encoder, block->data, block->len, &enc, NULL) >= 0 &&
@@ -495,7 +238,7 @@ static void seal_archive(struct kp_pipeline *p, struct stream *stream)
 		block->encoded = enc;
 		block->encoded.data = block->data;
 	}
-	seal(p, stream);
+	kp_pipeline_seal(p, stream);
 }
 
 /* The archive's thread alone calls this. A file's end ends its block: nobody flushes this stream.
@@ -503,18 +246,18 @@ static void seal_archive(struct kp_pipeline *p, struct stream *stream)
 static void archive_put(void *arg, const struct kp_hdr *event)
 {
 	struct kp_pipeline *p = arg;
-	struct stream *stream = get_stream(p, KP_STREAM_ARCHIVE);
+	struct kp_pipeline_stream *stream = kp_pipeline_get_stream(p, KP_STREAM_ARCHIVE);
 
 	if (stream->current && event->size > KP_BLOCK_RAW_MAX - stream->current->len)
 		seal_archive(p, stream);
-	put_patiently(p, stream, event);
+	kp_pipeline_put_patiently(p, stream, event);
 	if (event->kind == KP_EV_file_end)
 		seal_archive(p, stream);
 }
 
 void kp_pipeline_put(struct kp_pipeline *pipeline, uint32_t stream, const struct kp_hdr *event)
 {
-	struct stream *s = get_stream(pipeline, stream);
+	struct kp_pipeline_stream *s = kp_pipeline_get_stream(pipeline, stream);
 
 	if (!try_put(pipeline, s, event))
 		drop(pipeline, s, event);
@@ -523,19 +266,21 @@ void kp_pipeline_put(struct kp_pipeline *pipeline, uint32_t stream, const struct
 void kp_pipeline_set_lost(struct kp_pipeline *pipeline, uint32_t stream,
 			  const uint64_t lost[KP_GROUP_CNT])
 {
-	memcpy(get_stream(pipeline, stream)->probe_lost, lost, KP_GROUP_CNT * sizeof(*lost));
+	memcpy(kp_pipeline_get_stream(pipeline, stream)->probe_lost, lost,
+	       KP_GROUP_CNT * sizeof(*lost));
 }
 
-static void seal_if_old(struct kp_pipeline *p, struct stream *stream, uint64_t before_ns)
+static void seal_if_old(struct kp_pipeline *p, struct kp_pipeline_stream *stream,
+			uint64_t before_ns)
 {
 	if (stream->current && stream->current->opened_ns <= before_ns)
-		seal(p, stream);
+		kp_pipeline_seal(p, stream);
 }
 
 void kp_pipeline_flush(struct kp_pipeline *pipeline, uint64_t max_age_ns)
 {
 	uint64_t before_ns = kp_clock_ns(CLOCK_MONOTONIC) - max_age_ns;
-	struct stream *stream = __atomic_load_n(&pipeline->newest, __ATOMIC_ACQUIRE);
+	struct kp_pipeline_stream *stream = __atomic_load_n(&pipeline->newest, __ATOMIC_ACQUIRE);
 
 	for (; stream; stream = stream->next) {
 		if (stream->number < KP_STREAM_ARCHIVE) {
@@ -566,7 +311,7 @@ const struct kp_sink *kp_pipeline_archive_sink(struct kp_pipeline *pipeline)
 void kp_pipeline_accounts(struct kp_pipeline *pipeline, uint32_t stream,
 			  struct kp_accounts *ret_accounts)
 {
-	const struct stream *s = *place_of(pipeline, stream);
+	const struct kp_pipeline_stream *s = *place_of(pipeline, stream);
 
 	memset(ret_accounts, 0, sizeof(*ret_accounts));
 	if (!s)
@@ -582,7 +327,7 @@ void kp_pipeline_accounts(struct kp_pipeline *pipeline, uint32_t stream,
 void kp_pipeline_take_unsaid(struct kp_pipeline *pipeline, uint32_t stream,
 			     struct kp_unsaid *ret_unsaid)
 {
-	struct stream *s = *place_of(pipeline, stream);
+	struct kp_pipeline_stream *s = *place_of(pipeline, stream);
 
 	memset(ret_unsaid, 0, sizeof(*ret_unsaid));
 	if (!s)
@@ -643,11 +388,11 @@ int kp_pipeline_error(struct kp_pipeline *pipeline, struct kp_err *ret_err)
 
 static void free_pipeline(struct kp_pipeline *p)
 {
-	for (struct block *block = p->free_list, *next; block; block = next) {
+	for (struct kp_pipeline_block *block = p->free_list, *next; block; block = next) {
 		next = block->next;
 		free(block);
 	}
-	for (struct stream *stream = p->newest, *next; stream; stream = next) {
+	for (struct kp_pipeline_stream *stream = p->newest, *next; stream; stream = next) {
 		next = stream->next;
 		free(stream);
 	}
@@ -680,63 +425,6 @@ static void init_sync(struct kp_pipeline *p)
 	pthread_condattr_destroy(&monotonic);
 }
 
-static int start_writing(struct kp_pipeline *p)
-{
-	struct write_arg *arg = calloc(1, sizeof(*arg));
-	struct kp_err err;
-	int r = -ENOMEM;
-
-	if (!arg)
-		return r;
-	arg->pipeline = p;
-	r = kp_encoder_new(p->codec, &arg->encoder, &err);
-	if (r >= 0)
-		r = -pthread_create(&p->write_threads[p->write_thread_cnt], NULL, write_loop, arg);
-	if (r >= 0) {
-		p->write_thread_cnt++;
-		return 0;
-	}
-	kp_encoder_free(arg->encoder);
-	free(arg);
-	return r;
-}
-
-static void stop_threads(struct kp_pipeline *p)
-{
-	pthread_mutex_lock(&p->lock);
-	p->stopping = true;
-	pthread_cond_broadcast(&p->work);
-	pthread_cond_broadcast(&p->space);
-	pthread_cond_signal(&p->tick);
-	pthread_cond_signal(&p->snapshot_wanted);
-	pthread_mutex_unlock(&p->lock);
-	while (p->write_thread_cnt)
-		pthread_join(p->write_threads[--p->write_thread_cnt], NULL);
-	if (p->has_sync_thread)
-		pthread_join(p->sync_thread, NULL);
-	if (p->has_snapshot_thread && !p->is_snapshot_lost)
-		pthread_join(p->snapshot_thread, NULL);
-}
-
-static int start_threads(struct kp_pipeline *p)
-{
-	int r = 0;
-
-	for (int i = 0; i < WRITE_THREADS && r >= 0; i++)
-		r = start_writing(p);
-	if (r >= 0 && p->sync_ns) {
-		r = -pthread_create(&p->sync_thread, NULL, sync_loop, p);
-		p->has_sync_thread = r >= 0;
-	}
-	if (r >= 0) {
-		r = -pthread_create(&p->snapshot_thread, NULL, snapshot_loop, p);
-		p->has_snapshot_thread = r >= 0;
-	}
-	if (r < 0)
-		stop_threads(p);
-	return r;
-}
-
 int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipeline **ret_pipeline,
 		      struct kp_err *err)
 {
@@ -754,13 +442,13 @@ int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipel
 	p->codec = log.codec;
 	p->block_max =
 		(options->queue_len ? options->queue_len : DEFAULT_QUEUE_LEN) / KP_BLOCK_RAW_MAX;
-	log.on_segment = on_segment;
+	log.on_segment = kp_pipeline_on_segment;
 	log.on_segment_arg = p;
 	r = kp_encoder_new(p->codec, &p->archive_encoder, err);
 	if (r >= 0)
 		r = kp_log_create(options->dir, &log, &p->writer, err);
 	if (r >= 0) {
-		r = start_threads(p);
+		r = kp_pipeline_start_threads(p);
 		if (r < 0) {
 			kp_log_close(p->writer, NULL);
 			kp_err_sys(err, r,
@@ -782,7 +470,7 @@ void kp_pipeline_keep(struct kp_pipeline *pipeline)
 
 void kp_pipeline_begin_end(struct kp_pipeline *pipeline)
 {
-	end_snapshot(pipeline);
+	kp_pipeline_end_snapshot(pipeline);
 	kp_pipeline_drain(pipeline);
 	kp_log_begin_end(pipeline->writer);
 }
@@ -793,9 +481,9 @@ int kp_pipeline_stop(struct kp_pipeline *pipeline, struct kp_pipeline_end *end, 
 
 	if (!pipeline)
 		return 0;
-	end_snapshot(pipeline);
+	kp_pipeline_end_snapshot(pipeline);
 	kp_pipeline_flush(pipeline, 0);
-	stop_threads(pipeline);
+	kp_pipeline_stop_threads(pipeline);
 	r = kp_log_end(pipeline->writer, end->reason, end->sig, err);
 	end->doubtful_cnt = kp_log_doubtful(pipeline->writer);
 	end->log_len = kp_log_written(pipeline->writer);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the pipeline's files share: streams and blocks (pipeline.c), and the threads behind them
+ * (pipeline_threads.c).
+ *
+ * Locks: `user_lock` over the sink's stream; `lock` over the queue, the free list, the accounts
+ * that both sides change, the snapshot that is wanted, and the last error. A stream's current block
+ * belongs to its filling side alone: the thread that drains the rings, the archive's or the
+ * snapshot's. The writing threads encode side by side and append in the order of the queue.
+ */
+#ifndef KP_RECORD_PIPELINE_IN_H
+#define KP_RECORD_PIPELINE_IN_H
+
+#include <pthread.h>
+
+#include "record/pipeline.h"
+#include "record/snapshot.h"
+
+#define KP_PIPELINE_STREAMS 0x10000
+#define KP_PIPELINE_WRITERS 2
+
+struct kp_pipeline_stream;
+
+struct kp_pipeline_block {
+	struct kp_pipeline_block *next;
+	struct kp_pipeline_stream *stream;
+	uint64_t opened_ns;
+	uint32_t len;
+	uint32_t cnt[KP_GROUP_CNT];
+	uint64_t lost[KP_GROUP_CNT]; /* of the stream when the block was sealed */
+	struct kp_encoded encoded;   /* its data in `data`, if that is set */
+	_Alignas(8) unsigned char data[KP_BLOCK_RAW_MAX];
+};
+
+struct kp_pipeline_stream {
+	struct kp_pipeline_stream *next; /* made before it */
+	uint32_t number;
+	struct kp_pipeline_block *current;
+	uint64_t probe_lost[KP_GROUP_CNT];
+	uint64_t put[KP_GROUP_CNT];     /* in sealed blocks */
+	uint64_t dropped[KP_GROUP_CNT]; /* no block could be had */
+	uint64_t failed[KP_GROUP_CNT];  /* in blocks that could not be written */
+	struct kp_unsaid unsaid;
+};
+
+struct kp_pipeline {
+	struct kp_log_writer *writer;
+	struct kp_sink sink, drain_sink, archive_sink;
+	struct kp_encoder *archive_encoder;
+	enum kp_codec codec;
+	struct kp_pipeline_stream *newest;
+	/* By number; the last is KP_LOST_ANYWHERE, for what is unsaid. */
+	struct kp_pipeline_stream *streams[KP_PIPELINE_STREAMS + 1];
+	uint64_t sync_ns;
+	size_t block_max;
+
+	pthread_mutex_t user_lock;
+	pthread_mutex_t lock;
+	pthread_cond_t work;  /* the queue has a block, or stopping */
+	pthread_cond_t space; /* a block came back, or the queue ran empty */
+	struct kp_pipeline_block *head, *tail, *free_list;
+	size_t used_cnt;    /* blocks that are not free, but for … */
+	size_t archive_cnt; /* … those of the archive */
+	size_t in_flight;   /* queued or being written, but for the archive's */
+	uint64_t queued;    /* blocks ever queued … */
+	uint64_t taken;     /* … of them, those taken from the queue … */
+	uint64_t written;   /* … and of them, those written */
+	pthread_cond_t turn;
+	bool stopping;
+	int error;
+	struct kp_err error_text;
+
+	pthread_cond_t tick; /* stopping, for the syncing thread */
+	pthread_t write_threads[KP_PIPELINE_WRITERS], sync_thread, snapshot_thread;
+	unsigned write_thread_cnt;
+	bool has_sync_thread, has_snapshot_thread;
+
+	pthread_cond_t snapshot_wanted, snapshot_made;
+	uint64_t segment; /* the newest */
+	bool is_snapshot_due;
+	bool is_snapshot_running;
+	struct kp_snapshot snapshot;
+	bool is_snapshot_lost; /* it was given up; its thread may come back */
+	bool is_kept;          /* somebody may still come back: never freed */
+};
+
+/* --- pipeline.c --- */
+
+bool kp_pipeline_is_archive(const struct kp_pipeline_stream *stream);
+
+/* How many blocks of the stream's class are used, and in *ret_max may be. Under the lock. */
+size_t *kp_pipeline_class(struct kp_pipeline *p, const struct kp_pipeline_stream *stream,
+			  size_t *ret_max);
+
+/* The stream of a number, made when it is first asked for, by whichever thread. */
+struct kp_pipeline_stream *kp_pipeline_get_stream(struct kp_pipeline *p, uint32_t number);
+
+/* Hands the current block of a stream to the writing threads. */
+void kp_pipeline_seal(struct kp_pipeline *p, struct kp_pipeline_stream *stream);
+
+/* For a stream that one thread fills, which has the time to wait. */
+void kp_pipeline_put_patiently(struct kp_pipeline *p, struct kp_pipeline_stream *stream,
+			       const struct kp_hdr *event);
+
+/* What a `lost` event told, which is lost itself, is to be told again. Under the lock. */
+void kp_pipeline_keep_unsaid(struct kp_pipeline *p, const struct kp_ev_lost *event);
+
+/* --- pipeline_threads.c --- */
+
+/* 0 or a negative errno; then none runs. */
+int kp_pipeline_start_threads(struct kp_pipeline *p);
+void kp_pipeline_stop_threads(struct kp_pipeline *p);
+
+/* In kp_log_append or kp_log_create: only asks for a snapshot, since it may take any time. */
+void kp_pipeline_on_segment(uint64_t segment, void *arg);
+
+/* Waits for the snapshot, which is given up if it does not come. */
+void kp_pipeline_end_snapshot(struct kp_pipeline *p);
+
+#endif
