@@ -20,6 +20,7 @@
 #define LIFE_BLOCKS 16 /* some 50,000 processes */
 #define OWN_BLOCKS 4   /* what the recorder itself has to say of a full queue */
 #define ARCHIVE_BLOCKS 32
+#define RETRY_NS 10000000ull
 
 /* --- blocks --- */
 
@@ -77,19 +78,19 @@ static struct kp_pipeline_block *take_block(struct kp_pipeline *p,
 	return block;
 }
 
-/* Waits until the stream's class may have a block more; false: it is too late for one. */
-static bool wait_for_room(struct kp_pipeline *p, const struct kp_pipeline_stream *stream)
+/* After a try without success: until a block comes back, or for a moment, since it may have done so
+ * just now, or memory had run out. false: it is too late. */
+static bool wait_for_room(struct kp_pipeline *p)
 {
-	size_t max, *used;
-	bool has_room;
+	struct timespec until = kp_pipeline_from_now(RETRY_NS);
+	bool stopping;
 
 	pthread_mutex_lock(&p->lock);
-	used = kp_pipeline_class(p, stream, &max);
-	while (*used >= max && !p->stopping)
-		pthread_cond_wait(&p->space, &p->lock);
-	has_room = *used < max;
+	if (!p->stopping)
+		pthread_cond_timedwait(&p->space, &p->lock, &until);
+	stopping = p->stopping;
 	pthread_mutex_unlock(&p->lock);
-	return has_room;
+	return !stopping;
 }
 
 void kp_pipeline_seal(struct kp_pipeline *p, struct kp_pipeline_stream *stream)
@@ -186,7 +187,7 @@ void kp_pipeline_put_patiently(struct kp_pipeline *p, struct kp_pipeline_stream 
 			       const struct kp_hdr *event)
 {
 	while (!try_put(p, stream, event))
-		if (!wait_for_room(p, stream)) {
+		if (!wait_for_room(p)) {
 			drop(p, stream, event);
 			return;
 		}
@@ -211,7 +212,7 @@ static void put_own_patiently(void *arg, const struct kp_hdr *event)
 	struct kp_pipeline_stream *own = kp_pipeline_get_stream(arg, KP_CPU_USER);
 
 	while (!try_put_own(arg, own, event))
-		if (!wait_for_room(arg, own)) {
+		if (!wait_for_room(arg)) {
 			drop(arg, own, event);
 			return;
 		}
@@ -415,10 +416,10 @@ static void init_sync(struct kp_pipeline *p)
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_mutex_init(&p->user_lock, NULL);
 	pthread_cond_init(&p->work, NULL);
-	pthread_cond_init(&p->space, NULL);
 	pthread_cond_init(&p->turn, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&p->space, &monotonic);
 	pthread_cond_init(&p->tick, &monotonic);
 	pthread_cond_init(&p->snapshot_wanted, NULL);
 	pthread_cond_init(&p->snapshot_made, &monotonic);

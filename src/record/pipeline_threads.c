@@ -103,8 +103,7 @@ static void *write_loop(void *arg)
 	return NULL;
 }
 
-/* A moment on CLOCK_MONOTONIC, which the conditions with a time wait by. */
-static struct timespec from_now(uint64_t ns)
+struct timespec kp_pipeline_from_now(uint64_t ns)
 {
 	uint64_t at = kp_clock_ns(CLOCK_MONOTONIC) + ns;
 
@@ -120,7 +119,7 @@ static void *sync_loop(void *arg)
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->stopping) {
-		until = from_now(p->sync_ns);
+		until = kp_pipeline_from_now(p->sync_ns);
 		pthread_cond_timedwait(&p->tick, &p->lock, &until);
 		if (p->stopping)
 			break;
@@ -180,7 +179,7 @@ static void *snapshot_loop(void *arg)
 
 void kp_pipeline_end_snapshot(struct kp_pipeline *p)
 {
-	struct timespec until = from_now(SNAPSHOT_WAIT_NS);
+	struct timespec until = kp_pipeline_from_now(SNAPSHOT_WAIT_NS);
 	int r = 0;
 
 	if (p->is_snapshot_lost)
