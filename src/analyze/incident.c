@@ -450,6 +450,12 @@ static void take_note(struct analysis *a)
 			      info->gap_cnt > 1 ? "s, the first" : "");
 		kp_log_print_gap(&info->gaps[0], &note);
 	}
+	/* The log is read several times, and a disk may fail at one of them only. */
+	if (a->clock.gap_cnt > info->gap_cnt)
+		kp_buf_printf(&note,
+			      "%sthe log had gaps when the clock's readings were looked for: times "
+			      "on the wall clock may be less exact than stated",
+			      note.len ? "; " : "");
 	if (a->span != KP_NONE)
 		note_span(a, &note);
 	note_traces(a, &note);

@@ -116,6 +116,7 @@ static int add_events(struct kp_log_reader *reader, struct kp_clock *clock, stru
 			return r;
 	}
 	info = kp_log_get_info(reader);
+	clock->gap_cnt += info->gap_cnt;
 	if (r == 0 && !clock->eras.cnt && info->start_time_ns)
 		r = add_or_say(clock,
 			       (struct kp_clock_reading){info->start_time_ns,

@@ -39,6 +39,7 @@ struct kp_clock_era {
 /* Zero-initialised: no reading yet; then both clocks are taken as equal. */
 struct kp_clock {
 	KP_VEC(struct kp_clock_era) eras;
+	size_t gap_cnt; /* of the log as it was read for this: readings may be missing */
 };
 
 /* How often a wall time existed. */
