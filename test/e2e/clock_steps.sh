@@ -4,8 +4,7 @@
 # this machine's clock is left alone): each of 1,000 moments and windows is found within the bound
 # that is stated, and analyze takes windows on either side of a step for as long as they were.
 . "$(dirname "$0")/lib.sh"
-command -v qemu-system-x86_64 >/dev/null || skip "no qemu-system-x86_64"
-kernel=$("$top/test/vm/kernel.sh" "$top/build/vm" 6.12) || skip "no 6.12 kernel to be had"
+. "$top/test/vm/node.sh"
 tool=$(dirname "$KPROBE")/test/clock_moments
 [ -x "$tool" ] || {
 	mkdir "$work/build"
@@ -14,22 +13,9 @@ tool=$(dirname "$KPROBE")/test/clock_moments
 }
 [ -x "$tool" ] || fail "no clock_moments beside $KPROBE"
 gcc -O1 -static -o "$work/steps" "$top/test/vm/steps.c" || fail "build"
-cat >"$work/script" <<SCRIPT
-date -s '2026-11-25 12:00:00' >/dev/null
-kprobe record -o /out/log --node vm >/out/err 2>&1 &
-recorder=\$!
-until ls /out/log/*/*.kpl >/dev/null 2>&1; do sleep 1; done
-sleep 5
+vm_node 6.12 "date -s '2026-11-25 12:00:00' >/dev/null" "--node vm" "
 $work/steps >/out/moments || exit 1
-sleep 2
-kill -INT \$recorder
-wait \$recorder
-SCRIPT
-"$top/test/vm/boot.sh" "$kernel" "$KPROBE" "$work/script" "$work/vm" "$work/steps" || {
-	cat "$work/vm/out/err" 2>/dev/null
-	fail "the machine's script"
-}
-out=$work/vm/out
+sleep 2" "$work/steps"
 pid=$(head -n 1 "$out/moments")
 tail -n +2 "$out/moments" >"$work/moments"
 "$tool" "$out/log" <"$work/moments" || fail "moments"
