@@ -31,6 +31,7 @@
 #include "base/crc32c.h"
 #include "base/map.h"
 #include "base/vec.h"
+#include "record/thread.h"
 
 #define PIECE_LEN 61440 /* whole pages, below KP_DATA_MAX */
 /* A file changed less than this before it was pinned may change again within a tick of its times.
@@ -507,7 +508,7 @@ int kp_archive_new(const struct kp_sink *sink, struct kp_archive **ret_archive, 
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&archive->done, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	r = -pthread_create(&archive->thread, NULL, copy_loop, archive);
+	r = kp_thread_start(&archive->thread, "kp-archive", copy_loop, archive);
 	if (r < 0) {
 		discard(archive);
 		return kp_err_sys(err, r, "cannot keep mapped files");

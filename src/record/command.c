@@ -33,6 +33,7 @@
 #include "record/filter.h"
 #include "record/priority.h"
 #include "record/proc.h"
+#include "record/thread.h"
 #include "record/watch.h"
 
 /* Between two attempts to end what is left. */
@@ -325,7 +326,7 @@ int kp_command_start(const struct kp_command_options *options, struct kp_command
 	if (r >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, run->go) < 0)
 		r = -errno;
 	if (r >= 0)
-		r = -pthread_create(&run->thread, NULL, trace_thread, run);
+		r = kp_thread_start(&run->thread, "kp-command", trace_thread, run);
 	if (r < 0) {
 		discard(run);
 		return kp_err_sys(err, r, "cannot run %s", options->argv[0]);

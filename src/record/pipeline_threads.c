@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "event/event.h"
+#include "record/thread.h"
 
 #define SNAPSHOT_WAIT_NS 2000000000ull /* at the end */
 
@@ -208,7 +209,8 @@ static int start_writing(struct kp_pipeline *p)
 	arg->pipeline = p;
 	r = kp_encoder_new(p->codec, &arg->encoder, &err);
 	if (r >= 0)
-		r = -pthread_create(&p->write_threads[p->write_thread_cnt], NULL, write_loop, arg);
+		r = kp_thread_start(&p->write_threads[p->write_thread_cnt], "kp-write", write_loop,
+				    arg);
 	if (r >= 0) {
 		p->write_thread_cnt++;
 		return 0;
@@ -242,11 +244,11 @@ int kp_pipeline_start_threads(struct kp_pipeline *p)
 	for (int i = 0; i < KP_PIPELINE_WRITERS && r >= 0; i++)
 		r = start_writing(p);
 	if (r >= 0 && p->sync_ns) {
-		r = -pthread_create(&p->sync_thread, NULL, sync_loop, p);
+		r = kp_thread_start(&p->sync_thread, "kp-sync", sync_loop, p);
 		p->has_sync_thread = r >= 0;
 	}
 	if (r >= 0) {
-		r = -pthread_create(&p->snapshot_thread, NULL, snapshot_loop, p);
+		r = kp_thread_start(&p->snapshot_thread, "kp-snapshot", snapshot_loop, p);
 		p->has_snapshot_thread = r >= 0;
 	}
 	if (r < 0)
