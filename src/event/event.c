@@ -26,17 +26,14 @@
 #undef END
 
 static const struct kp_event_desc descs[KP_EV_END] = {
-#define EVENT(number, name, group, tail, doc)                         \
-	[number] = {#name,                                            \
-		    doc,                                              \
-		    number,                                           \
-		    sizeof(struct kp_ev_##name),                      \
-		    KP_GROUP_##group,                                 \
-		    KP_TAIL_##tail,                                   \
-		    sizeof(fields_##name) / sizeof(fields_##name[0]), \
-		    fields_##name},
-#define FIELD(event, type, name, ref, format, doc)
-#define END(event)
+#define EVENT(number, name, group, tail, doc)                                          \
+	[number] = {#name, doc, number, sizeof(struct kp_ev_##name), KP_GROUP_##group, \
+		    KP_TAIL_##tail, sizeof(fields_##name) / sizeof(fields_##name[0]),  \
+		    fields_##name, 0
+#define FIELD(event, type, name, ref, format, doc) +(KP_T_##type == KP_T_comm)
+#define END(event) \
+	}          \
+	,
 #include "kprobe/events.def"
 #undef EVENT
 #undef FIELD
@@ -154,7 +151,7 @@ int kp_event_validate(const void *event, size_t avail, struct kp_err *err)
 		return kp_err_set(err, -EBADMSG, "%s event: size %u instead of %u", desc->name,
 				  hdr->size, desc->struct_len);
 	r = desc->tail == KP_TAIL_NONE ? 0 : check_tail(hdr, desc, err);
-	for (f = desc->fields; r >= 0 && f < desc->fields + desc->field_cnt; f++)
+	for (f = desc->fields; desc->comm_cnt && r >= 0 && f < desc->fields + desc->field_cnt; f++)
 		if (f->type == KP_T_comm && ((const char *)event)[f->offset + KP_COMM_LEN - 1])
 			r = kp_err_set(err, -EBADMSG, "%s event: %s is not ended by NUL",
 				       desc->name, f->name);

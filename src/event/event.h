@@ -19,6 +19,7 @@ enum kp_type { KP_T_u8, KP_T_u16, KP_T_u32, KP_T_u64, KP_T_s32, KP_T_s64, KP_T_c
 enum kp_ref {
 	KP_REF_NONE,
 	KP_REF_TASK,
+	KP_REF_NEXT,
 	KP_REF_PROC,
 	KP_REF_FILE,
 	KP_REF_SOCK,
@@ -67,6 +68,7 @@ struct kp_event_desc {
 	uint8_t tail; /* enum kp_tail */
 	uint8_t field_cnt;
 	const struct kp_field *fields; /* without the header's */
+	uint8_t comm_cnt;              /* of these, names */
 };
 
 /* Descriptor of a kind, or NULL. */

@@ -57,6 +57,16 @@ static const char *meaning(const struct kp_field *field)
 	case KP_F_SYSNR:
 		return ",\"KEY\"";
 	default:
+		break;
+	}
+	switch (field->ref) {
+	case KP_REF_PROC:
+		return ",\"PROC\"";
+	case KP_REF_TASK:
+		return ",\"TASK\"";
+	case KP_REF_NEXT:
+		return ",\"NEXT\"";
+	default:
 		return "";
 	}
 }

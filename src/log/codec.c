@@ -13,20 +13,27 @@
  *               mask  ⌈(4 + number of fields) / 8⌉ bytes, little endian: bit 0 time_ns, 1 cpu,
  *                     2 pid, 3 tid, then the fields in their order; clear: as predicted
  *               key   LEB128, if the kind has a field that the schema marks KEY: that field's value
- *   times     time_ns of the events whose mask says so
- *   instants  fields that the schema marks TIME
- *   ids       cpu, pid, tid
- *   values    all other fields but the key
- *   bytes     the 16 bytes of names, and tails
+ *   times     time_ns of the events whose mask says so: sign and size, 1 byte
+ *   instants  the same of fields that the schema marks TIME
+ *   bits      the rest of both, in the order in which an event has them: bit after bit from the
+ * lowest ids       cpu, tid, pid values    all other fields but the key: first those that are not
+ * processes, then those bytes     the 16 bytes of names, and tails
  *
- * A number is the difference (modulo 2^64) of value and prediction, zigzag, as LEB128. Header
- * values are predicted by the event before, whatever its kind; an instant by its event's time; a
- * name or any other field by the same field of the last event of the same kind, key and task (tid).
- * The first such event of a block is predicted by the values, as they are by then, of the triple of
- * that kind and key that came up last, or by zeros. 512 triples are kept, and 8192 values (a name
- * is two, any other field one); those for which there is no room share the values of their kind.
- * All predictions begin with zero in each block, so that a block decodes alone. hdr.size and
- * padding are not stored. s32 is sign-extended.
+ * A number is the difference of value and prediction, modulo 2 to the field's bits. Those of ids
+ * and values are zigzag, as LEB128. Of a time's, which no packing shortens but in its size, the
+ * size is the number of bits up to the highest, plus 128 if it is negative; the bits below the
+ * highest are the rest.
+ *
+ * time_ns and cpu are predicted by the event before, whatever its kind; tid too, but behind an
+ * event whose kind has a field that the schema marks NEXT by that field: who runs is who was
+ * switched to. pid, and a field marked PROC before one marked TASK or NEXT, is predicted as the one
+ * that was last stored for the same tid, or as the tid; 1024 tids but 0 are kept, each in the place
+ * of its remainder. An instant is predicted by its event's time; a name or any other field by the
+ * same field of the last event of the same kind, key and tid. The first such event of a block is
+ * predicted by the last of the triple of that kind and key that came up last, as it is by then, or
+ * by zeros. 512 triples are kept, and 8192 words of 8 bytes behind their headers; those for which
+ * there is no room share the last event of their kind. All predictions begin with zero in each
+ * block, so that a block decodes alone. hdr.size and padding are not stored.
  *
  * So calls of one number in one task predict each other, which is what programs do; and what is
  * alike stands together, which packs by a tenth better than events one after the other.
@@ -344,10 +351,31 @@ static const char *end_event(struct output *o, const struct kp_schema_kind *kind
 	return NULL;
 }
 
+/* Takes the fields of a struct in the log's layout; returns the value of the last one. */
+static uint64_t take_fields(const struct kp_schema *schema, const struct kp_schema_kind *kind,
+			    const unsigned char *from, unsigned char *to)
+{
+	const struct kp_schema_field *f = schema->fields + kind->first_field;
+	const struct kp_schema_field *end = f + kind->field_cnt;
+
+	if (to && kind->is_same)
+		memcpy(to + sizeof(struct kp_hdr), from + sizeof(struct kp_hdr),
+		       kind->struct_len - sizeof(struct kp_hdr));
+	for (; to && !kind->is_same && f < end; f++) {
+		if (f->to_offset == KP_NO_PLACE)
+			continue;
+		if (f->type == KP_T_comm)
+			memcpy(to + f->to_offset, from + f->offset, KP_COMM_LEN);
+		else
+			kp_delta_store(schema, f, to, kp_delta_load(from + f->offset, f->type));
+	}
+	return kind->has_tail ? kp_delta_load(from + end[-1].offset, end[-1].type) : 0;
+}
+
 static const char *decode_delta(struct output *o, struct kp_delta *delta, struct input in)
 {
 	const struct kp_schema_kind *kind;
-	const unsigned char *tail;
+	const unsigned char *tail, *from;
 	unsigned char *to;
 	struct kp_hdr hdr;
 	const char *why;
@@ -363,35 +391,16 @@ static const char *decode_delta(struct output *o, struct kp_delta *delta, struct
 		why = begin_event(o, (unsigned)number, &kind, &to);
 		if (why)
 			return why;
-		last = 0;
-		if (!kp_delta_get(delta, &hdr, to, &last))
+		from = kp_delta_get(delta, &hdr);
+		if (!from)
 			return "an event is cut";
-		last = kind->has_tail ? last : 0;
+		last = take_fields(o->schema, kind, from, to);
 		tail = kp_delta_get_bytes(delta, last);
 		why = end_event(o, kind, &hdr, tail, last, to);
 		if (why)
 			return why;
 	}
 	return kp_delta_is_done(delta) ? NULL : "bytes are left that no event has";
-}
-
-/* Takes the fields of a struct in the log's layout; *ret_last: the value of the last one. */
-static void map_fields(const struct kp_schema *schema, const struct kp_schema_kind *kind,
-		       const unsigned char *from, unsigned char *to, uint64_t *ret_last)
-{
-	const struct kp_schema_field *f = schema->fields + kind->first_field;
-	const struct kp_schema_field *end = f + kind->field_cnt;
-
-	for (; f < end; f++) {
-		if (f->type != KP_T_comm)
-			*ret_last = kp_delta_load(from + f->offset, f->type);
-		if (!to || f->to_offset == KP_NO_PLACE)
-			continue;
-		if (f->type == KP_T_comm)
-			memcpy(to + f->to_offset, from + f->offset, KP_COMM_LEN);
-		else
-			kp_delta_store(schema, f, to, *ret_last);
-	}
 }
 
 static const char *decode_raw(struct output *o, struct input in)
@@ -413,9 +422,7 @@ static const char *decode_raw(struct output *o, struct input in)
 			return why;
 		if (in.end - begin < kind->struct_len)
 			return "an event is cut";
-		last = 0;
-		map_fields(o->schema, kind, begin, to, &last);
-		last = kind->has_tail ? last : 0;
+		last = take_fields(o->schema, kind, begin, to);
 		in.at += kind->struct_len;
 		why = end_event(o, kind, &hdr, last <= (uint64_t)(in.end - in.at) ? in.at : NULL,
 				last, to);

@@ -17,8 +17,9 @@
 /* What repeats itself is packed better when nothing else stands between. */
 enum {
 	KP_DELTA_SHAPES,
-	KP_DELTA_TIMES,    /* hdr.time_ns */
-	KP_DELTA_INSTANTS, /* fields that are times */
+	KP_DELTA_TIMES,    /* hdr.time_ns: signs and sizes */
+	KP_DELTA_INSTANTS, /* the same for fields that are times */
+	KP_DELTA_BITS,     /* of both: the rest of their numbers */
 	KP_DELTA_IDS,      /* hdr.cpu, pid, tid */
 	KP_DELTA_VALUES,   /* other fields */
 	KP_DELTA_BYTES,    /* tails and names */
@@ -63,11 +64,10 @@ bool kp_delta_has_more(const struct kp_delta *delta);
 int kp_delta_get_kind(struct kp_delta *delta);
 
 /*
- * The values of that event: kp_hdr's but size and kind to *ret_hdr, its fields into this program's
- * struct at `to` (NULL: not wanted), the last one to *ret_last. false: it is cut.
+ * That event: kp_hdr but size and kind to *ret_hdr, and where its struct would begin in the log's
+ * layout, of which what lies behind the header is there until the next call. NULL: it is cut.
  */
-bool kp_delta_get(struct kp_delta *delta, struct kp_hdr *ret_hdr, unsigned char *to,
-		  uint64_t *ret_last);
+const unsigned char *kp_delta_get(struct kp_delta *delta, struct kp_hdr *ret_hdr);
 
 /* The next len bytes of tails; NULL: there are not so many. */
 const unsigned char *kp_delta_get_bytes(struct kp_delta *delta, uint64_t len);

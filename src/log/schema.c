@@ -23,6 +23,8 @@ static const struct {
 	[KP_T_s64] = {"s64", 8},
 	[KP_T_comm] = {"comm", KP_COMM_LEN},
 };
+#define FIELDS_MAX 4096 /* of all kinds together */
+#define HDR_WORDS (sizeof(struct kp_hdr) / 8)
 #define TYPE_CNT ((int)(sizeof(types) / sizeof(types[0])))
 
 static int type_find(const char *name)
@@ -58,8 +60,12 @@ static int parse_field(const cJSON *row, const struct kp_event_desc *desc, uint3
 	*ret_field = (struct kp_schema_field){
 		.type = (uint8_t)type,
 		.to_type = own ? own->type : 0,
+		.len = types[type].len,
 		.is_time = format && !strcmp(format, "TIME") && type == KP_T_u64,
 		.is_group = format && !strcmp(format, "GROUP") && type != KP_T_comm,
+		.is_proc = format && !strcmp(format, "PROC") && type == KP_T_u32,
+		.is_task = format && type == KP_T_u32 &&
+			   (!strcmp(format, "TASK") || !strcmp(format, "NEXT")),
 		.offset = (uint16_t)offset,
 		.to_offset = own ? own->offset : KP_NO_PLACE,
 	};
@@ -67,44 +73,82 @@ static int parse_field(const cJSON *row, const struct kp_event_desc *desc, uint3
 	return 0;
 }
 
-static bool is_key(const cJSON *row, const struct kp_schema_field *f)
+static bool means(const cJSON *row, const char *what)
 {
 	const char *meaning = cJSON_GetStringValue(cJSON_GetArrayItem(row, 2));
 
-	return meaning && !strcmp(meaning, "KEY") && (f->type == KP_T_u16 || f->type == KP_T_u32);
+	return meaning && !strcmp(meaning, what);
+}
+
+/* Takes what a field says of its kind. */
+static void note_meaning(const cJSON *row, const struct kp_schema_field *f,
+			 struct kp_schema_kind *kind)
+{
+	uint8_t bit = (uint8_t)(KP_SCHEMA_HDR_BITS + kind->field_cnt);
+
+	if (means(row, "KEY") && (f->type == KP_T_u16 || f->type == KP_T_u32) && !kind->key_bit)
+		kind->key_bit = bit;
+	if (means(row, "NEXT") && f->is_task && !kind->next_bit)
+		kind->next_bit = bit;
+}
+
+/* Completes a kind whose fields are known: which are coded how, and what lies in which word. */
+static void index_fields(struct kp_schema *schema, struct kp_schema_kind *kind)
+{
+	struct kp_schema_field *f = schema->fields + kind->first_field;
+	unsigned bit = KP_SCHEMA_HDR_BITS, word;
+
+	for (unsigned i = 0; i < kind->field_cnt; i++, f++, bit++) {
+		f->is_proc = f->is_proc && i + 1u < kind->field_cnt && f[1].is_task;
+		kind->times |= (uint64_t)f->is_time << bit;
+		kind->procs |= (uint64_t)f->is_proc << bit;
+		word = f->offset / 8;
+		for (; word <= (f->offset + f->len - 1u) / 8; word++)
+			schema->word_bits[kind->first_word + word - HDR_WORDS] |= 1ull << bit;
+	}
 }
 
 static int parse_fields(const cJSON *rows, const struct kp_event_desc *desc,
 			struct kp_schema *schema, struct kp_schema_kind *kind, unsigned *field_cnt)
 {
 	struct kp_schema_field *f = NULL;
-	uint32_t offset = sizeof(struct kp_hdr), slots = schema->slot_cnt;
+	uint32_t offset = sizeof(struct kp_hdr), len;
 	const char *name = "";
 	const cJSON *row;
 	int r;
 
 	kind->first_field = (uint16_t)*field_cnt;
-	kind->first_slot = schema->slot_cnt;
+	kind->first_word = schema->word_cnt;
 	cJSON_ArrayForEach(row, rows)
 	{
-		if (kind->field_cnt == KP_SCHEMA_FIELDS || slots + 2 > KP_SCHEMA_SLOTS)
+		if (kind->field_cnt == KP_SCHEMA_FIELDS || *field_cnt == FIELDS_MAX)
 			return -EBADMSG;
 		f = &schema->fields[(*field_cnt)++];
 		r = parse_field(row, desc, offset, f, &name);
 		if (r < 0)
 			return r;
-		offset += types[f->type].len;
-		slots += f->type == KP_T_comm ? 2 : 1;
-		if (is_key(row, f) && !kind->key_bit)
-			kind->key_bit = (uint8_t)(KP_SCHEMA_HDR_BITS + kind->field_cnt);
+		offset += f->len;
+		note_meaning(row, f, kind);
 		kind->field_cnt++;
 	}
 	if (offset % 8 || (kind->has_tail && (strcmp(name, "data_len") || f->type != KP_T_u32)))
 		return -EBADMSG;
-	kind->slot_cnt = (uint8_t)(slots - schema->slot_cnt);
-	schema->slot_cnt = (uint16_t)slots;
+	len = (offset - (uint32_t)sizeof(struct kp_hdr)) / 8;
+	if (schema->word_cnt + len > KP_SCHEMA_WORDS)
+		return -EBADMSG;
+	kind->word_cnt = (uint8_t)len;
+	schema->word_cnt = (uint16_t)(schema->word_cnt + len);
 	kind->struct_len = (uint16_t)offset;
+	index_fields(schema, kind);
 	return 0;
+}
+
+static bool has_group(const struct kp_schema *schema, const struct kp_schema_kind *kind)
+{
+	for (unsigned i = 0; i < kind->field_cnt; i++)
+		if (schema->fields[kind->first_field + i].is_group)
+			return true;
+	return false;
 }
 
 /* Whether the kind lies in the log exactly as in this program. */
@@ -147,6 +191,7 @@ static int parse_kind(const cJSON *row, struct kp_schema *schema, unsigned *fiel
 	const char *tail = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(row, "tail"));
 	const struct kp_event_desc *desc;
 	struct kp_schema_kind *kind;
+	bool is_alike;
 	int n, r;
 
 	if (!cJSON_IsNumber(number) || !name || !tail)
@@ -172,7 +217,9 @@ static int parse_kind(const cJSON *row, struct kp_schema *schema, unsigned *fiel
 	} else {
 		r = set_name(&schema->kind_names, (unsigned)n, name);
 	}
-	schema->is_own = schema->is_own && is_same(schema, kind, n, desc);
+	is_alike = is_same(schema, kind, n, desc);
+	kind->is_same = is_alike && !has_group(schema, kind);
+	schema->is_own = schema->is_own && is_alike;
 	return r;
 }
 
@@ -218,10 +265,14 @@ static int parse_kinds(const cJSON *rows, struct kp_schema *schema, unsigned *fi
 static void shrink_fields(struct kp_schema *schema, unsigned field_cnt)
 {
 	struct kp_schema_field *fields;
+	uint64_t *word_bits;
 
 	fields = realloc(schema->fields, (field_cnt + 1) * sizeof(*fields));
 	if (fields)
 		schema->fields = fields;
+	word_bits = realloc(schema->word_bits, schema->word_cnt * sizeof(*word_bits));
+	if (word_bits)
+		schema->word_bits = word_bits;
 }
 
 int kp_schema_parse(const char *text, size_t len, struct kp_schema **ret_schema, struct kp_err *err)
@@ -233,8 +284,10 @@ int kp_schema_parse(const char *text, size_t len, struct kp_schema **ret_schema,
 
 	if (!schema)
 		goto out;
-	schema->fields = calloc(KP_SCHEMA_SLOTS, sizeof(*schema->fields));
-	if (!schema->fields)
+	schema->fields = calloc(FIELDS_MAX, sizeof(*schema->fields));
+	schema->word_bits = calloc(KP_SCHEMA_WORDS, sizeof(*schema->word_bits));
+	schema->word_cnt = 1;
+	if (!schema->fields || !schema->word_bits)
 		goto out;
 	r = kp_log_json_read(text, len, &root);
 	schema->is_own = true;
@@ -313,5 +366,6 @@ void kp_schema_free(struct kp_schema *schema)
 	free_names(schema->kind_names);
 	free_names(schema->group_names);
 	free(schema->fields);
+	free(schema->word_bits);
 	free(schema);
 }

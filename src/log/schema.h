@@ -15,7 +15,7 @@
 #include "kprobe/log_format.h"
 
 #define KP_SCHEMA_FIELDS 60  /* most fields of one kind */
-#define KP_SCHEMA_SLOTS 4096 /* most fields of all kinds together; a comm counts as two */
+#define KP_SCHEMA_WORDS 4096 /* most words of 8 bytes of all kinds' fields together */
 #define KP_SCHEMA_HDR_BITS 4 /* of a mask, for the header: time_ns, cpu, pid, tid */
 #define KP_NO_GROUP UINT8_MAX
 #define KP_NO_PLACE UINT16_MAX /* kp_schema_field.to_offset: this program has no such field */
@@ -23,8 +23,11 @@
 struct kp_schema_field {
 	uint8_t type;       /* enum kp_type in the log */
 	uint8_t to_type;    /* and in this program's struct */
+	uint8_t len;        /* bytes in the log */
 	bool is_time;       /* coded as distance from the event's own time */
 	bool is_group;      /* a group by the log's number */
+	bool is_proc;       /* coded by the process of the task in the field behind it */
+	bool is_task;       /* a tid */
 	uint16_t offset;    /* in the log's struct */
 	uint16_t to_offset; /* in this program's, or KP_NO_PLACE */
 };
@@ -32,14 +35,17 @@ struct kp_schema_field {
 struct kp_schema_kind {
 	bool known;    /* the log has it */
 	bool has_tail; /* its last field is data_len */
+	bool is_same;  /* its struct is this program's, byte for byte, and so are its numbers */
 	uint8_t field_cnt;
 	uint8_t key_bit;     /* of the field that says what the others mean, in a mask; 0: none */
-	uint8_t slot_cnt;    /* places that its fields' values take */
+	uint8_t next_bit;    /* of the field that says which task runs from then on; 0: none */
+	uint8_t word_cnt;    /* of its struct behind the header */
 	uint16_t struct_len; /* in the log */
 	uint16_t to_kind;    /* in this program; 0: it has none */
 	uint16_t to_struct_len;
-	uint16_t first_field; /* in kp_schema.fields */
-	uint16_t first_slot;  /* place of its fields' previous values */
+	uint16_t first_field;  /* in kp_schema.fields */
+	uint16_t first_word;   /* in all kinds' words together, which begin with 1 */
+	uint64_t times, procs; /* bits of the fields that are such */
 };
 
 struct kp_schema {
@@ -48,7 +54,8 @@ struct kp_schema {
 	char **group_names;
 	uint8_t to_group[KP_LOG_GROUPS]; /* a group of the log in this program, or KP_NO_GROUP */
 	struct kp_schema_field *fields;
-	uint16_t slot_cnt;
+	uint64_t *word_bits; /* of each word, the bits of the fields in it */
+	uint16_t word_cnt;   /* of all kinds, and one before them */
 	uint16_t growth_max; /* most bytes by which an event grows when mapped */
 	bool is_own;         /* the log's structs are this program's, byte for byte */
 };

@@ -43,6 +43,7 @@ static uint64_t values_of(const struct kp_field *field)
 {
 	switch (field->ref) {
 	case KP_REF_TASK:
+	case KP_REF_NEXT:
 	case KP_REF_PROC:
 		return TASKS;
 	case KP_REF_CPU:

@@ -238,6 +238,49 @@ Test(roundtrip, lost_counts_add_up_over_runs)
 	kp_buf_done(&events);
 }
 
+/* Times in any order and at any distance, and tasks whose processes change or share a place. */
+Test(roundtrip, what_is_not_as_predicted)
+{
+	static const uint64_t times[] = {5, 5, 0, 1, UINT64_MAX, 3, 1ull << 63, 0, UINT64_MAX - 1};
+	static const uint32_t tids[] = {0, 1, 1025, 1, 2049, 0, UINT32_MAX};
+	struct kp_ev_sched_switch ev = {.hdr = {.size = sizeof(ev), .kind = KP_EV_sched_switch}};
+	struct kp_buf events = {0}, back = {0};
+	struct kp_decoder *decoder;
+	struct kp_encoder *encoder;
+	struct kp_schema *schema;
+	struct kp_encoded enc;
+	struct kp_decode dec;
+
+	for (unsigned i = 0; i < 9 * 7 * 4; i++) {
+		ev.hdr.time_ns = times[i % 9];
+		ev.hdr.tid = tids[i % 7];
+		ev.hdr.pid = i % 3 ? ev.hdr.tid : i;
+		ev.hdr.cpu = (kp_u16)(i % 2 ? 0xffff : i);
+		ev.next_tid = i % 5 ? tids[(i + 1) % 7] : i;
+		ev.next_pid = i % 4 ? ev.next_tid : UINT32_MAX - i;
+		kp_buf_append(&events, &ev, sizeof(ev));
+	}
+	cr_assert_eq(kp_encoder_new(KP_CODEC_DELTA, &encoder, NULL), 0);
+	cr_assert_eq(kp_decoder_new(&decoder, NULL), 0);
+	cr_assert_eq(kp_schema_own(&schema, NULL), 0);
+	cr_assert_eq(kp_encode(encoder, events.data, events.len, &enc, NULL), 0);
+	cr_assert_eq(enc.codec, KP_CODEC_DELTA);
+	dec = (struct kp_decode){.codec = enc.codec,
+				 .raw_len = (uint32_t)events.len,
+				 .event_cnt = enc.event_cnt,
+				 .kinds = enc.kinds,
+				 .first_ns = enc.first_ns,
+				 .last_ns = enc.last_ns};
+	cr_assert_eq(kp_decode(decoder, schema, &dec, enc.data, enc.len, &back, NULL), 0);
+	cr_assert_eq(back.len, events.len);
+	cr_assert_arr_eq(back.data, events.data, back.len);
+	kp_decoder_free(decoder);
+	kp_encoder_free(encoder);
+	kp_schema_free(schema);
+	kp_buf_done(&events);
+	kp_buf_done(&back);
+}
+
 static void count_segment(uint64_t segment, void *arg)
 {
 	uint64_t *cnt = arg;

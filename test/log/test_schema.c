@@ -101,7 +101,8 @@ Test(schema, unknown_kinds_are_left_out_and_counted)
 
 Test(schema, fields_map_by_name)
 {
-	char *text = own_text_with("[\"target_tid\",\"u32\"]", "[\"something\",\"u32\"]");
+	char *text = own_text_with("[\"target_tid\",\"u32\",\"TASK\"]",
+				   "[\"something\",\"u32\",\"TASK\"]");
 	struct kp_buf events = {0};
 	const struct kp_ev_sched_migrate *was, *is;
 	struct kp_log_reader *reader;
