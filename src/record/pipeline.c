@@ -21,6 +21,7 @@
 #define OWN_BLOCKS 4   /* what the recorder itself has to say of a full queue */
 #define ARCHIVE_BLOCKS 32
 #define RETRY_NS 10000000ull
+#define FAST_PART 4 /* of a block, and of the age at which it is handed on */
 
 /* --- blocks --- */
 
@@ -271,24 +272,31 @@ void kp_pipeline_set_lost(struct kp_pipeline *pipeline, uint32_t stream,
 	       KP_GROUP_CNT * sizeof(*lost));
 }
 
-static void seal_if_old(struct kp_pipeline *p, struct kp_pipeline_stream *stream,
-			uint64_t before_ns)
+/* What fills fast need not wait long for more that is like it. */
+static void seal_if_old(struct kp_pipeline *p, struct kp_pipeline_stream *stream, uint64_t now_ns,
+			uint64_t max_age_ns)
 {
-	if (stream->current && stream->current->opened_ns <= before_ns)
+	const struct kp_pipeline_block *block = stream->current;
+
+	if (!block)
+		return;
+	if (block->len >= KP_BLOCK_RAW_MAX / FAST_PART)
+		max_age_ns /= FAST_PART;
+	if (block->opened_ns + max_age_ns <= now_ns) /* it may be newer than now_ns */
 		kp_pipeline_seal(p, stream);
 }
 
 void kp_pipeline_flush(struct kp_pipeline *pipeline, uint64_t max_age_ns)
 {
-	uint64_t before_ns = kp_clock_ns(CLOCK_MONOTONIC) - max_age_ns;
+	uint64_t now_ns = kp_clock_ns(CLOCK_MONOTONIC);
 	struct kp_pipeline_stream *stream = __atomic_load_n(&pipeline->newest, __ATOMIC_ACQUIRE);
 
 	for (; stream; stream = stream->next) {
 		if (stream->number < KP_STREAM_ARCHIVE) {
-			seal_if_old(pipeline, stream, before_ns);
+			seal_if_old(pipeline, stream, now_ns, max_age_ns);
 		} else if (stream->number == KP_CPU_USER) {
 			pthread_mutex_lock(&pipeline->user_lock);
-			seal_if_old(pipeline, stream, before_ns);
+			seal_if_old(pipeline, stream, now_ns, max_age_ns);
 			pthread_mutex_unlock(&pipeline->user_lock);
 		}
 	}

@@ -45,7 +45,8 @@ void kp_pipeline_put(struct kp_pipeline *pipeline, uint32_t stream, const struct
 void kp_pipeline_set_lost(struct kp_pipeline *pipeline, uint32_t stream,
 			  const uint64_t lost[KP_GROUP_CNT]);
 
-/* Hands on every block whose first event was put more than max_age_ns ago. */
+/* Hands on every block whose first event was put max_age_ns ago, and those that fill fast earlier.
+ */
 void kp_pipeline_flush(struct kp_pipeline *pipeline, uint64_t max_age_ns);
 
 /* The sink of the recorder's own events (stream KP_CPU_USER), for any thread; waits for room. */

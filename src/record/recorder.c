@@ -23,7 +23,7 @@
 #include "record/select.h"
 
 #define SECOND_NS 1000000000ull
-#define BLOCK_AGE_NS 100000000ull
+#define BLOCK_AGE_NS 500000000ull
 #define ACCOUNT_NS 100000000ull /* losses are looked for so often */
 #define HANG_NS 5000000000ull   /* for a snapshot */
 #define LOOP_FDS 8              /* descriptors that the loop needs, and some */
@@ -116,6 +116,11 @@ static void tell_losses(void *owner)
 	kp_tally_losses(((struct recorder *)owner)->tally);
 }
 
+static void tell_misses(void *owner)
+{
+	kp_tally_misses(((struct recorder *)owner)->tally);
+}
+
 static void watch_command(void *owner)
 {
 	kp_recorder_watch_command(owner);
@@ -154,6 +159,7 @@ static const struct kp_source sources[] = {
 	{"pace of the command", 0, 0, NULL, pace, NULL},
 	{"old blocks", 0, 0, NULL, seal_blocks, NULL},
 	{"losses", 0, ACCOUNT_NS, NULL, tell_losses, NULL},
+	{"runs that the kernel left out", 0, SECOND_NS, NULL, tell_misses, NULL},
 	{"errors of the log", 0, ACCOUNT_NS, NULL, check_log, NULL},
 	{"interrupts", 1u << KP_GROUP_irq, SECOND_NS, NULL, sum_irqs, sum_irqs},
 	{"command", 0, SECOND_NS, NULL, watch_command, NULL},
@@ -287,6 +293,7 @@ static void finish(struct recorder *r)
 		;
 	kp_sources_stop(&r->sources);
 	kp_pipeline_begin_end(r->pipeline);
+	kp_tally_misses(r->tally);
 	kp_tally_losses(r->tally);
 	kp_pipeline_drain(r->pipeline);
 	check_log(r);

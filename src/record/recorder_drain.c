@@ -8,11 +8,11 @@
 #include "base/clock.h"
 #include "record/recorder_in.h"
 
-/* At rest the rings are emptied less often, but before a CPU that wakes up can fill half of one: it
- * makes some 200 kB of events in a millisecond. */
+/* Where little happens the rings are emptied less often, but before a CPU that wakes up can fill
+ * half of one: it makes some 200 kB of events in a millisecond. */
 #define REST_MS_MAX 20
 #define RING_LEN_PER_REST_MS (400u * 1024u)
-#define REST_LEN 4096 /* bytes of all rings at one time, up to which the machine is at rest */
+#define REST_LEN 65536 /* bytes of all rings at one time, up to which that is often enough */
 /* Load of the queue at which the command is held, and at which it goes on. */
 #define HOLD_PERCENT 20
 #define RELEASE_PERCENT 5

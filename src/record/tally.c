@@ -31,6 +31,7 @@ struct kp_tally {
 	unsigned cpu_cnt;
 	uint64_t own_lost[OWN_CNT][KP_GROUP_CNT]; /* already told */
 	uint64_t looked_ns;                       /* time of the last look for losses */
+	uint64_t missed_ns;                       /* the same for those of no known CPU */
 	uint32_t round;                           /* of the losses to be told next */
 	uint64_t missed[KP_GROUP_CNT]; /* already told, of programs that the kernel did not run */
 };
@@ -53,7 +54,7 @@ int kp_tally_new(struct kp_probes *probes, struct kp_pipeline *pipeline, uint64_
 	t->probes = probes;
 	t->pipeline = pipeline;
 	t->cpu_cnt = kp_probes_cpu_cnt(probes);
-	t->looked_ns = since_ns;
+	t->looked_ns = t->missed_ns = since_ns;
 	t->cpus = calloc(t->cpu_cnt, sizeof(*t->cpus));
 	if (!t->cpus) {
 		free(t);
@@ -75,7 +76,7 @@ struct seen {
  */
 static void tell(struct kp_tally *t, uint32_t stream, unsigned cpu,
 		 const uint64_t in_ring[KP_GROUP_CNT], const struct seen seen[KP_GROUP_CNT],
-		 uint64_t told[KP_GROUP_CNT], uint64_t now)
+		 uint64_t told[KP_GROUP_CNT], uint64_t since, uint64_t now)
 {
 	struct kp_accounts accounts;
 	struct kp_unsaid unsaid;
@@ -84,7 +85,7 @@ static void tell(struct kp_tally *t, uint32_t stream, unsigned cpu,
 	kp_pipeline_accounts(t->pipeline, stream, &accounts);
 	kp_pipeline_take_unsaid(t->pipeline, stream, &unsaid);
 	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
-		struct kp_ev_lost ev = {.from_ns = unsaid.cnt[g] ? unsaid.from_ns : t->looked_ns,
+		struct kp_ev_lost ev = {.from_ns = unsaid.cnt[g] ? unsaid.from_ns : since,
 					.to_ns = now,
 					.lost_group = g,
 					.lost_cpu = cpu,
@@ -126,7 +127,7 @@ static void tell_ring(struct kp_tally *t, unsigned cpu, enum kp_ring kind, uint6
 			seen[g].to_ns = last;
 		}
 	}
-	tell(t, stream, cpu, state->in_ring[kind], seen, state->lost[kind], now);
+	tell(t, stream, cpu, state->in_ring[kind], seen, state->lost[kind], t->looked_ns, now);
 	if (has_lost)
 		kp_pipeline_set_lost(t->pipeline, stream, state->in_ring[kind]);
 }
@@ -146,12 +147,13 @@ static void begin_round(struct kp_tally *t)
 		}
 }
 
-static void tell_misses(struct kp_tally *t, uint64_t now)
+void kp_tally_misses(struct kp_tally *t)
 {
-	uint64_t missed[KP_GROUP_CNT];
+	uint64_t missed[KP_GROUP_CNT], now = kp_clock_ns(CLOCK_MONOTONIC);
 
 	kp_probes_misses(t->probes, missed);
-	tell(t, KP_LOST_ANYWHERE, KP_LOST_ANYWHERE, missed, nothing, t->missed, now);
+	tell(t, KP_LOST_ANYWHERE, KP_LOST_ANYWHERE, missed, nothing, t->missed, t->missed_ns, now);
+	t->missed_ns = now;
 }
 
 void kp_tally_losses(struct kp_tally *t)
@@ -159,12 +161,12 @@ void kp_tally_losses(struct kp_tally *t)
 	static const uint64_t none[KP_GROUP_CNT];
 	uint64_t now = kp_clock_ns(CLOCK_MONOTONIC);
 
-	tell_misses(t, now);
 	for (unsigned cpu = 0; cpu < t->cpu_cnt; cpu++)
 		for (int kind = 0; kind < KP_RING_CNT; kind++)
 			tell_ring(t, cpu, (enum kp_ring)kind, now);
 	for (size_t i = 0; i < OWN_CNT; i++)
-		tell(t, own_streams[i], KP_CPU_USER, none, nothing, t->own_lost[i], now);
+		tell(t, own_streams[i], KP_CPU_USER, none, nothing, t->own_lost[i], t->looked_ns,
+		     now);
 	begin_round(t);
 	t->looked_ns = now;
 }

@@ -39,6 +39,10 @@ int kp_tally_new(struct kp_probes *probes, struct kp_pipeline *pipeline, uint64_
  * the last one that said so could not be written. */
 void kp_tally_losses(struct kp_tally *tally);
 
+/* The same for the runs of programs that the kernel left out, for which it is asked program by
+ * program: not as often. */
+void kp_tally_misses(struct kp_tally *tally);
+
 /* Writes an `irq_sum` event for each vector and CPU that had interrupts since the last call. */
 void kp_tally_irq(struct kp_tally *tally);
 
