@@ -17,9 +17,6 @@
 #include "record/pipeline_in.h"
 
 #define DEFAULT_QUEUE_LEN (256ull << 20)
-#define LIFE_BLOCKS 16 /* some 50,000 processes */
-#define OWN_BLOCKS 4   /* what the recorder itself has to say of a full queue */
-#define ARCHIVE_BLOCKS 32
 #define RETRY_NS 10000000ull
 #define FAST_PART 4 /* of a block, and of the age at which it is handed on */
 
@@ -30,51 +27,38 @@ bool kp_pipeline_is_archive(const struct kp_pipeline_stream *stream)
 	return stream->number == KP_STREAM_ARCHIVE;
 }
 
-/* The life of processes, without which all else has no names, may use some more than the others,
- * and so may the recorder's own words. */
-size_t *kp_pipeline_class(struct kp_pipeline *p, const struct kp_pipeline_stream *stream,
-			  size_t *ret_max)
+enum kp_pool_class kp_pipeline_class(const struct kp_pipeline_stream *stream)
 {
-	size_t more = KP_STREAM_IS(stream->number, KP_STREAM_LIFE) ? LIFE_BLOCKS
-		      : stream->number == KP_CPU_USER              ? LIFE_BLOCKS + OWN_BLOCKS
-								   : 0;
-
-	*ret_max = kp_pipeline_is_archive(stream) ? ARCHIVE_BLOCKS : p->block_max + more;
-	return kp_pipeline_is_archive(stream) ? &p->archive_cnt : &p->used_cnt;
+	return kp_pipeline_is_archive(stream)                 ? KP_POOL_ARCHIVE
+	       : stream->number == KP_CPU_USER                ? KP_POOL_OWN
+	       : KP_STREAM_IS(stream->number, KP_STREAM_LIFE) ? KP_POOL_LIFE
+							      : KP_POOL_EVENTS;
 }
 
-/* A free block, or a new one while the class has room; NULL: none. Under the lock. */
-static struct kp_pipeline_block *get_block(struct kp_pipeline *p,
-					   const struct kp_pipeline_stream *stream)
-{
-	struct kp_pipeline_block *block = p->free_list;
-	size_t max, *used = kp_pipeline_class(p, stream, &max);
-
-	if (*used >= max)
-		return NULL;
-	if (block)
-		p->free_list = block->next;
-	else
-		block = malloc(sizeof(*block));
-	if (block)
-		++*used;
-	return block;
-}
-
-/* A block for filling, or NULL: none is free. */
+/* A block for filling with an event of this length, and with as much as the one before held if
+ * there is room; NULL: none is free. */
 static struct kp_pipeline_block *take_block(struct kp_pipeline *p,
-					    const struct kp_pipeline_stream *stream)
+					    const struct kp_pipeline_stream *stream, uint32_t len)
 {
 	struct kp_pipeline_block *block;
 
 	pthread_mutex_lock(&p->lock);
-	block = get_block(p, stream);
+	block = kp_pool_take(&p->pool, kp_pipeline_class(stream), len, stream->filled);
 	pthread_mutex_unlock(&p->lock);
-	if (block) {
-		block->next = NULL;
-		block->len = 0;
-		block->encoded.data = NULL;
-		memset(block->cnt, 0, sizeof(block->cnt));
+	return block;
+}
+
+/* Makes room for an event of this length in the current block; false: it is as large as can be. */
+static bool grow_block(struct kp_pipeline *p, struct kp_pipeline_stream *stream, uint32_t len)
+{
+	struct kp_pipeline_block *block = stream->current;
+
+	while (block && len > block->room - block->len) {
+		pthread_mutex_lock(&p->lock);
+		block = kp_pool_grow(&p->pool, kp_pipeline_class(stream), block);
+		pthread_mutex_unlock(&p->lock);
+		if (block)
+			stream->current = block;
 	}
 	return block;
 }
@@ -101,6 +85,7 @@ void kp_pipeline_seal(struct kp_pipeline *p, struct kp_pipeline_stream *stream)
 	if (!block)
 		return;
 	stream->current = NULL;
+	stream->filled = block->len;
 	block->stream = stream;
 	pthread_mutex_lock(&p->lock);
 	for (int g = 0; g < KP_GROUP_CNT; g++) {
@@ -113,7 +98,8 @@ void kp_pipeline_seal(struct kp_pipeline *p, struct kp_pipeline_stream *stream)
 		p->head = block;
 	p->tail = block;
 	p->queued++;
-	p->in_flight += !kp_pipeline_is_archive(stream);
+	kp_pool_close(&p->pool, kp_pipeline_class(stream), block);
+	p->in_flight_len += kp_pipeline_is_archive(stream) ? 0 : block->room;
 	pthread_cond_signal(&p->work);
 	pthread_mutex_unlock(&p->lock);
 }
@@ -151,10 +137,10 @@ struct kp_pipeline_stream *kp_pipeline_get_stream(struct kp_pipeline *p, uint32_
 static bool try_put(struct kp_pipeline *p, struct kp_pipeline_stream *stream,
 		    const struct kp_hdr *event)
 {
-	if (stream->current && event->size > KP_BLOCK_RAW_MAX - stream->current->len)
+	if (stream->current && !grow_block(p, stream, event->size))
 		kp_pipeline_seal(p, stream);
 	if (!stream->current) {
-		stream->current = take_block(p, stream);
+		stream->current = take_block(p, stream, event->size);
 		if (!stream->current)
 			return false;
 		stream->current->opened_ns = kp_clock_ns(CLOCK_MONOTONIC);
@@ -234,7 +220,7 @@ static void seal_archive(struct kp_pipeline *p, struct kp_pipeline_stream *strea
 	struct kp_encoded enc;
 
 	if (kp_encode(p->archive_encoder, block->data, block->len, &enc, NULL) >= 0 &&
-	    enc.len <= sizeof(block->data)) {
+	    enc.len <= block->room) {
 		if (enc.data != block->data)
 			memcpy(block->data, enc.data, enc.len);
 		block->encoded = enc;
@@ -352,9 +338,20 @@ unsigned kp_pipeline_load(struct kp_pipeline *pipeline)
 	unsigned load;
 
 	pthread_mutex_lock(&pipeline->lock);
-	load = (unsigned)(pipeline->in_flight * 100 / pipeline->block_max);
+	load = (unsigned)(pipeline->in_flight_len * 100 / pipeline->pool.max_len);
 	pthread_mutex_unlock(&pipeline->lock);
 	return load;
+}
+
+size_t kp_pipeline_memory(struct kp_pipeline *pipeline, size_t *ret_max)
+{
+	size_t len;
+
+	pthread_mutex_lock(&pipeline->lock);
+	len = pipeline->pool.made_len;
+	*ret_max = kp_pool_max(&pipeline->pool);
+	pthread_mutex_unlock(&pipeline->lock);
+	return len;
 }
 
 bool kp_pipeline_snapshot_hangs(struct kp_pipeline *pipeline, uint64_t after_ns, uint32_t *ret_pid)
@@ -397,10 +394,7 @@ int kp_pipeline_error(struct kp_pipeline *pipeline, struct kp_err *ret_err)
 
 static void free_pipeline(struct kp_pipeline *p)
 {
-	for (struct kp_pipeline_block *block = p->free_list, *next; block; block = next) {
-		next = block->next;
-		free(block);
-	}
+	kp_pool_done(&p->pool);
 	for (struct kp_pipeline_stream *stream = p->newest, *next; stream; stream = next) {
 		next = stream->next;
 		free(stream);
@@ -449,8 +443,7 @@ int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipel
 	p->archive_sink = (struct kp_sink){archive_put, p};
 	p->sync_ns = options->sync_ns;
 	p->codec = log.codec;
-	p->block_max =
-		(options->queue_len ? options->queue_len : DEFAULT_QUEUE_LEN) / KP_BLOCK_RAW_MAX;
+	kp_pool_init(&p->pool, options->queue_len ? options->queue_len : DEFAULT_QUEUE_LEN);
 	log.on_segment = kp_pipeline_on_segment;
 	log.on_segment_arg = p;
 	r = kp_encoder_new(p->codec, &p->archive_encoder, err);

@@ -3,7 +3,7 @@
  * What the pipeline's files share: streams and blocks (pipeline.c), and the threads behind them
  * (pipeline_threads.c).
  *
- * Locks: `user_lock` over the sink's stream; `lock` over the queue, the free list, the accounts
+ * Locks: `user_lock` over the sink's stream; `lock` over the queue, the pool, the accounts
  * that both sides change, the snapshot that is wanted, and the last error. A stream's current block
  * belongs to its filling side alone: the thread that drains the rings, the archive's or the
  * snapshot's. The writing threads encode side by side and append in the order of the queue.
@@ -15,28 +15,17 @@
 #include <time.h>
 
 #include "record/pipeline.h"
+#include "record/pool.h"
 #include "record/snapshot.h"
 
 #define KP_PIPELINE_STREAMS 0x10000
 #define KP_PIPELINE_WRITERS 2
 
-struct kp_pipeline_stream;
-
-struct kp_pipeline_block {
-	struct kp_pipeline_block *next;
-	struct kp_pipeline_stream *stream;
-	uint64_t opened_ns;
-	uint32_t len;
-	uint32_t cnt[KP_GROUP_CNT];
-	uint64_t lost[KP_GROUP_CNT]; /* of the stream when the block was sealed */
-	struct kp_encoded encoded;   /* its data in `data`, if that is set */
-	_Alignas(8) unsigned char data[KP_BLOCK_RAW_MAX];
-};
-
 struct kp_pipeline_stream {
 	struct kp_pipeline_stream *next; /* made before it */
 	uint32_t number;
 	struct kp_pipeline_block *current;
+	uint32_t filled; /* what the block before it held */
 	uint64_t probe_lost[KP_GROUP_CNT];
 	uint64_t put[KP_GROUP_CNT];     /* in sealed blocks */
 	uint64_t dropped[KP_GROUP_CNT]; /* no block could be had */
@@ -53,19 +42,17 @@ struct kp_pipeline {
 	/* By number; the last is KP_LOST_ANYWHERE, for what is unsaid. */
 	struct kp_pipeline_stream *streams[KP_PIPELINE_STREAMS + 1];
 	uint64_t sync_ns;
-	size_t block_max;
 
 	pthread_mutex_t user_lock;
 	pthread_mutex_t lock;
 	pthread_cond_t work;  /* the queue has a block, or stopping */
 	pthread_cond_t space; /* a block came back, or the queue ran empty */
-	struct kp_pipeline_block *head, *tail, *free_list;
-	size_t used_cnt;    /* blocks that are not free, but for … */
-	size_t archive_cnt; /* … those of the archive */
-	size_t in_flight;   /* queued or being written, but for the archive's */
-	uint64_t queued;    /* blocks ever queued … */
-	uint64_t taken;     /* … of them, those taken from the queue … */
-	uint64_t written;   /* … and of them, those written */
+	struct kp_pipeline_block *head, *tail;
+	struct kp_pool pool;
+	size_t in_flight_len; /* rooms that are queued or being written, but for the archive's */
+	uint64_t queued;      /* blocks ever queued … */
+	uint64_t taken;       /* … of them, those taken from the queue … */
+	uint64_t written;     /* … and of them, those written */
 	pthread_cond_t turn;
 	bool stopping;
 	int error;
@@ -89,9 +76,7 @@ struct kp_pipeline {
 
 bool kp_pipeline_is_archive(const struct kp_pipeline_stream *stream);
 
-/* How many blocks of the stream's class are used, and in *ret_max may be. Under the lock. */
-size_t *kp_pipeline_class(struct kp_pipeline *p, const struct kp_pipeline_stream *stream,
-			  size_t *ret_max);
+enum kp_pool_class kp_pipeline_class(const struct kp_pipeline_stream *stream);
 
 /* The stream of a number, made when it is first asked for, by whichever thread. */
 struct kp_pipeline_stream *kp_pipeline_get_stream(struct kp_pipeline *p, uint32_t number);

@@ -39,7 +39,6 @@ static void write_block(struct kp_pipeline *p, struct kp_pipeline_block *block, 
 {
 	struct kp_encoded enc = block->encoded;
 	struct kp_err err = {""};
-	size_t max;
 	int r = enc.data ? 0 : kp_encode(encoder, block->data, block->len, &enc, &err);
 
 	pthread_mutex_lock(&p->lock);
@@ -57,10 +56,8 @@ static void write_block(struct kp_pipeline *p, struct kp_pipeline_block *block, 
 			keep_all_unsaid(p, block);
 		set_error(p, r, &err);
 	}
-	block->next = p->free_list;
-	p->free_list = block;
-	--*kp_pipeline_class(p, block->stream, &max);
-	p->in_flight -= !kp_pipeline_is_archive(block->stream);
+	p->in_flight_len -= kp_pipeline_is_archive(block->stream) ? 0 : block->room;
+	kp_pool_give(&p->pool, kp_pipeline_class(block->stream), block);
 	p->written++;
 	pthread_cond_broadcast(&p->turn);
 	pthread_cond_broadcast(&p->space);

@@ -181,6 +181,42 @@ Test(pipeline, a_file_that_cannot_grow_loses_and_counts)
 	cr_assert_eq(accounts.stored[KP_GROUP_life] + accounts.dropped[KP_GROUP_life], 400000);
 }
 
+/* 64 CPUs with four streams each: what they fill slowly leaves the queue its room, and what they
+ * fill fast while the disk hangs takes no more memory than is said. */
+Test(pipeline, many_streams_stay_below_the_ceiling, .timeout = 60)
+{
+	static const uint32_t rings[] = {0, KP_STREAM_LIFE, KP_STREAM_SELECTED,
+					 KP_STREAM_SELECTED | KP_STREAM_BULK};
+	const uint32_t slow = 40, fast = 4000, cpus = 64;
+	struct kp_pipeline *pipeline = start(32 * KP_BLOCK_RAW_MAX);
+	uint64_t stored = 0, dropped = 0;
+	struct kp_accounts accounts;
+	struct kp_ev_task_exit ev;
+	size_t max;
+
+	for (uint32_t i = 0; i < slow + fast; i++) {
+		disk_hangs = i >= slow;
+		for (uint32_t stream = 0; stream < 4 * cpus; stream++) {
+			ev = event(stream / 4, i);
+			kp_pipeline_put(pipeline, stream / 4 | rings[stream % 4], &ev.hdr);
+			kp_pipeline_accounts(pipeline, stream / 4 | rings[stream % 4], &accounts);
+			cr_assert(i >= slow || !accounts.dropped[KP_GROUP_life]);
+		}
+		cr_assert_leq(kp_pipeline_memory(pipeline, &max), max);
+	}
+	cr_expect_leq(max, (32 + 20 + 32) * KP_BLOCK_RAW_MAX);
+	disk_hangs = false;
+	kp_pipeline_drain(pipeline);
+	for (uint32_t stream = 0; stream < 4 * cpus; stream++) {
+		kp_pipeline_accounts(pipeline, stream / 4 | rings[stream % 4], &accounts);
+		stored += accounts.stored[KP_GROUP_life];
+		dropped += accounts.dropped[KP_GROUP_life];
+	}
+	cr_expect_eq(stored + dropped, (uint64_t)(slow + fast) * 4 * cpus);
+	cr_expect_gt(dropped, 0);
+	cr_expect_eq(stop(pipeline), 0);
+}
+
 static void put_lost(const struct kp_sink *sink, uint64_t count)
 {
 	struct kp_ev_lost lost = {

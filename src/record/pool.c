@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT
+ * Blocks by size and quota; see pool.h.
+ */
+#include "record/pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK ((size_t)KP_BLOCK_RAW_MAX)
+
+/* Beyond the quota of the events. */
+static const size_t more[KP_POOL_CLASSES] = {
+	[KP_POOL_LIFE] = 16 * BLOCK, [KP_POOL_OWN] = 20 * BLOCK, [KP_POOL_ARCHIVE] = 32 * BLOCK};
+
+void kp_pool_init(struct kp_pool *pool, size_t max_len)
+{
+	*pool = (struct kp_pool){.max_len = max_len};
+}
+
+size_t kp_pool_max(const struct kp_pool *pool)
+{
+	return pool->max_len + more[KP_POOL_OWN] + more[KP_POOL_ARCHIVE];
+}
+
+static bool is_archive(enum kp_pool_class class)
+{
+	return class == KP_POOL_ARCHIVE;
+}
+
+static size_t *used_of(struct kp_pool *pool, enum kp_pool_class class)
+{
+	return is_archive(class) ? &pool->archive_len : &pool->used_len;
+}
+
+static bool may_have(struct kp_pool *pool, enum kp_pool_class class, size_t len)
+{
+	size_t max = (is_archive(class) ? 0 : pool->max_len) + more[class];
+
+	return *used_of(pool, class) + len <= max;
+}
+
+static unsigned index_of(uint32_t room)
+{
+	unsigned i = 0;
+
+	while (KP_POOL_ROOM_MIN << 2 * i < room)
+		i++;
+	return i;
+}
+
+/* Frees what is not used, of other sizes, until there is place for len more. */
+static void make_place(struct kp_pool *pool, size_t len)
+{
+	struct kp_pipeline_block *block;
+
+	for (int i = 0; i < KP_POOL_ROOMS; i++)
+		while (pool->made_len + len > kp_pool_max(pool) && (block = pool->free_lists[i])) {
+			pool->free_lists[i] = block->next;
+			pool->made_len -= block->room;
+			free(block);
+		}
+}
+
+static struct kp_pipeline_block *make(struct kp_pool *pool, uint32_t room)
+{
+	struct kp_pipeline_block *block;
+
+	make_place(pool, room);
+	block = malloc(sizeof(*block) + room);
+	if (block)
+		pool->made_len += room;
+	return block;
+}
+
+static struct kp_pipeline_block *take_room(struct kp_pool *pool, enum kp_pool_class class,
+					   uint32_t room)
+{
+	struct kp_pipeline_block **list = &pool->free_lists[index_of(room)], *block = *list;
+
+	if (!may_have(pool, class, room))
+		return NULL;
+	if (block)
+		*list = block->next;
+	else
+		block = make(pool, room);
+	if (!block)
+		return NULL;
+	memset(block, 0, sizeof(*block));
+	block->room = room;
+	*used_of(pool, class) += room;
+	if (!is_archive(class))
+		pool->open_len += room;
+	return block;
+}
+
+static uint32_t room_for(uint32_t len)
+{
+	return KP_POOL_ROOM_MIN << 2 * index_of(len);
+}
+
+/* Whether a block of this room may be open besides the others. */
+static bool may_open(const struct kp_pool *pool, enum kp_pool_class class, uint32_t room)
+{
+	return is_archive(class) || pool->open_len + room <= pool->max_len / 2;
+}
+
+struct kp_pipeline_block *kp_pool_take(struct kp_pool *pool, enum kp_pool_class class,
+				       uint32_t need_len, uint32_t wish_len)
+{
+	struct kp_pipeline_block *block = NULL;
+	uint32_t need = room_for(need_len), wish = room_for(wish_len);
+
+	if (wish > need && may_open(pool, class, wish))
+		block = take_room(pool, class, wish);
+	return block ? block : take_room(pool, class, need);
+}
+
+struct kp_pipeline_block *kp_pool_grow(struct kp_pool *pool, enum kp_pool_class class,
+				       struct kp_pipeline_block *block)
+{
+	uint32_t room = block->room * 4;
+	struct kp_pipeline_block *larger;
+
+	if (room > KP_BLOCK_RAW_MAX || !may_open(pool, class, room - block->room))
+		return NULL;
+	larger = take_room(pool, class, room);
+	if (!larger)
+		return NULL;
+	memcpy(larger, block, sizeof(*block) + block->len);
+	larger->room = room;
+	kp_pool_close(pool, class, block);
+	kp_pool_give(pool, class, block);
+	return larger;
+}
+
+void kp_pool_close(struct kp_pool *pool, enum kp_pool_class class,
+		   const struct kp_pipeline_block *block)
+{
+	if (!is_archive(class))
+		pool->open_len -= block->room;
+}
+
+void kp_pool_give(struct kp_pool *pool, enum kp_pool_class class, struct kp_pipeline_block *block)
+{
+	struct kp_pipeline_block **list = &pool->free_lists[index_of(block->room)];
+
+	*used_of(pool, class) -= block->room;
+	block->next = *list;
+	*list = block;
+}
+
+void kp_pool_done(struct kp_pool *pool)
+{
+	struct kp_pipeline_block *block;
+
+	for (int i = 0; i < KP_POOL_ROOMS; i++)
+		while ((block = pool->free_lists[i])) {
+			pool->free_lists[i] = block->next;
+			free(block);
+		}
+}
