@@ -41,7 +41,7 @@
  * block whose events are more than KP_MAX_UNPACKED times as long as the payload, in its own layout,
  * which may have more fields. So a log of a megabyte cannot unpack to a gigabyte.
  */
-#define KP_PACK_MAX 32u
+#define KP_PACK_MAX 48u
 
 /* kp_block_hdr.codec: how the events became the stored bytes. */
 enum kp_codec {
