@@ -3,7 +3,8 @@
  * Bytes and nanoseconds per event of each codec, over synthetic blocks of scheduler events, of
  * system calls, and of both mixed; or, with a log as argument, over its events of these kinds,
  * whose repetitions no generator has. Medians over blocks, time of the CPU. "zstd alone" is the raw
- * structs through zstd level 1, what the delta coding has to beat.
+ * structs through zstd level 1, what the delta coding has to beat; "columns" is where the delta
+ * coding's bytes are, of each column before zstd and packed by itself.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 
 #include "../log/synth.h"
 #include "log/codec.h"
+#include "log/delta.h"
 #include "log/reader.h"
 
 #define BLOCKS 60
@@ -234,6 +236,47 @@ static void run_zstd(enum load load, const char *path)
 	free(packed);
 }
 
+/* Bytes of each column for an event, before zstd and behind it. */
+static void run_columns(enum load load, const char *path)
+{
+	static const char *const names[KP_DELTA_PARTS] = {"lengths", "shapes", "times",  "instants",
+							  "bits",    "ids",    "values", "bytes"};
+	double plain[KP_DELTA_PARTS] = {0}, packed[KP_DELTA_PARTS] = {0};
+	struct source source = open_source(load, path);
+	size_t max = ZSTD_compressBound(KP_DELTA_MAX(KP_BLOCK_RAW_MAX)), len, event_cnt = 0;
+	unsigned char *to = malloc(max);
+	struct kp_buf events = {0};
+	struct kp_schema *schema;
+	struct kp_delta *delta;
+	const void *part;
+
+	if (!to || kp_schema_own(&schema, NULL) < 0 || kp_delta_new(true, &delta) < 0)
+		fail("out of memory");
+	for (int i = 0; i < BLOCKS && fill(&events, &source); i++) {
+		kp_delta_begin(delta, schema);
+		for (size_t at = 0; at < events.len; event_cnt++) {
+			kp_delta_put(delta, (const struct kp_hdr *)(events.data + at));
+			at += ((const struct kp_hdr *)(events.data + at))->size;
+		}
+		kp_delta_len(delta);
+		for (unsigned k = 0; k < KP_DELTA_PARTS; k++) {
+			part = kp_delta_part(delta, k, &len);
+			plain[k] += (double)len;
+			packed[k] += (double)(len ? ZSTD_compress(to, max, part, len, 1) : 0);
+		}
+	}
+	printf("%-12s  columns     ", load_names[load]);
+	for (unsigned k = 0; k < KP_DELTA_PARTS && event_cnt; k++)
+		printf("  %s %.2f>%.2f", names[k], plain[k] / (double)event_cnt,
+		       packed[k] / (double)event_cnt);
+	putchar('\n');
+	kp_log_reader_free(source.reader);
+	kp_buf_done(&events);
+	kp_schema_free(schema);
+	kp_delta_free(delta);
+	free(to);
+}
+
 int main(int argc, char **argv)
 {
 	const char *path = argc > 1 ? argv[1] : NULL;
@@ -243,6 +286,7 @@ int main(int argc, char **argv)
 		run_zstd(load, path);
 		run_codec(load, path, KP_CODEC_DELTA, "delta");
 		run_codec(load, path, KP_CODEC_DELTA_ZSTD, "delta+zstd");
+		run_columns(load, path);
 	}
 	return 0;
 }
