@@ -387,7 +387,7 @@ static const char *check_lengths(const struct kp_block_hdr *hdr, uint64_t avail)
 		return "the block's header is impossible";
 	if (hdr->raw_len > (uint64_t)hdr->stored_len * KP_MAX_UNPACKED)
 		return "the block claims to unpack to more than 64 times its length";
-	if (hdr->stored_len > avail - hdr->len)
+	if (hdr->len > avail || hdr->stored_len > avail - hdr->len)
 		return "the block is cut";
 	return NULL;
 }
