@@ -124,18 +124,33 @@ enum {
 /* kp_ev_wait.flags */
 enum { KP_WAITF_SAME = 1 };
 
-/* How system calls are recorded, kp_ev_tier.tier. Append only. */
-#define KP_TIERS(X) \
-	X(none, 0)  \
-	X(waits, 1) \
-	X(calls, 2)
+/* How much of what tasks do is recorded, kp_ev_tier.tier: each tier has what the one before it has,
+ * and costs more. */
+#define KP_TIERS(X)    \
+	X(none, 0)     \
+	X(switches, 1) \
+	X(waits, 2)    \
+	X(calls, 3)
 
 enum kp_tier {
 #define X(name, number) KP_TIER_##name = number,
 	KP_TIERS(X)
 #undef X
 };
-#define KP_TIER_CNT 3
+#define KP_TIER_CNT 4
+
+/* Why the tier changed, kp_ev_tier.why. Append only. */
+#define KP_TIER_WHYS(X) \
+	X(same, 0)      \
+	X(asked, 1)     \
+	X(over, 2)      \
+	X(under, 3)
+
+enum kp_tier_why {
+#define X(name, number) KP_TIER_WHY_##name = number,
+	KP_TIER_WHYS(X)
+#undef X
+};
 
 /* No system call. */
 #define KP_NR_NONE 0xffffffffu

@@ -24,7 +24,12 @@ struct kp_cpu cpus[KP_CPU_MAX];
 __u32 loss_round; /* see kp_counts */
 __u32 prepared;   /* 1: every task has had its chance of storage */
 __u32 selecting;  /* 1: tasks may be selected for replay */
+__u32 telling;    /* KP_TELL_ */
+/* Of other tasks than the selected, entries before it are of an earlier time in which calls were
+ * recorded: their ends nobody saw. */
+__u64 calls_since_ns;
 const volatile __u32 self_pid = 0;
+const volatile bool emit_syscall = true; /* calls may be recorded, see telling */
 const volatile __u16 i386_natives[KP_SYSCALL_MAX] = {0};
 const volatile __u8 fd_rules[KP_SYSCALL_MAX] = {0};
 

@@ -50,7 +50,10 @@ extern struct kp_cpu cpus[KP_CPU_MAX];
 extern __u32 loss_round;
 extern __u32 prepared;
 extern __u32 selecting;
+extern __u32 telling;
+extern __u64 calls_since_ns;
 extern const volatile __u32 self_pid;
+extern const volatile bool emit_syscall;
 
 static __always_inline struct kp_cpu *kp_this_cpu(void)
 {
@@ -157,6 +160,12 @@ static __always_inline struct kp_task *kp_selected_task(struct task_struct *task
 	struct kp_task *t = selecting ? bpf_task_storage_get(&tasks, task, NULL, 0) : NULL;
 
 	return t && t->selected ? t : NULL;
+}
+
+/* Whether the calls of all tasks are recorded now. */
+static __always_inline bool kp_tells_calls(void)
+{
+	return emit_syscall && telling & KP_TELL_CALLS;
 }
 
 static __always_inline bool kp_is_self(void)

@@ -9,8 +9,6 @@
 #define SOFTIRQ_NET_RX 3
 
 const volatile bool emit_sched = true;
-const volatile bool emit_waits = true;    /* and the calls in which tasks wait or wake */
-const volatile bool count_entries = true; /* system calls are recorded */
 
 /* The task leaves its CPU in the middle of a system call: its exit may be on another CPU. */
 static __always_inline void spill_entry(struct kp_cpu *c, struct task_struct *prev)
@@ -24,7 +22,8 @@ static __always_inline void spill_entry(struct kp_cpu *c, struct task_struct *pr
 		t->entry_ns = c->entry_ns;
 		t->nr = c->nr;
 		t->i386 = c->i386;
-	} else if (count_entries && prepared && (__u32)prev->tgid != self_pid) {
+	} else if (kp_tells_calls() && c->entry_ns >= calls_since_ns && prepared &&
+		   (__u32)prev->tgid != self_pid) {
 		/* It had no room for storage: the call's record will be without its begin. */
 		kp_count_lost(KP_RING_EVENTS, KP_GROUP_syscall);
 	}
@@ -100,9 +99,9 @@ static __always_inline int on_switch(bool preempt, struct task_struct *prev,
 	__u32 nr;
 
 	spill_entry(kp_this_cpu(), prev);
-	if (!emit_sched)
+	if (!emit_sched || !(telling & KP_TELL_SWITCHES))
 		return 0;
-	if (emit_waits && !preempt && prev_state && prev->pid) {
+	if (telling & KP_TELL_WAITS && !preempt && prev_state && prev->pid) {
 		regs = (struct pt_regs *)bpf_task_pt_regs(prev);
 		nr = kp_call_nr(regs, prev);
 		if (nr != KP_NR_NONE)
@@ -168,7 +167,7 @@ static __always_inline void fill_why(struct kp_ev_sched_waking *ev, const struct
 	ev->softirq = bits & KP_CTX_SOFTIRQ ? c->softirq : 0;
 	ev->obj = bits & KP_CTX_HARDIRQ ? c->hard_obj : bits ? c->soft_obj : 0;
 	ev->nr = KP_NR_NONE;
-	if (emit_waits && is_by_call(bits, ev->softirq))
+	if (telling & KP_TELL_WAITS && is_by_call(bits, ev->softirq))
 		fill_waker(ev, &object, typed);
 	KP_PUT_OBJECT(ev, &object);
 	ev->fobj = object.kind;

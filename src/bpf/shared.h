@@ -31,6 +31,9 @@ struct kp_counts {
 	kp_u32 lost_in[KP_GROUP_CNT]; /* round of first_lost_ns */
 };
 
+/* What of the tasks' doing is told now: bits of `telling`, as the tier says. */
+enum { KP_TELL_SWITCHES = 1, KP_TELL_WAITS = 2, KP_TELL_CALLS = 4 };
+
 /* Sums per softirq vector (there are 10), then one of all device interrupts; a power of two. */
 #define KP_IRQ_SUM_CNT 16
 #define KP_IRQ_SUM_DEVICE (KP_IRQ_SUM_CNT - 1)

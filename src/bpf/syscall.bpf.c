@@ -9,8 +9,6 @@
 #include "bpf/object.h"
 #include "bpf/payload.h"
 
-const volatile bool emit_syscall = true;
-
 static __always_inline void fill(struct kp_ev_syscall *ev, struct task_struct *task,
 				 struct pt_regs *regs, long ret, __u32 nr, __u8 flags, bool typed)
 {
@@ -143,7 +141,7 @@ int BPF_PROG(kp_sys_enter, struct pt_regs *regs, long nr)
 {
 	struct kp_cpu *c = kp_this_cpu();
 
-	if (!emit_syscall && !kp_selected_task(bpf_get_current_task_btf()))
+	if (!kp_tells_calls() && !kp_selected_task(bpf_get_current_task_btf()))
 		return 0;
 	c->nr = nr;
 	c->i386 = kp_is_i386(regs, bpf_get_current_task_btf());
@@ -181,15 +179,17 @@ static __always_inline int on_exit(struct pt_regs *regs, long ret, bool typed)
 	c->entry_ns = 0;
 	if ((__u32)task->tgid == self_pid)
 		return 0;
+	if (!selecting && entry_ns < calls_since_ns)
+		entry_ns = 0;
 	if (!entry_ns || selecting)
 		t = bpf_task_storage_get(&tasks, task, NULL, 0);
-	if (!emit_syscall && !(t && t->selected))
+	if (!kp_tells_calls() && !(t && t->selected))
 		return 0;
 	now = bpf_ktime_get_ns();
 	if (entry_ns) {
 		nr = c->nr;
 		i386 = c->i386;
-	} else if (t && t->entry_ns) {
+	} else if (t && t->entry_ns && (t->selected || t->entry_ns >= calls_since_ns)) {
 		entry_ns = t->entry_ns;
 		nr = t->nr;
 		i386 = t->i386;
@@ -212,7 +212,7 @@ static __always_inline int on_exit(struct pt_regs *regs, long ret, bool typed)
 			return 0;
 		}
 	}
-	if (emit_syscall && !i386)
+	if (kp_tells_calls() && !i386)
 		record_other(task, regs, ret, now, entry_ns, nr, flags, typed);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "cli/commands.h"
 #include "event/event.h"
+#include "record/budget.h"
 #include "record/check.h"
 #include "record/probes.h"
 #include "record/recorder.h"
@@ -21,6 +22,7 @@
 #define DEFAULT_SYNC_NS 1000000000u
 #define DEFAULT_IRQ_NS 50000u
 #define PID_MAX 256
+#define DEFAULT_BUDGET (KP_BUDGET_WHOLE / 100)
 #define ALL_GROUPS ((1u << KP_GROUP_CNT) - 1)
 /* A record for each call costs what the default must not. */
 #define DEFAULT_GROUPS (ALL_GROUPS & ~(1u << KP_GROUP_syscall))
@@ -31,6 +33,7 @@ struct request {
 	struct kp_recorder_options recorder;
 	pid_t pids[PID_MAX];
 	const char *events; /* as given */
+	bool has_budget;    /* given */
 	bool is_stats;
 	bool is_strict;
 	bool is_check;
@@ -101,6 +104,22 @@ static int set_groups(const char *list, void *target, struct kp_err *err)
 	return parse_groups(list, &request->recorder.groups, err);
 }
 
+/* A percentage with up to three digits behind the point. */
+static int set_budget(const char *text, void *target, struct kp_err *err)
+{
+	struct request *request = target;
+	char *end;
+	double percent = strtod(text, &end);
+
+	if (!strchr("0123456789.", *text) || !*text || (*end && strcmp(end, "%") != 0) ||
+	    !(percent >= 0 && percent <= 100) || (percent > 0 && percent < 0.001))
+		return kp_err_set(err, -EINVAL,
+				  "'%s' is no percentage between 0.001 and 100, nor 0", text);
+	request->recorder.budget = (uint32_t)(percent * KP_BUDGET_WHOLE / 100 + 0.5);
+	request->has_budget = true;
+	return 0;
+}
+
 static const struct kp_option options[] = {
 	{'o', "output", "DIR", "the log's folder (default " DEFAULT_LOG ")", .env = "KPROBE_OUTPUT",
 	 KP_TEXT(struct request, recorder.dir)},
@@ -129,6 +148,11 @@ static const struct kp_option options[] = {
 	 "interrupts shorter than this are only summed up (default 50us)", .least = "0",
 	 .most = "1s", .env = "KPROBE_IRQ_THRESHOLD",
 	 KP_DURATION(struct request, recorder.irq_threshold_ns)},
+	{0, "budget", "PERCENT",
+	 "of all CPUs' time the recorder itself may take this much; over it for ten seconds, it "
+	 "records less of the whole machine, a step at a time, and more again later (default 1; 0, "
+	 "and the default with -e, -p or a command: no limit)",
+	 .env = "KPROBE_BUDGET", KP_OWN(set_budget)},
 	{0, "node", "NAME", "name of this machine in the log (default: its host name)",
 	 .env = "KPROBE_NODE", KP_TEXT(struct request, recorder.node)},
 	{0, "duration", "TIME", "end after this time", .least = "1ms", .most = "3650d",
@@ -236,8 +260,10 @@ static void describe(const struct request *request, struct kp_buf *out)
 		kp_buf_puts(out, word == request->recorder.argv ? "" : ",");
 		kp_buf_json(out, *word, strlen(*word));
 	}
-	kp_buf_printf(out, "],\"ring_len\":%" PRIu64 ",\"irq_threshold_ns\":%" PRIu64 "}",
-		      request->recorder.ring_len, request->recorder.irq_threshold_ns);
+	kp_buf_printf(out,
+		      "],\"ring_len\":%" PRIu64 ",\"irq_threshold_ns\":%" PRIu64 ",\"budget\":%g}",
+		      request->recorder.ring_len, request->recorder.irq_threshold_ns,
+		      request->recorder.budget * 100.0 / KP_BUDGET_WHOLE);
 }
 
 static int command_status(int status)
@@ -305,6 +331,8 @@ static int run(int argc, char **argv)
 	request.recorder.arg = &request;
 	if (operands)
 		request.recorder.argv = argv + 1;
+	if (!request.has_budget && !operands && !request.events && !request.recorder.pid_cnt)
+		request.recorder.budget = DEFAULT_BUDGET;
 	return record(&request);
 }
 
@@ -315,7 +343,8 @@ const struct kp_command kp_command_record = {
 		 "record [-o DIR] [options] -- COMMAND [ARGUMENT...]\n"
 		 "record --check\n",
 	.limits = "The log grows until it is ended: there is no limit of size or age yet (-C, "
-		  "-G, --min-free), and none of the recorder's own cost (--budget). Processes "
+		  "-G, --min-free). The budget does not know what the programs in the kernel "
+		  "take. Processes "
 		  "are chosen by -p or COMMAND only, not by cgroup, name or pod. OpenTelemetry "
 		  "traces are not received here (--otlp). Calls of 32-bit programs are not "
 		  "recorded. A close has no object, since its descriptor is gone. Wake-ups by "

@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "bpf/kprobe.skel.h"
 #include "event/command.h"
 #include "event/syscall.h"
@@ -31,7 +33,7 @@ static const struct probe {
 	unsigned params;     /* the tracepoint's, with the context; 0: any number */
 	const char *with;    /* a name in the kernel's BTF that is there … */
 	const char *without; /* … or is not */
-	bool waits;          /* only where calls have no records of their own */
+	bool waits;          /* only in the tier of waits */
 #define ANY 0, NULL, NULL, false
 #define PARAMS(n) n, NULL, NULL, false
 #define WITH(name) 0, name, NULL, false
@@ -90,7 +92,12 @@ static const struct probe {
 
 struct kp_probes {
 	struct kprobe_bpf *skel;
-	uint32_t groups; /* that are wanted */
+	uint32_t groups;                /* that are wanted */
+	uint32_t select;                /* SELECT, or 0 */
+	_Atomic uint32_t active_groups; /* that are recorded now */
+	uint32_t looked_groups;         /* … and when misses were last looked for */
+	uint64_t seen_misses[PROBE_CNT];
+	uint64_t misses[KP_GROUP_CNT];
 	enum kp_probe_state states[PROBE_CNT];
 	struct bpf_link *links[PROBE_CNT];
 	unsigned cpu_cnt;
@@ -158,14 +165,30 @@ static bool fits(const struct btf *btf, const struct probe *form, unsigned param
 	return !form->without || btf__find_by_name(btf, form->without) < 0;
 }
 
-static bool is_wanted(const struct probe *form, uint32_t wanted)
+/* Of the groups those that are recorded in a tier. */
+static uint32_t groups_in(uint32_t groups, enum kp_tier tier)
 {
-	return form->groups & wanted && !(form->waits && wanted & G(syscall));
+	if (tier < KP_TIER_calls)
+		groups &= ~G(syscall);
+	return tier < KP_TIER_switches ? groups & ~G(sched) : groups;
 }
 
-static int choose(struct kp_probes *probes, uint32_t wanted, struct kp_err *err)
+/* In any of the tiers. */
+static bool is_wanted(const struct kp_probes *probes, const struct probe *form, uint32_t tiers)
+{
+	if (form->groups & probes->select)
+		return true;
+	for (unsigned tier = 0; tier < KP_TIER_CNT; tier++)
+		if (tiers & 1u << tier && form->groups & groups_in(probes->groups, tier) &&
+		    !(form->waits && tier != KP_TIER_waits))
+			return true;
+	return false;
+}
+
+static int choose(struct kp_probes *probes, struct kp_err *err)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
+	uint32_t tiers = kp_probes_tiers(probes->groups);
 
 	if (!btf)
 		return kp_err_set(
@@ -177,10 +200,10 @@ static int choose(struct kp_probes *probes, uint32_t wanted, struct kp_err *err)
 		struct bpf_program *program =
 			bpf_object__find_program_by_name(probes->skel->obj, table[i].program);
 
-		probes->states[i] = !is_wanted(&table[i], wanted)  ? KP_PROBE_UNWANTED
-				    : !params                      ? KP_PROBE_ABSENT
-				    : fits(btf, &table[i], params) ? KP_PROBE_ON
-								   : KP_PROBE_UNWANTED;
+		probes->states[i] = !is_wanted(probes, &table[i], tiers) ? KP_PROBE_UNWANTED
+				    : !params                            ? KP_PROBE_ABSENT
+				    : fits(btf, &table[i], params)       ? KP_PROBE_ON
+									 : KP_PROBE_UNWANTED;
 		bpf_program__set_autoload(program, probes->states[i] == KP_PROBE_ON);
 	}
 	btf__free(btf);
@@ -214,8 +237,6 @@ static void set_constants(struct kprobe_bpf *skel, const struct kp_probes_option
 	rodata->irq_threshold_ns = options->irq_threshold_ns;
 	rodata->payload_ring_len = (uint32_t)payload_len;
 	rodata->emit_sched = options->groups & G(sched);
-	rodata->emit_waits = !(options->groups & G(syscall));
-	rodata->count_entries = options->groups & G(syscall);
 	rodata->emit_life = options->groups & G(life);
 	rodata->emit_signal = options->groups & G(signal);
 	rodata->emit_syscall = options->groups & G(syscall);
@@ -312,6 +333,13 @@ enum kp_tier kp_probes_tier(uint32_t groups)
 				   : KP_TIER_none;
 }
 
+uint32_t kp_probes_tiers(uint32_t groups)
+{
+	return 1u << KP_TIER_none |
+	       (groups & G(sched) ? 1u << KP_TIER_switches | 1u << KP_TIER_waits : 0) |
+	       (groups & G(syscall) ? 1u << KP_TIER_calls : 0);
+}
+
 static int load(struct kp_probes *probes, const struct kp_probes_options *options,
 		struct kp_err *err)
 {
@@ -326,7 +354,8 @@ static int load(struct kp_probes *probes, const struct kp_probes_options *option
 	if (!skel)
 		return explain(err, -errno, "cannot open the BPF programs");
 	probes->groups = options->groups;
-	r = choose(probes, options->groups | (options->select ? SELECT : 0), err);
+	probes->select = options->select ? SELECT : 0;
+	r = choose(probes, err);
 	if (r < 0)
 		return r;
 	set_constants(skel, options, probes->rings.plan.payload_len);
@@ -385,21 +414,60 @@ static int visit_tasks(struct kp_probes *probes, struct kp_err *err)
 	return r;
 }
 
-int kp_probes_attach(struct kp_probes *probes, struct kp_err *err)
+static int attach(struct kp_probes *probes, size_t i, struct kp_err *err)
 {
 	char what[96];
 
-	for (size_t i = 0; i < PROBE_CNT; i++) {
-		if (probes->states[i] != KP_PROBE_ON)
-			continue;
-		probes->links[i] = bpf_program__attach(
-			bpf_object__find_program_by_name(probes->skel->obj, table[i].program));
-		if (!probes->links[i]) {
-			snprintf(what, sizeof(what), "cannot attach to %s", table[i].tracepoint);
-			return explain(err, -errno, what);
+	probes->links[i] = bpf_program__attach(
+		bpf_object__find_program_by_name(probes->skel->obj, table[i].program));
+	if (probes->links[i])
+		return 0;
+	snprintf(what, sizeof(what), "cannot attach to %s", table[i].tracepoint);
+	return explain(err, -errno, what);
+}
+
+/* What the programs tell from now on. */
+static void tell(struct kp_probes *probes, uint32_t tiers)
+{
+	uint32_t telling = (tiers >> KP_TIER_switches ? KP_TELL_SWITCHES : 0) |
+			   (tiers & 1u << KP_TIER_waits ? KP_TELL_WAITS : 0) |
+			   (tiers & 1u << KP_TIER_calls ? KP_TELL_CALLS : 0);
+	uint32_t groups = 0;
+
+	for (unsigned tier = 0; tier < KP_TIER_CNT; tier++)
+		if (tiers & 1u << tier)
+			groups |= groups_in(probes->groups, tier);
+	probes->active_groups = groups;
+	if (telling & ~probes->skel->bss->telling & KP_TELL_CALLS)
+		__atomic_store_n(&probes->skel->bss->calls_since_ns, kp_clock_ns(CLOCK_MONOTONIC),
+				 __ATOMIC_SEQ_CST);
+	__atomic_store_n(&probes->skel->bss->telling, telling, __ATOMIC_SEQ_CST);
+}
+
+int kp_probes_set_tiers(struct kp_probes *probes, uint32_t tiers, struct kp_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < PROBE_CNT && r >= 0; i++)
+		if (probes->states[i] == KP_PROBE_ON && !probes->links[i] &&
+		    is_wanted(probes, &table[i], tiers))
+			r = attach(probes, i, err);
+	if (r < 0)
+		return r;
+	tell(probes, tiers);
+	for (size_t i = 0; i < PROBE_CNT; i++)
+		if (probes->links[i] && !is_wanted(probes, &table[i], tiers)) {
+			bpf_link__destroy(probes->links[i]);
+			probes->links[i] = NULL;
 		}
-	}
-	return visit_tasks(probes, err);
+	return 0;
+}
+
+int kp_probes_attach(struct kp_probes *probes, struct kp_err *err)
+{
+	int r = kp_probes_set_tiers(probes, 1u << kp_probes_tier(probes->groups), err);
+
+	return r < 0 ? r : visit_tasks(probes, err);
 }
 
 static void destroy_links(struct kp_probes *probes)
@@ -471,13 +539,12 @@ uint32_t kp_probes_new_round(struct kp_probes *probes)
 	return __atomic_add_fetch(&probes->skel->bss->loss_round, 1, __ATOMIC_SEQ_CST);
 }
 
-void kp_probes_misses(const struct kp_probes *probes, uint64_t ret_misses[KP_GROUP_CNT])
+void kp_probes_misses(struct kp_probes *probes, uint64_t ret_misses[KP_GROUP_CNT])
 {
+	uint32_t len, active = probes->active_groups, groups = active | probes->looked_groups;
 	struct bpf_prog_info info;
-	uint32_t len;
 	int fd;
 
-	memset(ret_misses, 0, KP_GROUP_CNT * sizeof(*ret_misses));
 	for (size_t i = 0; i < PROBE_CNT; i++) {
 		if (probes->states[i] != KP_PROBE_ON)
 			continue;
@@ -488,9 +555,12 @@ void kp_probes_misses(const struct kp_probes *probes, uint64_t ret_misses[KP_GRO
 		if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
 			continue;
 		for (unsigned g = 0; g < KP_GROUP_CNT; g++)
-			if (table[i].groups & probes->groups & 1u << g)
-				ret_misses[g] += info.recursion_misses;
+			if (table[i].groups & groups & 1u << g)
+				probes->misses[g] += info.recursion_misses - probes->seen_misses[i];
+		probes->seen_misses[i] = info.recursion_misses;
 	}
+	probes->looked_groups = active;
+	memcpy(ret_misses, probes->misses, sizeof(probes->misses));
 }
 
 void kp_probes_free(struct kp_probes *probes)

@@ -29,8 +29,11 @@ enum kp_probe_state {
 	KP_PROBE_ABSENT,   /* the kernel has no such tracepoint */
 };
 
-/* How system calls are recorded with these groups. */
+/* The tier in which all of these groups is recorded. */
 enum kp_tier kp_probes_tier(uint32_t groups);
+
+/* That one and those below it with less: bit 1 << KP_TIER_x. */
+uint32_t kp_probes_tiers(uint32_t groups);
 
 /*
  * Loads the programs; nothing runs before kp_probes_attach. Errors: -EPERM without the privileges,
@@ -38,7 +41,15 @@ enum kp_tier kp_probes_tier(uint32_t groups);
  */
 int kp_probes_load(const struct kp_probes_options *options, struct kp_probes **ret_probes,
 		   struct kp_err *err);
+/* In the tier of the groups that were wanted. */
 int kp_probes_attach(struct kp_probes *probes, struct kp_err *err);
+
+/*
+ * Attaches what these tiers need (bit 1 << KP_TIER_x; several: all that any of them has), then
+ * detaches what they do not. For the selected tasks and the groups that all tiers have nothing
+ * changes. Takes some milliseconds for each program. On error what was there stays.
+ */
+int kp_probes_set_tiers(struct kp_probes *probes, uint32_t tiers, struct kp_err *err);
 
 /* Detaches: afterwards no program writes any more. */
 void kp_probes_detach(struct kp_probes *probes);
@@ -72,7 +83,7 @@ uint32_t kp_probes_new_round(struct kp_probes *probes);
  * How often the kernel did not run a program because it was running on that CPU already: a loss
  * that no program can count, in each group that the program serves. On which CPU is not known.
  */
-void kp_probes_misses(const struct kp_probes *probes, uint64_t ret_misses[KP_GROUP_CNT]);
+void kp_probes_misses(struct kp_probes *probes, uint64_t ret_misses[KP_GROUP_CNT]);
 
 /* KP_IRQ_SUM_CNT sums of a CPU, by softirq vector; KP_IRQ_SUM_DEVICE: all device interrupts. */
 const volatile struct kp_irq_sum *kp_probes_irq_sums(const struct kp_probes *probes, unsigned cpu);

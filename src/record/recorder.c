@@ -25,6 +25,7 @@
 #define SECOND_NS 1000000000ull
 #define BLOCK_AGE_NS 500000000ull
 #define ACCOUNT_NS 100000000ull /* losses are looked for so often */
+#define TIER_NS 10000000000ull  /* it is said again so often */
 #define HANG_NS 5000000000ull   /* for a snapshot */
 #define LOOP_FDS 8              /* descriptors that the loop needs, and some */
 
@@ -126,6 +127,21 @@ static void watch_command(void *owner)
 	kp_recorder_watch_command(owner);
 }
 
+static int start_tiers(void *owner, struct kp_err *err)
+{
+	return kp_recorder_start_tiers(owner, err);
+}
+
+static void repeat_tier(void *owner)
+{
+	kp_tiers_repeat(((struct recorder *)owner)->tiers);
+}
+
+static void look_at_budget(void *owner)
+{
+	kp_recorder_look_at_budget(owner);
+}
+
 static void watch_snapshot(void *owner)
 {
 	struct recorder *r = owner;
@@ -162,6 +178,8 @@ static const struct kp_source sources[] = {
 	{"runs that the kernel left out", 0, SECOND_NS, NULL, tell_misses, NULL},
 	{"errors of the log", 0, ACCOUNT_NS, NULL, check_log, NULL},
 	{"interrupts", 1u << KP_GROUP_irq, SECOND_NS, NULL, sum_irqs, sum_irqs},
+	{"tier", 0, TIER_NS, start_tiers, repeat_tier, NULL},
+	{"budget", 0, SECOND_NS, NULL, look_at_budget, NULL},
 	{"command", 0, SECOND_NS, NULL, watch_command, NULL},
 	{"snapshot", 0, SECOND_NS, NULL, watch_snapshot, NULL},
 	{"statistics", 0, SECOND_NS, NULL, tell_second, NULL},
@@ -284,10 +302,17 @@ static int start(struct recorder *r, struct kp_err *err)
 	return error;
 }
 
+static void stop_tiers(struct recorder *r)
+{
+	kp_tiers_stop(r->tiers);
+	r->tiers = NULL;
+}
+
 /* Empties the rings after the probes have stopped, and settles the accounts. */
 static void finish(struct recorder *r)
 {
 	kp_recorder_free_command(r);
+	stop_tiers(r);
 	kp_probes_detach(r->probes);
 	while (kp_recorder_drain(r))
 		;
@@ -300,14 +325,6 @@ static void finish(struct recorder *r)
 	kp_tally_write(r->tally);
 	kp_pipeline_drain(r->pipeline);
 	kp_tally_sum(r->tally, &r->result.totals);
-}
-
-/* How system calls are recorded, for whoever reads the log. */
-static void tell_tier(struct recorder *r)
-{
-	struct kp_ev_tier ev = {.tier = kp_probes_tier(r->options->groups)};
-
-	kp_sink_put_fixed(kp_pipeline_sink(r->pipeline), KP_EV_tier, &ev, sizeof(ev));
 }
 
 static int run_loop(struct recorder *r, struct kp_err *err)
@@ -323,7 +340,6 @@ static int run_loop(struct recorder *r, struct kp_err *err)
 	if (error >= 0 && r->options->argv)
 		error = kp_recorder_start_command(r, err);
 	if (error >= 0) {
-		tell_tier(r);
 		start_timers(r);
 		if (r->options->argv)
 			kp_priority_raise();
@@ -331,6 +347,7 @@ static int run_loop(struct recorder *r, struct kp_err *err)
 		finish(r);
 	}
 	kp_recorder_free_command(r);
+	stop_tiers(r);
 	return error;
 }
 

@@ -26,6 +26,7 @@ struct kp_recorder_options {
 	uint64_t sync_ns;
 	uint64_t ring_len; /* bytes of an event ring */
 	uint64_t irq_threshold_ns;
+	uint32_t budget;      /* CPU time, thousandths of a percent of the node; 0: no limit */
 	uint64_t duration_ns; /* 0: until interrupted */
 	/* Called in the calling thread; NULL: not wanted. */
 	void (*on_second)(const struct kp_totals *totals, void *arg);

@@ -110,7 +110,7 @@ uint64_t kp_recorder_next_drain_ms(const struct recorder *r, size_t drained_len)
 	uint64_t last_ms = uv_timer_get_repeat(&r->drain_timer);
 
 	if (drained_len > REST_LEN || r->command || rest_ms <= KP_DRAIN_MS ||
-	    r->options->groups & 1u << KP_GROUP_syscall)
+	    kp_tiers_wanted(r->tiers) == KP_TIER_calls)
 		return KP_DRAIN_MS;
 	if (rest_ms > REST_MS_MAX)
 		rest_ms = REST_MS_MAX;

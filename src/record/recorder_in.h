@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the recorder's files share: its life and what it reads beside the rings (recorder.c),
- * the rings (recorder_drain.c), and how it ends (recorder_end.c). All of it belongs to the thread
- * that runs the loop; others reach it by uv_async_send alone.
+ * the rings (recorder_drain.c), in which tier (recorder_tiers.c), and how it ends (recorder_end.c).
+ * All of it belongs to the thread that runs the loop; others reach it by uv_async_send alone.
  */
 #ifndef KP_RECORD_RECORDER_IN_H
 #define KP_RECORD_RECORDER_IN_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "record/budget.h"
 #include "record/clocks.h"
 #include "record/command.h"
 #include "record/lint.h"
@@ -19,7 +20,9 @@
 #include "record/process.h"
 #include "record/recorder.h"
 #include "record/sources.h"
+#include "record/tiers.h"
 
+#define KP_STEP_SIGNAL_CNT 2
 #define KP_DRAIN_MS 5 /* between two turns while there is work */
 
 struct recorder {
@@ -38,6 +41,12 @@ struct recorder {
 	unsigned ring_cnt;
 	bool is_behind;   /* the queue: it was full, and has not run empty since */
 	uv_poll_t *polls; /* payload rings, by index */
+
+	/* in which tier */
+	struct kp_tiers *tiers;
+	enum kp_tier ceiling; /* as a signal left it; the budget may want less */
+	struct kp_budget budget;
+	uv_signal_t step_signals[KP_STEP_SIGNAL_CNT];
 
 	/* how it ends */
 	struct kp_process process; /* as it was before */
@@ -81,6 +90,14 @@ uint64_t kp_recorder_next_drain_ms(const struct recorder *r, size_t drained_len)
  * reach the command, and must not end before it did.
  */
 void kp_recorder_pace(struct recorder *r);
+
+/* --- in which tier --- */
+
+/* Says it, and listens to who wants another. */
+int kp_recorder_start_tiers(struct recorder *r, struct kp_err *err);
+
+/* Once a second. */
+void kp_recorder_look_at_budget(struct recorder *r);
 
 /* --- how it ends --- */
 

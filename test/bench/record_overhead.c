@@ -281,7 +281,8 @@ static void compare_tools(const char *self, const char *kprobe, const char *dir)
 	print_row("alone", 0, native, native);
 	failed = measure_clock(self, ns);
 	print_row("clock readings", failed, ns, native);
-	failed = measure_beside((char *[]){(char *)kprobe, "record", "-o", log, NULL}, self, ns);
+	failed = measure_beside(
+		(char *[]){(char *)kprobe, "record", "--budget", "0", "-o", log, NULL}, self, ns);
 	print_row("kprobe record", failed, ns, native);
 	failed = measure_beside(
 		(char *[]){(char *)kprobe, "record", "-e", "syscall", "-o", log, NULL}, self, ns);

@@ -65,7 +65,7 @@ pgbench_select() {
 start_recorder() {
 	case $1 in
 	alone) recorder= ; return ;;
-	waits) "$KPROBE" record -o "$work/log" >"$work/words" 2>&1 & ;;
+	waits) "$KPROBE" record --budget 0 -o "$work/log" >"$work/words" 2>&1 & ;;
 	calls) "$KPROBE" record -o "$work/log" -e syscall >"$work/words" 2>&1 & ;;
 	perf) perf record -a -e 'sched:*,raw_syscalls:*' -o "$work/perf.data" >"$work/words" 2>&1 & ;;
 	esac

@@ -12,7 +12,7 @@
 
 TestSuite(golden, .init = fixture_setup, .fini = fixture_teardown);
 
-/* Each member that it had is as it was; a later version may have more. */
+/* Each member that it had is as it was; a later version may have more, and so be larger. */
 static void check_line(const char *was, const struct kp_hdr *event)
 {
 	const struct kp_print how = {0};
@@ -23,9 +23,10 @@ static void check_line(const char *was, const struct kp_hdr *event)
 	kp_event_print_json(event, &how, &is);
 	b = cJSON_Parse(is.data);
 	cr_assert(a && b);
-	cJSON_ArrayForEach(item, a)
-		cr_expect(cJSON_Compare(item, cJSON_GetObjectItemCaseSensitive(b, item->string), 1),
-			  "%s: was %s is %s", item->string, was, is.data);
+	cJSON_ArrayForEach(item, a) cr_expect(
+		!strcmp(item->string, "size") ||
+			cJSON_Compare(item, cJSON_GetObjectItemCaseSensitive(b, item->string), 1),
+		"%s: was %s is %s", item->string, was, is.data);
 	cJSON_Delete(a);
 	cJSON_Delete(b);
 	kp_buf_done(&is);

@@ -34,6 +34,7 @@ Test(compat, sched_switch_of_5_15, .init = need_probes)
 	cr_assert_eq(kprobe_bpf__load(skel), 0);
 	link = bpf_program__attach(skel->progs.kp_sched_switch_3);
 	cr_assert(link);
+	skel->bss->telling = KP_TELL_SWITCHES;
 	before = produced(skel);
 	for (int i = 0; i < 10; i++)
 		sleep_ms(2);

@@ -11,7 +11,7 @@ vm_node() {
 	kernel=$("$top/test/vm/kernel.sh" "$top/build/vm" "$1") || skip "no $1 kernel to be had"
 	cat >"$work/script" <<SCRIPT
 $2
-kprobe record -o /out/log $3 >/out/err 2>&1 &
+kprobe record -o /out/log --budget 0 $3 >/out/err 2>&1 &
 recorder=\$!
 until ls /out/log/*/*.kpl >/dev/null 2>&1; do sleep 1; done
 sleep 5
