@@ -303,12 +303,37 @@ int kp_model_on_tcp_state(struct kp_model *m, const struct kp_hdr *hdr)
 	return send_push(m, &call, task);
 }
 
+static int add_tier(struct kp_model *m, uint64_t t_ns, uint32_t tier)
+{
+	struct kp_tier_change change = {.t_ns = t_ns, .tier = tier};
+
+	if (m->tiers.cnt && m->tiers.at[m->tiers.cnt - 1].tier == tier)
+		return 0;
+	return KP_VEC_PUSH(&m->tiers, change);
+}
+
 int kp_model_on_tier(struct kp_model *m, const struct kp_hdr *hdr)
 {
 	const struct kp_ev_tier *e = (const void *)hdr;
-	struct kp_tier_change change = {.t_ns = hdr->time_ns, .tier = e->tier};
 
-	if (m->tiers.cnt && m->tiers.at[m->tiers.cnt - 1].tier == e->tier)
-		return 0;
-	return KP_VEC_PUSH(&m->tiers, change);
+	/* The first is told a moment after the first events. */
+	if (!m->tiers.cnt && add_tier(m, 0, e->why ? e->before : e->tier) < 0)
+		return -ENOMEM;
+	return add_tier(m, hdr->time_ns, e->tier);
+}
+
+/* Where not even switches were recorded nobody knows what tasks did. */
+int kp_model_lose_untold(struct kp_model *m)
+{
+	struct kp_loss loss = {.group = KP_GROUP_sched, .cpu = KP_NONE};
+
+	for (uint32_t i = 0; i < m->tiers.cnt; i++) {
+		if (m->tiers.at[i].tier != KP_TIER_none)
+			continue;
+		loss.from_ns = m->tiers.at[i].t_ns;
+		loss.to_ns = i + 1 < m->tiers.cnt ? m->tiers.at[i + 1].t_ns : KP_NEVER;
+		if (KP_VEC_PUSH(&m->losses, loss) < 0)
+			return -ENOMEM;
+	}
+	return 0;
 }

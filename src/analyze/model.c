@@ -536,7 +536,9 @@ int kp_model_finish(struct kp_model *model)
 			make_disjoint(model->cpus.at[i].irqs.at, model->cpus.at[i].irqs.cnt);
 	for (uint32_t i = 0; i < model->tasks.cnt; i++)
 		kp_model_wait_ends(&model->tasks.at[i], model->last_ns);
-	err = kp_model_mark_holes(model);
+	err = kp_model_lose_untold(model);
+	if (err >= 0)
+		err = kp_model_mark_holes(model);
 	if (err < 0)
 		return err;
 	if (model->first_ns > model->last_ns)

@@ -185,7 +185,7 @@ struct kp_retransmit {
 	uint32_t timeouts;
 };
 
-/* From t_ns on calls are recorded so: enum kp_tier. */
+/* From t_ns on this is recorded: enum kp_tier. The first one's time is 0. */
 struct kp_tier_change {
 	uint64_t t_ns;
 	uint32_t tier;
@@ -312,8 +312,11 @@ bool kp_call_receives(const struct kp_call *call);
 /* Whether the call's descriptor is a socket. */
 bool kp_call_on_socket(const struct kp_call *call);
 
-/* Whether some of [from, to) was recorded in a tier. */
-bool kp_model_in_tier(const struct kp_model *model, enum kp_tier tier, uint64_t from_ns,
-		      uint64_t to_ns);
+/* Index in tiers of what was recorded at a time; KP_NONE: the log does not say. */
+uint32_t kp_model_tier(const struct kp_model *model, uint64_t t_ns);
+
+/* Whether the call of a wait from begin_ns to end_ns would be in the log, if there was one, and
+ * what went through sockets at its end. */
+bool kp_model_tells_calls(const struct kp_model *model, uint64_t begin_ns, uint64_t end_ns);
 
 #endif

@@ -231,18 +231,27 @@ uint32_t kp_model_retransmit(const struct kp_model *model, uint32_t sock, uint64
 	return KP_NONE;
 }
 
-bool kp_model_in_tier(const struct kp_model *model, enum kp_tier tier, uint64_t from_ns,
-		      uint64_t to_ns)
+uint32_t kp_model_tier(const struct kp_model *model, uint64_t t_ns)
+{
+	uint32_t i = model->tiers.cnt;
+
+	while (i-- > 0)
+		if (model->tiers.at[i].t_ns <= t_ns)
+			return i;
+	return KP_NONE;
+}
+
+bool kp_model_tells_calls(const struct kp_model *model, uint64_t begin_ns, uint64_t end_ns)
 {
 	const struct kp_tier_change *at = model->tiers.at;
-	uint32_t cnt = model->tiers.cnt;
+	uint32_t begin = kp_model_tier(model, begin_ns), end = kp_model_tier(model, end_ns);
 
-	/* The first is told a moment after the first events. */
-	for (uint32_t i = 0; i < cnt; i++)
-		if (at[i].tier == tier && (i == 0 || at[i].t_ns < to_ns) &&
-		    (i + 1 == cnt || at[i + 1].t_ns > from_ns))
-			return true;
-	return false;
+	if (begin == KP_NONE || end == KP_NONE) /* the log says nothing of tiers */
+		return true;
+	if (at[end].tier < KP_TIER_waits)
+		return false;
+	/* A record comes at the call's end, word of a wait at its begin. */
+	return at[begin].tier == KP_TIER_waits || (at[begin].tier == KP_TIER_calls && begin == end);
 }
 
 /* By its completion, which the wake follows at once. */

@@ -190,6 +190,7 @@ static struct key key_of(const struct builder *b, const struct kp_piece *p)
 	};
 }
 
+#define TIERS_MAX 8 /* named in a report */
 #define COMPARE(a, b)   \
 	if ((a) != (b)) \
 		return (a) < (b) ? -1 : 1;
@@ -563,15 +564,21 @@ static int list_losses(struct kp_report *r, const struct kp_walk *walk)
 	return list_gaps(r, walk);
 }
 
-/* How system calls were recorded at that time. NULL: out of memory. */
+/* What was recorded at that time, in its order. NULL: out of memory. */
 static const char *tiers_of(struct kp_report *r, const struct kp_model *m)
 {
-	const char *recorded;
+	uint32_t i = kp_model_tier(m, r->t0_ns), cnt = 0;
+	const char *recorded, *name;
 	struct kp_buf text = {0};
 
-	for (unsigned tier = KP_TIER_none + 1; tier < KP_TIER_CNT; tier++)
-		if (kp_model_in_tier(m, (enum kp_tier)tier, r->t0_ns, r->t1_ns))
-			kp_buf_printf(&text, "%s%s", text.len ? "," : "", kp_tier_name(tier));
+	for (; i < m->tiers.cnt && (!cnt || m->tiers.at[i].t_ns < r->t1_ns); i++) {
+		name = kp_tier_name(m->tiers.at[i].tier);
+		if (cnt++ == TIERS_MAX) {
+			kp_buf_puts(&text, ",...");
+			break;
+		}
+		kp_buf_printf(&text, "%s%s", text.len ? "," : "", name ? name : "unknown");
+	}
 	recorded = text.failed ? NULL
 			       : kp_arena_strndup(&r->arena, text.len ? text.data : "", text.len);
 	kp_buf_done(&text);

@@ -112,7 +112,8 @@ struct kp_report {
 	const char *clock_note;        /* what happened to the wall clock there; "": nothing */
 	uint64_t baseline_ns;          /* median duration */
 	uint32_t baseline_cnt;
-	const char *recorded; /* the tiers of its time, joined by commas; "": not known */
+	const char *recorded; /* the tiers of its time in their order, joined by commas; "": not
+				 known */
 	bool complete;
 	char join_confidence; /* 0: not from a span */
 	const char *note;     /* what the reading of the inputs met, or NULL; not kept */

@@ -297,6 +297,8 @@ static void put_loss(const struct kp_report *r, const struct kp_loss *l, struct 
 
 	if (l->group == KP_NONE)
 		kp_buf_puts(out, " the log has a hole");
+	else if (l->group == KP_GROUP_sched && !l->cnt && l->cpu == KP_NONE)
+		kp_buf_puts(out, " no switches were recorded");
 	else if (l->group == KP_GROUP_sched && !l->cnt)
 		kp_buf_printf(out, " the kernel did not tell all switches of cpu %u", l->cpu);
 	else
@@ -331,9 +333,23 @@ static void put_lost(const struct kp_report *r, struct kp_buf *out)
 /* What the log could not tell in that time. */
 static void put_recorded(const struct kp_report *r, struct kp_buf *out)
 {
-	if (r->recorded && strstr(r->recorded, kp_tier_name(KP_TIER_waits)))
-		kp_buf_puts(out, "recorded: of system calls those that waited or woke somebody "
-				 "(waits)\n");
+	static const char *const lacks[KP_TIER_CNT] = {
+		[KP_TIER_none] = "neither switches nor system calls",
+		[KP_TIER_switches] = "no system calls",
+		[KP_TIER_waits] = "of system calls those that waited or woke somebody",
+	};
+	const char *at = r->recorded ? r->recorded : "";
+
+	if (strchr(at, ',')) {
+		kp_buf_puts(out, "recorded: ");
+		for (; *at; at++)
+			*at == ',' ? kp_buf_puts(out, ", then ") : kp_buf_putc(out, *at);
+		kp_buf_puts(out, " (see the tiers in kprobe-record(1))\n");
+		return;
+	}
+	for (unsigned tier = 0; tier < KP_TIER_CNT; tier++)
+		if (lacks[tier] && !strcmp(at, kp_tier_name(tier)))
+			kp_buf_printf(out, "recorded: %s (%s)\n", lacks[tier], at);
 }
 
 /* Whether a row is one of the first few, or worth a hundredth. */

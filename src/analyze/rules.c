@@ -91,11 +91,13 @@ bool kp_call_waits(const struct kp_call *call)
 
 /* --- how time is given out --- */
 
-/* That the task waited on in the same call was not recorded, but seen from several moments. */
+/* That the task waited on in the same call was not recorded, but seen from several moments. A grade
+ * less where another rule might have held, had more been recorded. */
 static char at_best(char confidence, const struct kp_blocked *b)
 {
-	return b->prev_wake_ns && (b->call->flags & KP_CALLF_SEEN) && confidence < 'B' ? 'B'
-										       : confidence;
+	if (b->prev_wake_ns && (b->call->flags & KP_CALLF_SEEN) && confidence < 'B')
+		confidence = 'B';
+	return b->is_unsure && confidence < 'C' ? (char)(confidence + 1) : confidence;
 }
 
 static struct kp_piece piece_of(const struct kp_rule *rule, const struct kp_blocked *b,
@@ -493,7 +495,7 @@ static bool is_stopped(const struct kp_walk *walk, const struct kp_blocked *b)
 static bool is_fault(const struct kp_walk *walk, const struct kp_blocked *b)
 {
 	(void)walk;
-	return (b->rec->flags & KP_RECF_MAJOR) && uninterruptible(b) && !b->call;
+	return (b->rec->flags & KP_RECF_MAJOR) && uninterruptible(b) && !b->call && !b->is_unsure;
 }
 
 static bool is_dirty(const struct kp_walk *walk, const struct kp_blocked *b)

@@ -267,6 +267,7 @@ static void walk_blocked(struct kp_walk *walk, uint32_t task, const struct kp_re
 	const struct kp_task *t = &m->tasks.at[task];
 	struct kp_blocked b = {.lo = lo, .hi = hi, .task = task, .wait = wait};
 	const struct kp_rec *wake = wake_of(t, next - 1), *last;
+	uint64_t end;
 	uint32_t k;
 	bool ended;
 
@@ -287,6 +288,9 @@ static void walk_blocked(struct kp_walk *walk, uint32_t task, const struct kp_re
 		b.wake = &m->wakes.at[wake->aux];
 	if (b.wake && !(b.wake->ctx & KP_CTX_IRQ) && b.wake->waker)
 		b.wake_call = kp_task_call(&m->tasks.at[b.wake->waker], b.wake->t_ns);
+	end = b.wake ? b.wake->t_ns : hi;
+	b.is_unsure = !b.call ? !kp_model_tells_calls(m, b.begin_ns, end)
+			      : !b.wake_call && !kp_model_tells_calls(m, end, end);
 	for (const struct kp_rule *rule = kp_rules; rule->name; rule++)
 		if (rule->match(walk, &b)) {
 			rule->explain(walk, rule, &b);

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Delays whose causes are known (test/analyze/programs/delay.c), recorded on the whole node; each
 # must get its own answer: what the time was spent on, by whom, and through what. Once in each tier:
-# as system calls are recorded by default, and with a record for each.
+# as system calls are recorded by default, and with a record for each; and once while the tier changes,
+# where an answer may be less sure, but not wrong for sure.
 . "$(dirname "$0")/lib.sh"
 need_root
 command -v python3 >/dev/null || skip "needs python3"
@@ -12,6 +13,13 @@ mkdir "$work/disk"
 
 recording() {
 	[ -n "$(find "$work/log" -name '*.kpl' -size +0 2>/dev/null)" ]
+}
+
+# The tier changes, from calls to waits and back, until the recorder ends.
+change_tier() {
+	while kill -USR1 "$1" 2>/dev/null && sleep 1.7 && kill -USR2 "$1" 2>/dev/null; do
+		sleep 1.7
+	done
 }
 
 # attempt TIER [OPTION…]
@@ -24,6 +32,7 @@ attempt() {
 	kp_children="$kp_children $recorder"
 	wait_for 20 recording || fail "no recording: $(cat "$work/record.out")"
 	sleep 1
+	[ "$tier" = mixed ] && change_tier $recorder &
 	timeout 90 "$work/delay" "$work/disk" >"$work/known" ||
 		fail "the delays: $(cat "$work/known")"
 	sleep 0.5
@@ -47,4 +56,5 @@ all_right() {
 }
 
 all_right waits || exit
-all_right calls -e syscall
+all_right calls -e syscall || exit
+all_right mixed -e syscall
