@@ -3,6 +3,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -45,6 +47,104 @@ Test(recorder, accounts_are_exact_under_overload)
 
 	record_child(&run, call_often, (struct kp_recorder_options){.ring_len = 16384});
 	expect_accounts(&run, true);
+	done(&run);
+}
+
+#define FLOOD_CALLS 500000
+#define FLOOD_BYTES 50000
+
+/* The same on each CPU, side by side; fn's children are told->tids. */
+static void on_each_cpu(struct told *told, void (*fn)(void))
+{
+	long cnt = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t set;
+	pid_t pid;
+
+	for (long cpu = 0; cpu < cnt && cpu < 2; cpu++) {
+		pid = fork();
+		told->tids[1 + cpu] = (uint32_t)pid;
+		if (pid)
+			continue;
+		CPU_ZERO(&set);
+		CPU_SET((size_t)cpu, &set);
+		if (sched_setaffinity(0, sizeof(set), &set))
+			_exit(1);
+		fn();
+		_exit(0);
+	}
+	while (wait(NULL) > 0)
+		;
+}
+
+static void flood_calls(void)
+{
+	for (int i = 0; i < FLOOD_CALLS; i++)
+		syscall(SYS_getppid);
+}
+
+static void flood_calls_everywhere(struct told *told)
+{
+	on_each_cpu(told, flood_calls);
+}
+
+/* Each byte is a send, a receive, two waits and two wakes. */
+static void flood_bytes(void)
+{
+	int fds[2];
+	char byte;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
+		_exit(1);
+	if (!fork()) {
+		while (recv(fds[0], &byte, 1, 0) == 1 && send(fds[0], &byte, 1, 0) == 1)
+			;
+		_exit(0);
+	}
+	for (int i = 0; i < FLOOD_BYTES; i++)
+		if (send(fds[1], "x", 1, 0) != 1 || recv(fds[1], &byte, 1, 0) != 1)
+			_exit(1);
+	shutdown(fds[1], SHUT_RDWR);
+	wait(NULL);
+}
+
+static void flood_bytes_everywhere(struct told *told)
+{
+	on_each_cpu(told, flood_bytes);
+}
+
+/* How many calls there were is known: those that are not in the log are told as lost. */
+Test(recorder, a_flood_of_calls_on_each_cpu)
+{
+	struct run run = {0};
+	const struct kp_ev_syscall *call;
+	uint64_t made, stored = 0, lost;
+
+	record_child(&run, flood_calls_everywhere, (struct kp_recorder_options){.ring_len = 16384});
+	expect_accounts(&run, true);
+	lost = run.result.totals.lost[KP_GROUP_syscall];
+	made = FLOOD_CALLS * (run.told->tids[2] ? 2ull : 1ull);
+	rewind_run(&run);
+	while ((call = next_of(&run, KP_EV_syscall)))
+		stored += call->nr == SYS_getppid && (call->hdr.tid == run.told->tids[1] ||
+						      call->hdr.tid == run.told->tids[2]);
+	cr_expect_leq(stored, made);
+	cr_expect_geq(stored + lost, made, "%lu stored, %lu lost, of %lu", stored, lost, made);
+	cr_expect_geq(run.result.totals.produced[KP_GROUP_syscall], made);
+	done(&run);
+}
+
+Test(recorder, a_flood_of_waits_on_each_cpu)
+{
+	struct run run = {0};
+	uint64_t made;
+
+	record_child(&run, flood_bytes_everywhere,
+		     (struct kp_recorder_options){.groups = ALL_GROUPS & ~(1u << KP_GROUP_syscall),
+						  .ring_len = 16384});
+	expect_accounts(&run, true);
+	made = FLOOD_BYTES * (run.told->tids[2] ? 2ull : 1ull);
+	cr_expect_geq(run.result.totals.produced[KP_GROUP_tcp], 4 * made, "sends and receives");
+	cr_expect_eq(run.result.totals.produced[KP_GROUP_syscall], 0);
 	done(&run);
 }
 
