@@ -33,24 +33,58 @@ wanted() { # NAME
 	esac
 }
 
-# check NAME TIMEOUT COMMAND…: exit 0 passes, 77 skips, all else fails.
-check() {
-	local name=$1 limit=$2 log=$logs/${1//\//_}.log begin=$SECONDS status
-	shift 2
-	wanted "$name" || return 0
-	timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null
-	status=$?
-	case $status in
-	0) report PASS "$name" "$((SECONDS - begin)) s" ;;
+log_of() { # NAME
+	echo "$logs/${1//\//_}.log"
+}
+
+# conclude NAME STATUS SECONDS: reports a check that ended: 0 passes, 77 skips, all else fails.
+conclude() {
+	local log said="$3 s"
+	log=$(log_of "$1")
+	case $1 in
+	fuzz/*) said="$(sed -n 's/stat::number_of_executed_units: *//p' "$log") executions" ;;
+	esac
+	case $2 in
+	0) report PASS "$1" "$said" ;;
 	77)
-		report SKIP "$name" "$(tail -n 1 "$log")"
+		report SKIP "$1" "$(tail -n 1 "$log")"
 		;;
 	*)
-		report FAIL "$name" "exit $status; $log"
-		tail -n 40 "$log" | sed 's/^/    /'
+		report FAIL "$1" "exit $2; $log"
+		grep -v '^#[0-9]' "$log" | tail -n 40 | sed 's/^/    /'
 		;;
 	esac
-	return 0
+}
+
+# check NAME TIMEOUT COMMAND…
+check() {
+	local name=$1 limit=$2 begin=$SECONDS
+	shift 2
+	wanted "$name" || return 0
+	timeout -k 10 "$limit" "$@" >"$(log_of "$name")" 2>&1 </dev/null
+	conclude "$name" $? "$((SECONDS - begin))"
+}
+
+# One of those that run beside each other; prints what conclude takes.
+one_of_many() { # NAME
+	local command
+	case $1 in
+	tidy) command=(bash -c tidy) ;;
+	fuzz/*) command=(bash -c "fuzz_one ${1#fuzz/}") ;;
+	e2e/*) command=("test/$1.sh") ;;
+	esac
+	timeout -k 10 900 "${command[@]}" >"$(log_of "$1")" 2>&1 </dev/null
+	echo "$1 $? $SECONDS"
+}
+
+# many NAME…: as many at a time as there are CPUs, since most of them wait or use one.
+many() {
+	local name status seconds
+	while read -r name status seconds; do
+		conclude "$name" "$status" "$seconds"
+	done < <(for name in "$@"; do
+		wanted "$name" && echo "$name"
+	done | xargs -I {} -P "$(nproc)" bash -c 'one_of_many {}')
 }
 
 # criterion NAME EXECUTABLE: each test of the executable counts.
@@ -127,7 +161,7 @@ c_sources() {
 }
 
 format() {
-	c_sources | xargs clang-format-14 --dry-run --Werror
+	c_sources | xargs -n 32 -P "$(nproc)" clang-format-14 --dry-run --Werror
 }
 
 tidy() {
@@ -181,35 +215,6 @@ fuzz_one() {
 	return $status
 }
 
-# Two at a time.
-fuzz_all() {
-	local source name names=() log status pids=()
-	for source in test/fuzz/fuzz_*.c; do
-		name=$(basename "$source" .c)
-		name=${name#fuzz_}
-		wanted "fuzz/$name" && names+=("$name")
-	done
-	for ((i = 0; i < ${#names[@]}; i += 2)); do
-		pids=()
-		for name in "${names[@]:i:2}"; do
-			fuzz_one "$name" >"$logs/fuzz_$name.log" 2>&1 </dev/null &
-			pids+=($!)
-		done
-		for name in "${names[@]:i:2}"; do
-			log=$logs/fuzz_$name.log
-			wait "${pids[0]}"
-			status=$?
-			pids=("${pids[@]:1}")
-			if [ $status -eq 0 ]; then
-				report PASS "fuzz/$name" "$(sed -n 's/stat::number_of_executed_units: *//p' "$log") executions"
-			else
-				report FAIL "fuzz/$name" "exit $status; $log"
-				grep -v '^#' "$log" | tail -n 40 | sed 's/^/    /'
-			fi
-		done
-	done
-}
-
 build_asan() {
 	cmake -G Ninja -S . -B "$asan" -DCMAKE_BUILD_TYPE=Release -DKP_WERROR=ON \
 		-DKP_SANITIZE=ON >/dev/null && ninja -C "$asan" --quiet && ninja -C "$asan" --quiet kprobe
@@ -232,8 +237,8 @@ done
 
 check layers 120 scripts/check-layers.sh "$build"
 export -f c_sources format tidy manuals static small empty_root reproducible installs
-export -f build_asan build_fuzz
-export build asan fuzz
+export -f build_asan build_fuzz fuzz_one one_of_many log_of
+export build asan fuzz logs
 check format 120 bash -c format
 check manuals 60 bash -c manuals
 check installs 60 bash -c installs
@@ -251,14 +256,16 @@ if [ -x "$asan/kprobe" ]; then
 	done
 fi
 check build-fuzz 600 bash -c build_fuzz
-[ -x "$fuzz/test/fuzz_log" ] && fuzz_all
-check tidy 900 bash -c tidy
-
+names=()
 for script in test/e2e/*.sh; do
 	case $script in */lib.sh) continue ;; esac
-	name=$(basename "$script" .sh)
-	check "e2e/$name" 600 "$script"
+	names+=("e2e/$(basename "$script" .sh)")
 done
+for source in test/fuzz/fuzz_*.c; do
+	name=$(basename "$source" .c)
+	[ -x "$fuzz/test/$name" ] && names+=("fuzz/${name#fuzz_}")
+done
+many tidy "${names[@]}"
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

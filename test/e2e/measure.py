@@ -13,25 +13,28 @@ import sys
 import time
 
 
-def children():
-    below = {}
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/stat", errors="replace") as f:
-                row = f.read().rpartition(")")[2].split()
-        except OSError:
-            continue
-        below.setdefault(int(row[1]), []).append((int(pid), int(row[11]) + int(row[12])))
-    return below
+def ticks_of(pid):
+    with open(f"/proc/{pid}/stat", errors="replace") as f:
+        row = f.read().rpartition(")")[2].split()
+    return int(row[11]) + int(row[12])
+
+
+def children(pid):
+    for tid in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{tid}/children") as f:
+            yield from f.read().split()
 
 
 def tree(top):
-    below, found, todo = children(), [], [top]
+    found, todo = [], [top]
     while todo:
-        for pid, ticks in below.get(todo.pop(), []):
-            found.append((pid, ticks))
-            todo.append(pid)
-    return found
+        pid = todo.pop()
+        try:
+            found.append((pid, ticks_of(pid)))
+            todo.extend(map(int, children(pid)))
+        except OSError:
+            continue
+    return found[1:]
 
 
 def memory(pid, files):
@@ -52,6 +55,7 @@ def memory(pid, files):
 
 
 def main():
+    list(children(os.getpid()))  # a kernel without CONFIG_PROC_CHILDREN: nothing would be seen
     run = subprocess.Popen(sys.argv[2:])
     peak, ticks = 0, {}
     while True:
