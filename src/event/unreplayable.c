@@ -3,6 +3,7 @@
  */
 #include "event/unreplayable.h"
 
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "event/advice.h"
 #include "event/command.h"
 #include "event/syscall.h"
 
@@ -54,10 +56,30 @@ bool kp_payload_is_output(const struct kp_ev_payload *payload)
 	       kp_arg_is_output(&row->rule.args[payload->arg]);
 }
 
+/* Of an open: /proc/self/mem or another name of it, and the first word of struct open_how. */
+static void add_opened(struct kp_call_bytes *bytes, const struct kp_ev_payload *payload)
+{
+	const char *path = (const char *)KP_TAIL(payload);
+	char own[32];
+
+	if (payload->offset || !payload->data_len)
+		return;
+	if (payload->nr == KP_NR_openat2 && payload->arg == 2 &&
+	    payload->data_len >= sizeof bytes->open_flags)
+		memcpy(&bytes->open_flags, path, sizeof bytes->open_flags);
+	if (path[payload->data_len - 1])
+		return;
+	snprintf(own, sizeof own, "/proc/%u/mem", payload->hdr.pid);
+	bytes->own_memory |= !strcmp(path, "/proc/self/mem") ||
+			     !strcmp(path, "/proc/thread-self/mem") || !strcmp(path, own);
+}
+
 void kp_call_bytes_add(struct kp_call_bytes *bytes, const struct kp_ev_payload *payload)
 {
 	bool parameter = payload->dir == KP_DIR_IN && !kp_payload_is_output(payload);
 
+	if (parameter && kp_syscall_has(payload->nr, KP_TRAIT_OPENS))
+		add_opened(bytes, payload);
 	if (payload->nr == KP_NR_clone3 && parameter && !payload->offset &&
 	    payload->data_len >= sizeof bytes->clone_flags)
 		memcpy(&bytes->clone_flags, KP_TAIL(payload), sizeof bytes->clone_flags);
@@ -80,6 +102,17 @@ uint64_t kp_call_clone_flags(const struct kp_ev_syscall *call, const struct kp_c
 		return bytes->clone_flags;
 	}
 	return 0;
+}
+
+uint64_t kp_call_open_flags(const struct kp_ev_syscall *call, const struct kp_call_bytes *bytes)
+{
+	int arg = kp_syscall_flags_arg(kp_syscall_get(call->nr), KP_FLAGS_open);
+	const uint64_t args[KP_ARG_MAX] = {call->arg0, call->arg1, call->arg2,
+					   call->arg3, call->arg4, call->arg5};
+
+	if (arg >= 0)
+		return args[arg];
+	return call->nr == KP_NR_creat ? O_CREAT | O_WRONLY | O_TRUNC : bytes->open_flags;
 }
 
 /* Children that share the memory; a vfork's parent waits until it is its own again. */
@@ -130,6 +163,11 @@ static const char *argument_reason(const struct kp_ev_syscall *call,
 		if (call->arg0 == SECCOMP_SET_MODE_FILTER &&
 		    call->arg1 & SECCOMP_FILTER_FLAG_NEW_LISTENER)
 			return "has its calls answered by another process (seccomp notification)";
+		break;
+	case KP_NR_madvise:
+		if (kp_advice_effect((uint32_t)call->arg2) == KP_ADVICE_BREAKS)
+			return "gave advice of a kind that is not known, or poisoned memory "
+			       "(madvise)";
 		break;
 	case KP_NR_getsockopt:
 		if ((int)call->arg1 == SOL_SOCKET && (int)call->arg2 == SO_GET_FILTER)

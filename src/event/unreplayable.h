@@ -15,6 +15,8 @@
 struct kp_call_bytes {
 	uint64_t clone_flags;   /* in struct clone_args */
 	uint64_t missing;       /* bytes of data that are not in the log */
+	uint64_t open_flags;    /* in struct open_how */
+	bool own_memory;        /* what it opens is the process's own memory */
 	bool parameter_missing; /* a parameter could not be read; it is not compared, that is all */
 };
 
@@ -37,6 +39,9 @@ bool kp_call_is_vsyscall(const struct kp_ev_syscall *call);
 
 /* The flags of a clone or clone3. */
 uint64_t kp_call_clone_flags(const struct kp_ev_syscall *call, const struct kp_call_bytes *bytes);
+
+/* O_ bits with which a call opened its file. */
+uint64_t kp_call_open_flags(const struct kp_ev_syscall *call, const struct kp_call_bytes *bytes);
 
 #define KP_REASON_LEN 192
 

@@ -42,7 +42,7 @@
 #define STOP_EVENT(status) ((status) >> 16)
 
 /* What is told: kp_watch.told. */
-enum why { PRIVILEGE = 1, TRACED = 2, SECCOMP = 4, CONTENT = 8, LISTENER = 16 };
+enum why { PRIVILEGE = 1, TRACED = 2, SECCOMP = 4, CONTENT = 8, LISTENER = 16, DEVICE = 32 };
 
 /* --- the set of seized tasks --- */
 
@@ -167,6 +167,20 @@ static void at_exec(struct kp_watch *watch, pid_t pid)
 	check_privilege(watch, pid);
 }
 
+/* Devices that are often there and cannot be mapped (mem(4)), and /dev/zero, which is served. */
+static bool is_harmless(dev_t dev)
+{
+	switch (minor(dev)) {
+	case 3: /* null */
+	case 5: /* zero */
+	case 7: /* full */
+	case 8: /* random */
+	case 9: /* urandom */
+		return major(dev) == 1;
+	}
+	return false;
+}
+
 /* What is mapped is no file whose content is kept. Returns the device that it is instead, kernel
  * encoding; 0: it is none. */
 static uint32_t no_content(struct kp_watch *watch, uint32_t pid, const char *link)
@@ -177,10 +191,16 @@ static uint32_t no_content(struct kp_watch *watch, uint32_t pid, const char *lin
 
 	if (stat(link, &st) < 0)
 		return 0;
-	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
-		return major(st.st_rdev) << 20 | minor(st.st_rdev);
 	len = readlink(link, path, sizeof(path) - 1);
 	path[len > 0 ? len : 0] = '\0';
+	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
+		if (S_ISBLK(st.st_mode) || !is_harmless(st.st_rdev))
+			tell(watch, DEVICE, (pid_t)pid, SYS_mmap,
+			     "process %u maps the device %.128s, whose memory is not kept: replay "
+			     "refuses it, unless it fails",
+			     pid, path);
+		return major(st.st_rdev) << 20 | minor(st.st_rdev);
+	}
 	if (S_ISREG(st.st_mode))
 		tell(watch, CONTENT, (pid_t)pid, SYS_mmap,
 		     "process %u mapped %.128s, which is not kept since it %s: replay refuses it",

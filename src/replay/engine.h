@@ -138,10 +138,6 @@ int kp_engine_signal(struct kp_engine *engine, const struct kp_step *step);
  */
 void kp_engine_settle_restart(struct kp_engine *engine, const struct kp_step *step);
 
-/* A signal that ends nothing and runs nothing: ignored, or stop and continue (signal(7)). */
-bool kp_signal_leaves_no_trace(const struct kp_ev_signal_deliver *deliver);
-/* A fault of the program's own, which happens again by itself. */
-bool kp_signal_is_fault(const struct kp_ev_signal_deliver *deliver);
 /* Makes the signal pending and brings the process to the stop at which it is about to take it. */
 int kp_engine_raise(struct kp_engine *engine, const struct kp_ev_signal_deliver *deliver,
 		    struct kp_stop *ret_stop);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "event/doubt.h"
 #include "replay/content.h"
 #include "replay/engine.h"
 
@@ -59,19 +60,32 @@ void kp_files_doubt(struct kp_files *files, const char *format, ...)
 	va_end(args);
 }
 
+/* What another process wrote within the time in which the file was mapped, or NULL. */
+static const struct kp_foreign *foreign_of(const struct kp_files *files, const struct file *file,
+					   uint64_t key, uint64_t until_ns)
+{
+	const uint64_t *index = kp_map_get(&files->session->foreign_index, key);
+	const struct kp_foreign *by = index ? &files->session->foreign.at[*index] : NULL;
+
+	return by && by->last_ns >= file->since_ns && by->first_ns <= until_ns ? by : NULL;
+}
+
 const char *kp_files_get_doubt(struct kp_files *files, uint64_t until_ns)
 {
-	const struct kp_session *session = files->session;
-
 	for (uint32_t i = 0; i < files->files.cnt; i++) {
 		const struct file *file = &files->files.at[i];
-		const uint64_t *index = kp_map_get(&session->foreign_index, file->key);
-		const struct kp_foreign *by = index ? &session->foreign.at[*index] : NULL;
+		const struct kp_foreign *by = foreign_of(files, file, file->key, until_ns);
+		const struct kp_foreign *cuts = foreign_of(files, file, KP_FOREIGN_PATH, until_ns);
 
-		if (by && by->last_ns >= file->since_ns && by->first_ns <= until_ns)
+		if (by)
 			snprintf(files->foreign, sizeof files->foreign,
 				 "process %u writes to '%s', which the process has mapped", by->pid,
 				 file->path);
+		else if (cuts && !files->foreign[0])
+			snprintf(files->foreign, sizeof files->foreign,
+				 "process %u truncates by a path what may be '%s', which the "
+				 "process has mapped",
+				 cuts->pid, file->path);
 	}
 	return files->foreign[0] ? files->foreign : files->doubt;
 }
@@ -392,9 +406,7 @@ static int apply_fallocate(struct kp_files *files, const struct file *file,
 	if (files->moved > MOVED_MAX)
 		return -E2BIG;
 	rc = kp_content_allocate(file->fd, (uint32_t)call->arg1, call->arg2, call->arg3);
-	if (rc == -EOPNOTSUPP)
-		kp_files_doubt(files, "call %u changes '%s' by a mode 0x%x that is not known",
-			       call->seq, file->path, (uint32_t)call->arg1);
+	/* kp_call_changes_unseen knows of it */
 	return rc == -EOPNOTSUPP ? 0 : rc;
 }
 
@@ -408,34 +420,8 @@ static int apply_nothing(struct kp_files *files, const struct file *file,
 	return 0;
 }
 
-/* ioctls that change a file's content or length (linux/fs.h, linux/falloc.h); the log has no more.
- */
-static int apply_ioctl(struct kp_files *files, const struct file *file, const struct kp_step *step,
-		       const struct kp_ev_payload *const *payloads)
-{
-	static const uint32_t changing[] = {
-		0x40049409, /* FICLONE */
-		0x4020940d, /* FICLONERANGE */
-		0x40305828, /* FS_IOC_RESVSP */
-		0x4030582a, /* FS_IOC_RESVSP64 */
-		0x40305829, /* FS_IOC_UNRESVSP */
-		0x4030582b, /* FS_IOC_UNRESVSP64 */
-		0x40305839, /* FS_IOC_ZERO_RANGE */
-		0xc028660f, /* EXT4_IOC_MOVE_EXT */
-		0x6611,     /* EXT4_IOC_SWAP_BOOT */
-	};
-
-	(void)payloads;
-	for (size_t i = 0; i < sizeof changing / sizeof *changing; i++)
-		if (changing[i] == (uint32_t)step->call->arg1)
-			kp_files_doubt(files,
-				       "call %u (ioctl 0x%x) changes '%s', which the process has "
-				       "mapped, in a way that is not in the log",
-				       step->call->seq, changing[i], file->path);
-	return 0;
-}
-
-/* Calls that change a file in a way of their own; mmap changes none. */
+/* Calls that change a file in a way of their own; mmap changes none, and what an
+ * ioctl changes is not seen. */
 static const struct {
 	uint16_t nr;
 	int (*apply)(struct kp_files *files, const struct file *file, const struct kp_step *step,
@@ -444,15 +430,20 @@ static const struct {
 	{KP_NR_ftruncate, apply_truncate},
 	{KP_NR_fallocate, apply_fallocate},
 	{KP_NR_mmap, apply_nothing},
-	{KP_NR_ioctl, apply_ioctl},
+	{KP_NR_ioctl, apply_nothing},
 };
 
-/* Calls of which a file's state is recorded; those of no kind bring bytes that nobody saw. */
+/* Calls of which a file's state is recorded; kp_call_changes_unseen knows the others. */
 static int apply(struct kp_files *files, const struct file *file, const struct kp_step *step,
 		 const struct kp_ev_payload *const *payloads)
 {
 	const struct kp_syscall *row = kp_syscall_get(step->call->nr);
 
+	if (kp_call_changes_unseen(step->call))
+		kp_files_doubt(files,
+			       "call %u (%s) changes '%s', which the process has mapped, in a way "
+			       "that only the kernel saw",
+			       step->call->seq, kp_syscall_name(step->call->nr), file->path);
 	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
 		if (changes[i].nr == step->call->nr)
 			return changes[i].apply(files, file, step, payloads);
@@ -461,11 +452,6 @@ static int apply(struct kp_files *files, const struct file *file, const struct k
 	for (int i = 0; row && i < KP_ARG_MAX; i++)
 		if (kp_arg_is_output(&row->rule.args[i]))
 			return apply_write(files, file, step, payloads);
-	if (step->call->ret > 0)
-		kp_files_doubt(files,
-			       "call %u (%s) brings bytes into '%s', which the process has mapped, "
-			       "that only the kernel saw",
-			       step->call->seq, kp_syscall_name(step->call->nr), file->path);
 	return 0;
 }
 
@@ -479,16 +465,9 @@ static bool is_named(const struct file *file, const char *path)
 	return file->path[whole - len - 1] == '/' && !strcmp(file->path + whole - len, path);
 }
 
-static const char *last_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /*
  * truncate names its file by a path, which may lead anywhere by links, other names and the working
- * directory. If it is that of a mapped file, it is taken for it; a doubt remains.
+ * directory. If it is that of a mapped file, it is taken for it; a doubt remains in any case.
  */
 static int apply_truncate_path(struct kp_files *files, const struct kp_step *step,
 			       const struct kp_ev_payload *const *payloads)
@@ -498,21 +477,16 @@ static int apply_truncate_path(struct kp_files *files, const struct kp_step *ste
 				   : "";
 	int rc = 0;
 
+	if (files->files.cnt)
+		kp_files_doubt(files,
+			       "call %u truncates by a path what may be '%s', which the process "
+			       "has mapped",
+			       step->call->seq, files->files.at[files->files.cnt - 1].path);
 	if (!*path || path[payloads[0]->data_len - 1])
 		return 0;
-	for (uint32_t i = 0; i < files->files.cnt && rc == 0; i++) {
-		const struct file *file = &files->files.at[i];
-
-		if (strcmp(last_name(file->path), last_name(path)) != 0)
-			continue;
-		if (is_named(file, path))
-			rc = apply_truncate(files, file, step, payloads);
-		kp_files_doubt(
-			files,
-			"call %u truncates by a path what may be '%s', which the process has "
-			"mapped",
-			step->call->seq, file->path);
-	}
+	for (uint32_t i = 0; i < files->files.cnt && rc == 0; i++)
+		if (is_named(&files->files.at[i], path))
+			rc = apply_truncate(files, &files->files.at[i], step, payloads);
 	return rc;
 }
 

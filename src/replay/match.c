@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "event/doubt.h"
 #include "replay/filter.h"
 
 /* Recorded calls that are looked at before a call counts as unanswered. */

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "event/advice.h"
 #include "replay/special.h"
 
 #define PAGE_UP(addr) (((addr) + 4095) & ~4095ULL)
@@ -255,46 +256,6 @@ int kp_special_mprotect(struct kp_engine *engine, const struct kp_step *step)
 	return kp_engine_emulate(engine, step);
 }
 
-/*
- * madvise(2), by asm-generic/mman-common.h up to Linux 6.18. What makes or drops contents is run
- * again: it goes on behind holes, and fails all the same. What a page is before the kernel needs
- * memory (MADV_FREE) it is assumed to stay.
- */
-enum advice { ADVICE_KEEPS, ADVICE_CHANGES, ADVICE_BREAKS };
-
-static const struct {
-	uint32_t number;
-	enum advice advice;
-} advices[] = {
-	{0, ADVICE_KEEPS},     /* NORMAL */
-	{1, ADVICE_KEEPS},     /* RANDOM */
-	{2, ADVICE_KEEPS},     /* SEQUENTIAL */
-	{3, ADVICE_KEEPS},     /* WILLNEED */
-	{4, ADVICE_CHANGES},   /* DONTNEED */
-	{8, ADVICE_KEEPS},     /* FREE */
-	{9, ADVICE_CHANGES},   /* REMOVE */
-	{10, ADVICE_KEEPS},    /* DONTFORK */
-	{11, ADVICE_KEEPS},    /* DOFORK */
-	{12, ADVICE_KEEPS},    /* MERGEABLE */
-	{13, ADVICE_KEEPS},    /* UNMERGEABLE */
-	{14, ADVICE_KEEPS},    /* HUGEPAGE */
-	{15, ADVICE_KEEPS},    /* NOHUGEPAGE */
-	{16, ADVICE_KEEPS},    /* DONTDUMP */
-	{17, ADVICE_KEEPS},    /* DODUMP */
-	{18, ADVICE_KEEPS},    /* WIPEONFORK: children are replayed on their own */
-	{19, ADVICE_KEEPS},    /* KEEPONFORK */
-	{20, ADVICE_KEEPS},    /* COLD */
-	{21, ADVICE_KEEPS},    /* PAGEOUT */
-	{22, ADVICE_KEEPS},    /* POPULATE_READ */
-	{23, ADVICE_CHANGES},  /* POPULATE_WRITE: private copies of a file's pages */
-	{24, ADVICE_CHANGES},  /* DONTNEED_LOCKED */
-	{25, ADVICE_KEEPS},    /* COLLAPSE */
-	{100, ADVICE_BREAKS},  /* HWPOISON */
-	{101, ADVICE_KEEPS},   /* SOFT_OFFLINE */
-	{102, ADVICE_CHANGES}, /* GUARD_INSTALL */
-	{103, ADVICE_CHANGES}, /* GUARD_REMOVE */
-};
-
 /* Locked memory ends the call; what comes before it has been advised. */
 static int advise_to_lock(struct kp_engine *engine, const struct kp_step *step,
 			  const uint64_t args[6])
@@ -316,20 +277,12 @@ int kp_special_madvise(struct kp_engine *engine, const struct kp_step *step)
 {
 	const struct kp_ev_syscall *call = step->call;
 	const uint64_t args[6] = {call->arg0, call->arg1, call->arg2};
-	enum advice advice = ADVICE_BREAKS;
 
-	for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
-		if (advices[i].number == (uint32_t)call->arg2)
-			advice = advices[i].advice;
-	if (advice == ADVICE_CHANGES && call->ret == -EINVAL)
+	if (kp_advice_effect((uint32_t)call->arg2) != KP_ADVICE_CHANGES)
+		return kp_engine_emulate(engine, step);
+	if (call->ret == -EINVAL)
 		return advise_to_lock(engine, step, args);
-	if (advice == ADVICE_CHANGES)
-		return run_again(engine, step, SYS_madvise, args);
-	if (advice == ADVICE_BREAKS && kp_call_succeeded(call))
-		return kp_engine_refuse(engine,
-					"call %u: madvise with advice %u cannot be replayed",
-					call->seq, (uint32_t)call->arg2);
-	return kp_engine_emulate(engine, step);
+	return run_again(engine, step, SYS_madvise, args);
 }
 
 /* --- locks and seals, which decide what other calls do --- */

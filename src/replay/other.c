@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "event/doubt.h"
 #include "replay/exe.h"
 #include "replay/filter.h"
 #include "replay/match.h"

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "event/doubt.h"
 #include "replay/engine.h"
 
 void kp_call_args(const struct kp_ev_syscall *call, uint64_t ret_args[6])
@@ -169,53 +170,22 @@ static const char *path_of(const struct kp_engine *engine, const struct kp_step 
 	return NULL;
 }
 
-/* /proc/self/mem and its other names. */
-static bool is_own_memory(const struct kp_engine *engine, const char *path)
-{
-	char own[32];
-
-	snprintf(own, sizeof own, "/proc/%u/mem", engine->session->pid);
-	return !strcmp(path, "/proc/self/mem") || !strcmp(path, "/proc/thread-self/mem") ||
-	       !strcmp(path, own);
-}
-
-/* Flags with which a call opened its file; openat2's are the first word of its struct open_how. */
-static uint64_t open_flags(const struct kp_engine *engine, const struct kp_step *step)
-{
-	int arg = kp_syscall_flags_arg(kp_syscall_get(step->call->nr), KP_FLAGS_open);
-	uint64_t args[6], flags = O_RDWR; /* not known: what is the more careful */
-
-	kp_call_args(step->call, args);
-	if (arg >= 0)
-		return args[arg];
-	if (step->call->nr == KP_NR_creat)
-		return O_CREAT | O_WRONLY | O_TRUNC;
-	for (uint32_t i = 0; i < step->payload_cnt; i++) {
-		const struct kp_ev_payload *payload =
-			engine->session->payloads.at[step->payload + i];
-
-		if (payload->arg == 2 && !payload->offset && payload->data_len >= sizeof flags)
-			memcpy(&flags, KP_TAIL(payload), sizeof flags);
-	}
-	return flags;
-}
-
 /* Files that lead back to the process: its descriptors and its memory. */
 static void note_opened(struct kp_engine *engine, const struct kp_step *step)
 {
 	const struct kp_ev_syscall *call = step->call;
+	struct kp_call_bytes bytes;
 	const char *path;
-	uint64_t flags;
 
 	if (call->ret < 0 || !kp_syscall_has(call->nr, KP_TRAIT_OPENS))
 		return;
 	path = path_of(engine, step);
 	if (!path)
 		return;
-	flags = open_flags(engine, step);
+	bytes = kp_session_call_bytes(engine->session, step);
 	kp_fds_opened(&engine->fds, path, engine->session->pid, (uint64_t)call->ret,
-		      flags & O_CLOEXEC);
-	if (!engine->own_memory && (flags & O_ACCMODE) != O_RDONLY && is_own_memory(engine, path))
+		      kp_call_open_flags(call, &bytes) & O_CLOEXEC);
+	if (!engine->own_memory && kp_call_opens_own_memory(call, &bytes))
 		engine->own_memory = call;
 }
 

@@ -337,16 +337,12 @@ static int add_file_data(struct kp_session *session, const struct kp_ev_file_dat
 	return rc;
 }
 
-/* Another process changed a file. Mapping and opening change nothing but by O_TRUNC. */
-static int add_foreign(struct kp_session *session, const struct kp_ev_file_state *state)
+static int add_foreign(struct kp_session *session, uint64_t key, const struct kp_hdr *event)
 {
-	uint64_t key = kp_inode_key(state->dev, state->ino);
 	const uint64_t *index = kp_map_get(&session->foreign_index, key);
-	struct kp_foreign foreign = {state->hdr.time_ns, state->hdr.time_ns, state->hdr.pid};
+	struct kp_foreign foreign = {event->time_ns, event->time_ns, event->pid};
 	struct kp_foreign *known;
 
-	if (state->nr == KP_NR_mmap)
-		return 0;
 	if (!index) {
 		if (KP_VEC_PUSH(&session->foreign, foreign) < 0)
 			return -ENOMEM;
@@ -357,6 +353,19 @@ static int add_foreign(struct kp_session *session, const struct kp_ev_file_state
 		known->first_ns = foreign.first_ns;
 	if (foreign.last_ns > known->last_ns)
 		known->last_ns = foreign.last_ns;
+	return 0;
+}
+
+/* Another process may have changed a file. Mapping and opening change nothing but by O_TRUNC. */
+static int add_others(struct kp_session *session, const struct kp_hdr *event)
+{
+	const struct kp_ev_file_state *state = (const struct kp_ev_file_state *)event;
+	const struct kp_ev_syscall *call = (const struct kp_ev_syscall *)event;
+
+	if (event->kind == KP_EV_file_state && state->nr != KP_NR_mmap)
+		return add_foreign(session, kp_inode_key(state->dev, state->ino), event);
+	if (event->kind == KP_EV_syscall && call->nr == KP_NR_truncate && !call->ret)
+		return add_foreign(session, KP_FOREIGN_PATH, event);
 	return 0;
 }
 
@@ -534,8 +543,8 @@ int kp_session_add(struct kp_session *session, const struct kp_hdr *event, struc
 	default:
 		if (rc == 0 && event->pid == session->pid)
 			rc = add_own(session, event);
-		else if (event->kind == KP_EV_file_state)
-			rc = add_foreign(session, (const struct kp_ev_file_state *)event);
+		else if (rc == 0)
+			rc = add_others(session, event);
 	}
 	if (kp_session_is_full(session))
 		return 0;

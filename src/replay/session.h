@@ -86,6 +86,9 @@ struct kp_foreign {
 	uint32_t pid;
 };
 
+/* In the place of a file's key: some file, which a call named by a path (truncate). */
+#define KP_FOREIGN_PATH 1
+
 struct kp_session {
 	uint32_t pid;
 	uint32_t own_pid; /* as the process knows itself, in its pid namespace; 0: not in the log */

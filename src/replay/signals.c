@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "event/doubt.h"
 #include "replay/engine.h"
 
 #define EFLAGS_TF 0x100ULL
@@ -99,39 +100,6 @@ static bool at_call_exit(const struct user_regs_struct *now, const struct kp_pt_
 {
 	return (int64_t)then->orig_ax >= 0 && now->rip == then->ip && now->rsp == then->sp &&
 	       now->rax == then->ax;
-}
-
-bool kp_signal_leaves_no_trace(const struct kp_ev_signal_deliver *deliver)
-{
-	if (deliver->handler == 1)
-		return true;
-	if (deliver->handler > 1)
-		return false;
-	switch (deliver->sig) {
-	case SIGCHLD:
-	case SIGCONT:
-	case SIGURG:
-	case SIGWINCH:
-	case SIGSTOP:
-	case SIGTSTP:
-	case SIGTTIN:
-	case SIGTTOU:
-		return true;
-	}
-	return false;
-}
-
-bool kp_signal_is_fault(const struct kp_ev_signal_deliver *deliver)
-{
-	switch (deliver->sig) {
-	case SIGSEGV:
-	case SIGBUS:
-	case SIGFPE:
-	case SIGILL:
-	case SIGTRAP:
-		return deliver->code > 0;
-	}
-	return false;
 }
 
 static int send_signal(struct kp_engine *engine, int sig)

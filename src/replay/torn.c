@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "event/doubt.h"
 #include "replay/engine.h"
 
 #define PAGE 4096u
@@ -190,7 +191,7 @@ int kp_engine_note_torn(struct kp_engine *engine, const struct kp_ev_syscall *ca
 	kp_call_args(call, args);
 	for (int i = 0; i < KP_ARG_MAX && call->ret >= 0 && rc == 1; i++)
 		rc = is_argument_writable(engine, call, &row->rule.args[i], args, i);
-	if (rc == 0 || call->ret == -EFAULT)
+	if (rc == 0 || kp_call_tore(call))
 		engine->torn = call;
 	return rc < 0 ? rc : 0;
 }
