@@ -105,6 +105,14 @@ bool kp_delta_is_done(const struct kp_delta *d)
 	return (d->bit_cnt + 7) / 8 == (uint64_t)(bits->end - bits->get);
 }
 
+/* Whether a mask has bits only of fields that the kind has. */
+static bool is_mask_of(const struct kp_schema_kind *kind, uint64_t mask)
+{
+	unsigned bit_cnt = KP_SCHEMA_HDR_BITS + kind->field_cnt;
+
+	return bit_cnt >= 64 || !(mask >> bit_cnt);
+}
+
 /* Reads the definition of a shape. */
 static bool define_shape(struct kp_delta *d, struct kp_delta_column *in,
 			 struct kp_delta_shape *ret_shape)
@@ -123,6 +131,8 @@ static bool define_shape(struct kp_delta *d, struct kp_delta_column *in,
 		return false;
 	memcpy(&shape.mask, in->get, len);
 	in->get += len;
+	if (!is_mask_of(kind, shape.mask))
+		return false;
 	if (kind->key_bit && (!get_varint(in, &key) || key > UINT32_MAX))
 		return false;
 	shape.key = (uint32_t)key;

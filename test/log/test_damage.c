@@ -5,6 +5,7 @@
 
 #include "base/limit.h"
 #include "log/codec.h"
+#include "log/delta.h"
 
 #define BLOCKS_MAX 64
 
@@ -322,6 +323,37 @@ Test(damage, decoder_takes_any_bytes)
 	kp_schema_free(schema);
 	kp_decoder_free(decoder);
 	kp_buf_done(&events);
+	kp_buf_done(&back);
+}
+
+/* A mask whose bytes have room for more bits than its kind has fields. */
+Test(damage, a_mask_names_no_field_that_is_not_there)
+{
+	const unsigned cnt = kp_event_get(KP_EV_sched_switch)->field_cnt + KP_SCHEMA_HDR_BITS;
+	unsigned char coded[KP_DELTA_COLUMNS + 4] = {4}, *mask = coded + KP_DELTA_COLUMNS + 2;
+	struct kp_decode dec = {.codec = KP_CODEC_DELTA,
+				.raw_len = sizeof(struct kp_ev_sched_switch),
+				.event_cnt = 1,
+				.kinds = KP_KINDS(KP_EV_sched_switch)};
+	struct kp_buf back = {0};
+	struct kp_decoder *decoder;
+	struct kp_schema *schema;
+	struct kp_err err = {""};
+
+	cr_assert_eq(kp_decoder_new(&decoder, NULL), 0);
+	cr_assert_eq(kp_schema_own(&schema, NULL), 0);
+	cr_assert(cnt > 8 && cnt < 16);
+	coded[KP_DELTA_COLUMNS + 1] = KP_EV_sched_switch;
+	cr_assert_eq(kp_decode(decoder, schema, &dec, coded, sizeof(coded), &back, NULL), 0);
+	cr_assert_eq(back.len, sizeof(struct kp_ev_sched_switch));
+	for (unsigned bit = cnt; bit < 16; bit++) {
+		mask[1] = (unsigned char)(1u << (bit - 8));
+		err.text[0] = '\0';
+		kp_decode(decoder, schema, &dec, coded, sizeof(coded), &back, &err);
+		cr_expect_not_null(strstr(err.text, "shape is not defined"), "%s", err.text);
+	}
+	kp_schema_free(schema);
+	kp_decoder_free(decoder);
 	kp_buf_done(&back);
 }
 
