@@ -225,6 +225,22 @@ static void cut_out(const char *path, uint64_t from, uint64_t to)
 	close(fd);
 }
 
+/* The end of the last block is missing, so that less than its header is left: the index behind it
+ * does not fit, and the blocks before are read. */
+Test(damage, a_block_cut_in_its_header_before_the_index)
+{
+	struct kp_log_reader *reader;
+	struct small_log log;
+
+	write_log(&log, 10, 20);
+	cut_out(fixture_path(1), log.ends[8] + 100, log.ends[9]);
+	reader = fixture_open(fixture_dir, NULL);
+	cr_expect_eq(fixture_read(reader, NULL), 180);
+	cr_expect_eq(kp_log_get_info(reader)->gap_cnt, 2);
+	kp_log_reader_free(reader);
+	kp_buf_done(&log.all);
+}
+
 Test(damage, a_missing_block_is_a_gap)
 {
 	struct kp_log_reader *reader;
