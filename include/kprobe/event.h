@@ -30,6 +30,10 @@ typedef int64_t kp_s64;
 #define KP_COMM_LEN 16
 typedef char kp_comm[KP_COMM_LEN];
 
+/* An IPv6 address, or an IPv4 one mapped to it. */
+#define KP_ADDR_LEN 16
+typedef kp_u8 kp_addr[KP_ADDR_LEN];
+
 /* The group of an event is its class for `record -e` and for the loss accounting. Append only. */
 #define KP_GROUPS(X)  \
 	X(sched, 0)   \
@@ -111,6 +115,15 @@ enum kp_obj {
 	KP_OBJS(X)
 #undef X
 };
+
+/*
+ * A socket's number is its cookie, which the kernel gives once and never again until it boots; it
+ * gives it when somebody asks. A socket whose cookie nobody has asked for, which not every probe
+ * can, goes by the number of its inode until then. Cookies do not come so far: 2^52 at one in a
+ * nanosecond takes 52 days, and what counts down from 2^64 for interrupts is far above. JSON has
+ * these numbers exactly.
+ */
+#define KP_SOCK_INO (1ull << 52)
 
 /* kp_ev_syscall.flags */
 enum {
@@ -217,6 +230,7 @@ enum kp_kind {
 #define KP_TYPE_s32 kp_s32
 #define KP_TYPE_s64 kp_s64
 #define KP_TYPE_comm kp_comm
+#define KP_TYPE_addr kp_addr
 
 #define EVENT(number, name, group, tail, doc) \
 	struct kp_ev_##name {                 \
@@ -246,15 +260,5 @@ enum kp_kind {
 
 /* Rounds an event's size up to the alignment of the stream. */
 #define KP_ALIGN8(len) (((len) + 7u) & ~7u)
-
-/*
- * IPv6 addresses are folded to 32 bits, network order: an IPv4-mapped address to its IPv4 address,
- * any other to the exclusive or of its four words. Enough to match both ends of a connection on one
- * host, not enough to print; w holds the four words as in memory.
- */
-static inline kp_u32 kp_fold6(kp_u32 w0, kp_u32 w1, kp_u32 w2, kp_u32 w3)
-{
-	return !w0 && !w1 && w2 == 0xffff0000u ? w3 : w0 ^ w1 ^ w2 ^ w3;
-}
 
 #endif

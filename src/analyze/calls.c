@@ -36,30 +36,22 @@ bool kp_call_on_socket(const struct kp_call *call)
 	       call->obj == KP_OBJ_sock;
 }
 
-/* The socket of a call on TCP or UDP, if it has a port; else KP_NONE. 0 or -ENOMEM. */
-static int sock_of(struct kp_model *m, uint8_t obj, struct kp_sock key, uint32_t *ret_sock)
+/* The socket of a call on TCP or UDP, by its number; else KP_NONE. 0 or -ENOMEM. */
+static int sock_of(struct kp_model *m, uint8_t obj, uint64_t number, uint32_t *ret_sock)
 {
-	key.next = key.next_remote = KP_NONE;
 	*ret_sock = KP_NONE;
-	if ((obj != KP_OBJ_tcp && obj != KP_OBJ_udp) || (!key.lport && !key.rport))
+	if ((obj != KP_OBJ_tcp && obj != KP_OBJ_udp) || !number)
 		return 0;
-	return kp_model_sock_get(m, key, ret_sock);
+	return kp_model_sock_get(m, number, ret_sock);
 }
 
-#define SOCK_KEY(e)                                                            \
-	(struct kp_sock)                                                       \
-	{                                                                      \
-		.netns = (e)->netns, .laddr = (e)->laddr, .raddr = (e)->raddr, \
-		.lport = (e)->lport, .rport = (e)->rport                       \
-	}
-
 /* The event's task and the socket that it is about. 0 or -ENOMEM. */
-static int find_ends(struct kp_model *m, const struct kp_hdr *hdr, uint8_t obj, struct kp_sock key,
+static int find_ends(struct kp_model *m, const struct kp_hdr *hdr, uint8_t obj, uint64_t number,
 		     uint32_t *ret_task, uint32_t *ret_sock)
 {
 	int r = kp_model_task_get(m, hdr->pid, hdr->tid, ret_task);
 
-	return r < 0 ? r : sock_of(m, obj, key, ret_sock);
+	return r < 0 ? r : sock_of(m, obj, number, ret_sock);
 }
 
 static struct kp_call *last_call(struct kp_task *t)
@@ -115,7 +107,7 @@ int kp_model_on_syscall(struct kp_model *m, const struct kp_hdr *hdr)
 
 	if (hdr->time_ns < m->keep_from_ns || !hdr->tid)
 		return 0;
-	if (find_ends(m, hdr, e->obj, SOCK_KEY(e), &task, &call.sock) < 0)
+	if (find_ends(m, hdr, e->obj, e->sock, &task, &call.sock) < 0)
 		return -ENOMEM;
 	t = &m->tasks.at[task];
 	while ((last = last_call(t)) && (last->flags & KP_CALLF_SEEN) &&
@@ -179,7 +171,7 @@ int kp_model_on_wait(struct kp_model *m, const struct kp_hdr *hdr)
 
 	if (!hdr->tid)
 		return 0;
-	if (find_ends(m, hdr, e->obj, SOCK_KEY(e), &task, &call.sock) < 0)
+	if (find_ends(m, hdr, e->obj, e->sock, &task, &call.sock) < 0)
 		return -ENOMEM;
 	t = &m->tasks.at[task];
 	last = last_call(t);
@@ -241,8 +233,8 @@ int kp_model_see_waker(struct kp_model *m, const struct kp_ev_sched_waking *e, u
 
 	if (e->nr == KP_NR_NONE || !waker || e->hdr.time_ns < m->keep_from_ns)
 		return 0;
-	/* With a segment's receipt, the addresses are those of the socket that it woke. */
-	if (!(e->ctx & KP_CTX_NET) && sock_of(m, e->fobj, SOCK_KEY(e), &call.sock) < 0)
+	/* With a segment's receipt, the socket is the one that it woke. */
+	if (!(e->ctx & KP_CTX_NET) && sock_of(m, e->fobj, e->sock, &call.sock) < 0)
 		return -ENOMEM;
 	return see(m, &m->tasks.at[waker], call);
 }
@@ -258,17 +250,19 @@ static int on_transfer(struct kp_model *m, const struct kp_hdr *hdr, uint8_t fla
 		.entry_ns = hdr->time_ns,
 		.exit_ns = hdr->time_ns,
 		.ret = e->len,
-		.ino = e->ino,
 		.nr = e->nr,
 		.obj = e->obj,
 		.flags = KP_CALLF_SEEN | flag,
 	};
-	uint32_t task;
+	uint32_t task, sock;
 
 	if (hdr->time_ns < m->keep_from_ns || !hdr->tid)
 		return 0;
-	if (find_ends(m, hdr, e->obj, SOCK_KEY(e), &task, &call.sock) < 0 ||
-	    see(m, &m->tasks.at[task], call) < 0)
+	if (find_ends(m, hdr, e->obj, e->sock, &task, &call.sock) < 0 ||
+	    (e->sock && kp_model_sock_get(m, e->sock, &sock) < 0))
+		return -ENOMEM;
+	call.ino = e->sock ? m->socks.at[sock].ino : 0;
+	if (see(m, &m->tasks.at[task], call) < 0)
 		return -ENOMEM;
 	return send_push(m, last_call(&m->tasks.at[task]), task);
 }
@@ -298,7 +292,7 @@ int kp_model_on_tcp_state(struct kp_model *m, const struct kp_hdr *hdr)
 		return 0;
 	if (hdr->time_ns < m->keep_from_ns || !hdr->tid)
 		return 0;
-	if (find_ends(m, hdr, KP_OBJ_tcp, SOCK_KEY(e), &task, &call.sock) < 0)
+	if (find_ends(m, hdr, KP_OBJ_tcp, e->sock, &task, &call.sock) < 0)
 		return -ENOMEM;
 	return send_push(m, &call, task);
 }

@@ -3,12 +3,12 @@
  */
 #include "analyze/evidence.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "analyze/rules.h"
 #include "base/text.h"
+#include "event/event.h"
 #include "event/syscall.h"
 
 static const char *take_text(struct kp_arena *arena, struct kp_buf *text)
@@ -33,13 +33,20 @@ static const char *softirq_name(uint32_t vector)
 	return vector < sizeof(names) / sizeof(*names) ? names[vector] : "other";
 }
 
-static void put_sock_end(uint32_t addr, uint16_t port, struct kp_buf *out)
-{
-	char text[INET_ADDRSTRLEN];
-	struct in_addr in = {.s_addr = addr};
+/* Its `socket` event is not in the log. */
+#define NOT_TOLD "a socket not told"
 
-	inet_ntop(AF_INET, &in, text, sizeof(text));
-	kp_buf_printf(out, "%s:%u", text, port);
+static void put_sock_end(const kp_addr addr, uint16_t port, struct kp_buf *out)
+{
+	size_t begin = out->len;
+	bool is_v6;
+
+	kp_addr_print(addr, out);
+	is_v6 = memchr(out->data + begin, ':', out->len - begin);
+	out->len = begin;
+	kp_buf_puts(out, is_v6 ? "[" : "");
+	kp_addr_print(addr, out);
+	kp_buf_printf(out, "%s:%u", is_v6 ? "]" : "", port);
 }
 
 uint32_t kp_evidence_dev(const struct kp_model *model, uint64_t obj)
@@ -50,12 +57,27 @@ uint32_t kp_evidence_dev(const struct kp_model *model, uint64_t obj)
 /* As from the process that waits; a socket that is not connected has no one other end. */
 static void put_peer(const struct kp_sock *s, struct kp_buf *out)
 {
+	if (!s->is_told) {
+		kp_buf_puts(out, NOT_TOLD);
+		return;
+	}
 	if (s->rport) {
 		put_sock_end(s->raddr, s->rport, out);
 		return;
 	}
 	kp_buf_puts(out, "any of ");
 	put_sock_end(s->laddr, s->lport, out);
+}
+
+static void put_both_ends(const struct kp_sock *s, struct kp_buf *out)
+{
+	if (!s->is_told) {
+		kp_buf_puts(out, NOT_TOLD);
+		return;
+	}
+	put_sock_end(s->laddr, s->lport, out);
+	kp_buf_puts(out, "-");
+	put_sock_end(s->raddr, s->rport, out);
 }
 
 static void put_object(const struct kp_model *m, uint8_t kind, uint64_t obj, const char **ret_key,
@@ -244,9 +266,7 @@ static void put_call(const char *what, const struct kp_call *call, const struct 
 	kp_evidence_time(call->exit_ns, out);
 	if (call->sock != KP_NONE) {
 		kp_buf_puts(out, " on ");
-		put_sock_end(m->socks.at[call->sock].laddr, m->socks.at[call->sock].lport, out);
-		kp_buf_puts(out, "-");
-		put_sock_end(m->socks.at[call->sock].raddr, m->socks.at[call->sock].rport, out);
+		put_both_ends(&m->socks.at[call->sock], out);
 	} else if (call->ino) {
 		kp_buf_printf(out, " on inode %" PRIu64, call->ino);
 	}

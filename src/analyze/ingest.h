@@ -26,8 +26,8 @@ int kp_model_chain(struct kp_model *m, uint16_t cpu, uint32_t prev, uint64_t t_n
 /* Puts what the holes make unknown into the lists of tasks and CPUs. 0 or -ENOMEM. */
 int kp_model_mark_holes(struct kp_model *m);
 
-/* The socket with the ends and the namespace of key, made when it is new. */
-int kp_model_sock_get(struct kp_model *m, struct kp_sock key, uint32_t *ret_sock);
+/* The socket that has this number, made when it is new. */
+int kp_model_sock_get(struct kp_model *m, uint64_t number, uint32_t *ret_sock);
 
 /* The call in which a waker is, if the wake tells it. */
 int kp_model_see_waker(struct kp_model *m, const struct kp_ev_sched_waking *e, uint32_t waker);
@@ -49,6 +49,7 @@ int kp_model_on_reclaim(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_insert(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_issue(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_complete(struct kp_model *m, const struct kp_hdr *hdr);
+int kp_model_on_socket(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_retransmit(struct kp_model *m, const struct kp_hdr *hdr);
 
 #endif

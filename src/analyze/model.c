@@ -220,14 +220,12 @@ static int wake_add(struct kp_model *m, const struct kp_ev_sched_waking *e, uint
 		.softirq = e->softirq,
 		.cpu = e->hdr.cpu,
 	};
-	struct kp_sock key = {e->netns, e->laddr, e->raddr, e->lport,
-			      e->rport, KP_NONE,  {0},      KP_NONE};
 
 	if (wake.t_ns < m->keep_from_ns) {
 		*ret_wake = KP_NONE;
 		return 0;
 	}
-	if ((e->ctx & KP_CTX_NET) && kp_model_sock_get(m, key, &wake.sock) < 0)
+	if ((e->ctx & KP_CTX_NET) && e->sock && kp_model_sock_get(m, e->sock, &wake.sock) < 0)
 		return -ENOMEM;
 	if (KP_VEC_PUSH(&m->wakes, wake) < 0)
 		return -ENOMEM;
@@ -459,6 +457,7 @@ static const handler handlers[KP_EV_END] = {
 	[KP_EV_sock_send] = kp_model_on_send,
 	[KP_EV_sock_recv] = kp_model_on_recv,
 	[KP_EV_tier] = kp_model_on_tier,
+	[KP_EV_socket] = kp_model_on_socket,
 	[KP_EV_signal_generate] = kp_model_on_signal,
 	[KP_EV_irq] = kp_model_on_irq,
 	[KP_EV_softirq] = kp_model_on_softirq,
@@ -577,6 +576,7 @@ void kp_model_done(struct kp_model *model)
 	KP_VEC_DONE(&model->wakes);
 	KP_VEC_DONE(&model->cpus);
 	KP_VEC_DONE(&model->socks);
+	KP_VEC_DONE(&model->locals);
 	KP_VEC_DONE(&model->requests);
 	KP_VEC_DONE(&model->completions);
 	KP_VEC_DONE(&model->signals);
@@ -588,6 +588,7 @@ void kp_model_done(struct kp_model *model)
 	KP_VEC_DONE(&model->holes);
 	kp_map_done(&model->tids);
 	kp_map_done(&model->sock_map);
+	kp_map_done(&model->ends_map);
 	kp_map_done(&model->remote_map);
 	kp_map_done(&model->local_map);
 	kp_map_done(&model->rq_map);

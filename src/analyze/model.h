@@ -140,11 +140,22 @@ struct kp_send {
 };
 
 struct kp_sock {
-	uint32_t netns, laddr, raddr;
+	uint64_t number;
+	uint64_t ino;         /* 0: not known */
+	kp_addr laddr, raddr; /* with the ports and netns: unknown if it is not told */
 	uint16_t lport, rport;
-	uint32_t next;                /* another socket with the same hash */
+	uint32_t netns;
+	uint8_t obj; /* KP_OBJ_ */
+	bool is_told;
+	uint32_t remote;              /* the first socket with the same other end, or itself */
+	uint32_t next, next_remote;   /* other sockets of the same list */
 	KP_VEC(struct kp_send) sends; /* in the order of exit */
-	uint32_t next_remote;         /* another socket with the same other end */
+};
+
+/* An address of this host. */
+struct kp_local {
+	kp_addr addr;
+	uint32_t next; /* another with the same hash */
 };
 
 struct kp_request {
@@ -209,9 +220,10 @@ struct kp_model {
 	uint64_t last_switch_ns;  /* of any CPU */
 	bool run_ended;           /* the recorder's final accounts came since */
 	struct kp_map tids;       /* tid → newest life */
-	struct kp_map sock_map;   /* hash of the 4-tuple → first socket */
-	struct kp_map remote_map; /* other end → newest socket with it */
-	struct kp_map local_map;  /* own address → any socket with it */
+	struct kp_map sock_map;   /* number → newest socket that has it */
+	struct kp_map ends_map;   /* hash of both ends → list of sockets */
+	struct kp_map remote_map; /* hash of the other end → list of sockets */
+	struct kp_map local_map;  /* hash of an address → list of locals */
 	struct kp_map rq_map;     /* identity → newest request */
 	struct kp_map sig_map;    /* pid → newest stop signal to it */
 	KP_VEC(struct kp_task) tasks;
@@ -219,6 +231,7 @@ struct kp_model {
 	KP_VEC(struct kp_wake) wakes;
 	KP_VEC(struct kp_cpu) cpus;
 	KP_VEC(struct kp_sock) socks;
+	KP_VEC(struct kp_local) locals;
 	KP_VEC(struct kp_request) requests;
 	KP_VEC(struct kp_completion) completions;
 	KP_VEC(struct kp_signal) signals;
@@ -282,8 +295,16 @@ const struct kp_send *kp_model_translated_send(const struct kp_model *model, uin
 /* Whether the other end's address is one of this host. */
 bool kp_model_is_here(const struct kp_model *model, uint32_t sock);
 
-/* Key of model->remote_map. */
-uint64_t kp_sock_remote_key(uint32_t addr, uint16_t port);
+bool kp_model_has_local(const struct kp_model *model, const kp_addr addr);
+
+/* Keys of the model's maps of ends: of an end, and of both by their keys. */
+uint64_t kp_sock_end_hash(const kp_addr addr, uint16_t port);
+uint64_t kp_sock_ends_hash(uint64_t local, uint64_t remote);
+
+bool kp_addr_same(const kp_addr a, const kp_addr b);
+
+/* Whether it is the address of no host (0.0.0.0, ::). */
+bool kp_addr_is_any(const kp_addr addr);
 
 /* The last send on sock itself that began at or before t_ns, or NULL. */
 const struct kp_send *kp_sock_last_send(const struct kp_sock *sock, uint64_t t_ns);

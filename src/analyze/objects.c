@@ -1,44 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Ingest of what connects tasks: sockets, signals, interrupts, block requests.
+ * Ingest of what connects tasks: signals, interrupts, block requests, TCP segments.
  */
 #include "analyze/ingest.h"
-
-static bool sock_same(const struct kp_sock *a, const struct kp_sock *b)
-{
-	return a->netns == b->netns && a->laddr == b->laddr && a->raddr == b->raddr &&
-	       a->lport == b->lport && a->rport == b->rport;
-}
-
-static uint64_t sock_hash(const struct kp_sock *s)
-{
-	return ((uint64_t)s->laddr << 32 | s->raddr) * 0x9e3779b97f4a7c15u ^
-	       ((uint64_t)s->lport << 16 | s->rport);
-}
-
-int kp_model_sock_get(struct kp_model *m, struct kp_sock key, uint32_t *ret_sock)
-{
-	uint64_t *first = kp_map_upsert(&m->sock_map, sock_hash(&key), KP_NONE);
-
-	if (!first)
-		return -ENOMEM;
-	for (uint32_t i = (uint32_t)*first; i != KP_NONE; i = m->socks.at[i].next)
-		if (sock_same(&m->socks.at[i], &key)) {
-			*ret_sock = i;
-			return 0;
-		}
-	key.next = (uint32_t)*first;
-	if (KP_VEC_PUSH(&m->socks, key) < 0)
-		return -ENOMEM;
-	*first = *ret_sock = m->socks.cnt - 1;
-	if (kp_map_put(&m->local_map, key.laddr, 1) < 0)
-		return -ENOMEM;
-	first = kp_map_upsert(&m->remote_map, kp_sock_remote_key(key.raddr, key.rport), KP_NONE);
-	if (!first)
-		return -ENOMEM;
-	m->socks.at[*ret_sock].next_remote = (uint32_t)*first;
-	*first = *ret_sock;
-	return 0;
-}
 
 /* --- signals, interrupts, memory --- */
 
@@ -202,12 +165,12 @@ int kp_model_on_complete(struct kp_model *m, const struct kp_hdr *hdr)
 int kp_model_on_retransmit(struct kp_model *m, const struct kp_hdr *hdr)
 {
 	const struct kp_ev_tcp_retransmit *e = (const void *)hdr;
-	struct kp_sock key = {e->netns, e->laddr, e->raddr, e->lport,
-			      e->rport, KP_NONE,  {0},      KP_NONE};
 	struct kp_retransmit r = {
 		.t_ns = hdr->time_ns, .tcp_seq = e->tcp_seq, .timeouts = e->icsk_retransmits};
 
-	if (kp_model_sock_get(m, key, &r.sock) < 0)
+	if (!e->sock)
+		return 0;
+	if (kp_model_sock_get(m, e->sock, &r.sock) < 0)
 		return -ENOMEM;
 	if (m->retransmits.cnt && r.t_ns < m->retransmits.at[m->retransmits.cnt - 1].t_ns)
 		r.t_ns = m->retransmits.at[m->retransmits.cnt - 1].t_ns;

@@ -89,10 +89,19 @@ bool kp_model_hole(const struct kp_model *model, uint64_t from_ns, uint64_t to_n
 	return i < model->holes.cnt && model->holes.at[i].t0_ns < to_ns;
 }
 
+/* Whether one is the other end of the other. Families do not matter: a socket of IPv6 takes what
+ * one of IPv4 sends. */
+static bool are_peers(const struct kp_sock *a, const struct kp_sock *b)
+{
+	return a->is_told && b->is_told && a->obj == b->obj && a->lport == b->rport &&
+	       a->rport == b->lport && kp_addr_same(a->laddr, b->raddr) &&
+	       kp_addr_same(a->raddr, b->laddr);
+}
+
 static uint64_t peer_hash(const struct kp_sock *s)
 {
-	return ((uint64_t)s->raddr << 32 | s->laddr) * 0x9e3779b97f4a7c15u ^
-	       ((uint64_t)s->rport << 16 | s->lport);
+	return kp_sock_ends_hash(kp_sock_end_hash(s->raddr, s->rport),
+				 kp_sock_end_hash(s->laddr, s->lport));
 }
 
 /*
@@ -101,19 +110,15 @@ static uint64_t peer_hash(const struct kp_sock *s)
  */
 static uint32_t peer_next(const struct kp_model *model, uint32_t sock, uint32_t start)
 {
-	const struct kp_sock *s = &model->socks.at[sock], *peer;
-	const uint64_t *first = kp_map_get(&model->sock_map, peer_hash(s));
+	const struct kp_sock *s = &model->socks.at[sock];
+	const uint64_t *first = kp_map_get(&model->ends_map, peer_hash(s));
 	uint32_t i = start != KP_NONE ? model->socks.at[start].next
 		     : first          ? (uint32_t)*first
 				      : KP_NONE;
 
-	for (; i != KP_NONE; i = model->socks.at[i].next) {
-		peer = &model->socks.at[i];
-		if (peer->laddr == s->raddr && peer->raddr == s->laddr && peer->lport == s->rport &&
-		    peer->rport == s->lport)
-			return i;
-	}
-	return KP_NONE;
+	while (i != KP_NONE && !are_peers(&model->socks.at[i], s))
+		i = model->socks.at[i].next;
+	return i;
 }
 
 /* The send under way at t_ns, else the last that began before, on one socket. */
@@ -149,7 +154,7 @@ static const struct kp_send *connect_to(const struct kp_model *model, const stru
 		c = &model->connects.at[i];
 		s = &model->socks.at[c->sock];
 		if (c->send.entry_ns <= t_ns && s->rport == sock->lport &&
-		    (s->raddr == sock->laddr || !sock->laddr))
+		    (kp_addr_same(s->raddr, sock->laddr) || kp_addr_is_any(sock->laddr)))
 			return &c->send;
 	}
 	return NULL;
@@ -158,42 +163,48 @@ static const struct kp_send *connect_to(const struct kp_model *model, const stru
 const struct kp_send *kp_model_peer_send(const struct kp_model *model, uint32_t sock, uint64_t t_ns)
 {
 	const struct kp_send *best = NULL, *send;
+	const struct kp_sock *s;
 	uint32_t peer = KP_NONE;
+	bool is_best_near = false, is_near;
 	int pass;
 
-	if (sock == KP_NONE)
+	if (sock == KP_NONE || !model->socks.at[sock].lport)
 		return NULL;
-	if (!model->socks.at[sock].rport) /* a listening socket */
-		return connect_to(model, &model->socks.at[sock], t_ns);
+	s = &model->socks.at[sock];
+	if (!s->rport) /* a listening socket */
+		return connect_to(model, s, t_ns);
+	/* In time the same ends belong to one socket after another. */
 	for (pass = 0; pass < 64 && (peer = peer_next(model, sock, peer)) != KP_NONE; pass++) {
 		send = send_at(&model->socks.at[peer], t_ns);
-		if (send && model->socks.at[peer].netns == model->socks.at[sock].netns)
-			return send;
-		if (send && (!best || send->entry_ns > best->entry_ns))
+		is_near = model->socks.at[peer].netns == s->netns;
+		if (!send || (is_best_near && !is_near))
+			continue;
+		if (!best || is_near > is_best_near || send->entry_ns > best->entry_ns) {
 			best = send;
+			is_best_near = is_near;
+		}
 	}
 	return best;
-}
-
-uint64_t kp_sock_remote_key(uint32_t addr, uint16_t port)
-{
-	return (uint64_t)addr << 16 | port;
 }
 
 const struct kp_send *kp_model_translated_send(const struct kp_model *model, uint32_t sock,
 					       uint64_t t_ns)
 {
-	const struct kp_sock *s = &model->socks.at[sock];
+	const struct kp_sock *s = &model->socks.at[sock], *other;
 	const uint64_t *first;
 	const struct kp_send *best = NULL, *send;
 	uint32_t i, n;
 
 	if (!s->lport || !s->rport || peer_next(model, sock, KP_NONE) != KP_NONE)
 		return NULL;
-	first = kp_map_get(&model->remote_map, kp_sock_remote_key(s->laddr, s->lport));
+	first = kp_map_get(&model->remote_map, kp_sock_end_hash(s->laddr, s->lport));
 	i = first ? (uint32_t)*first : KP_NONE;
-	for (n = 0; i != KP_NONE && n < 64; n++, i = model->socks.at[i].next_remote) {
-		send = i != sock ? send_at(&model->socks.at[i], t_ns) : NULL;
+	for (n = 0; i != KP_NONE && n < 64; n++, i = other->next_remote) {
+		other = &model->socks.at[i];
+		if (i == sock || other->obj != s->obj || other->rport != s->lport ||
+		    !kp_addr_same(other->raddr, s->laddr))
+			continue;
+		send = send_at(other, t_ns);
 		if (send && (!best || send->entry_ns > best->entry_ns))
 			best = send;
 	}
@@ -202,9 +213,17 @@ const struct kp_send *kp_model_translated_send(const struct kp_model *model, uin
 
 bool kp_model_is_here(const struct kp_model *model, uint32_t sock)
 {
-	uint32_t raddr = model->socks.at[sock].raddr;
+	return kp_model_has_local(model, model->socks.at[sock].raddr);
+}
 
-	return raddr && kp_map_get(&model->local_map, raddr);
+bool kp_model_has_local(const struct kp_model *model, const kp_addr addr)
+{
+	const uint64_t *first = kp_map_get(&model->local_map, kp_sock_end_hash(addr, 0));
+	uint32_t i = first ? (uint32_t)*first : KP_NONE;
+
+	while (i != KP_NONE && !kp_addr_same(model->locals.at[i].addr, addr))
+		i = model->locals.at[i].next;
+	return i != KP_NONE;
 }
 
 const struct kp_send *kp_sock_last_send(const struct kp_sock *sock, uint64_t t_ns)
@@ -215,17 +234,14 @@ const struct kp_send *kp_sock_last_send(const struct kp_sock *sock, uint64_t t_n
 uint32_t kp_model_retransmit(const struct kp_model *model, uint32_t sock, uint64_t from_ns,
 			     uint64_t to_ns)
 {
-	uint32_t i, n;
-	const struct kp_sock *a, *b = &model->socks.at[sock];
+	uint32_t i, n, at;
 
 	if (!model->retransmits.cnt || to_ns == 0)
 		return KP_NONE;
 	i = UPPER_BOUND(&model->retransmits, t_ns, to_ns - 1);
 	for (n = 0; i-- > 0 && n < CHAIN_MAX && model->retransmits.at[i].t_ns >= from_ns; n++) {
-		a = &model->socks.at[model->retransmits.at[i].sock];
-		if (model->retransmits.at[i].sock == sock ||
-		    (a->laddr == b->raddr && a->raddr == b->laddr && a->lport == b->rport &&
-		     a->rport == b->lport))
+		at = model->retransmits.at[i].sock;
+		if (at == sock || are_peers(&model->socks.at[at], &model->socks.at[sock]))
 			return i;
 	}
 	return KP_NONE;

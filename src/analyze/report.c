@@ -156,7 +156,7 @@ static uint64_t object_identity(const struct kp_model *m, const struct kp_piece 
 		return kp_evidence_dev(m, p->obj);
 	case KP_B_network:
 	case KP_B_retransmit:
-		return (uint64_t)m->socks.at[p->obj].raddr << 16 | m->socks.at[p->obj].rport;
+		return m->socks.at[p->obj].remote;
 	case KP_B_stopped:
 		return (uint64_t)m->signals.at[p->obj].sig;
 	default:

@@ -318,17 +318,17 @@ static bool is_on(const struct kp_model *m, const struct kp_call *call, uint32_t
 {
 	const struct kp_sock *own = &m->socks.at[call->sock], *s = &m->socks.at[sock];
 
-	return call->sock == sock ||
-	       (call->obj == KP_OBJ_tcp && !own->rport && own->lport == s->lport);
+	return call->sock == sock || (call->obj == KP_OBJ_tcp && own->is_told && s->is_told &&
+				      !own->rport && own->lport == s->lport);
 }
 
 /*
- * The socket for which the task was woken, or KP_NONE: not known. What stands in the wake, if
- * anything, is the TCP socket of the last segment in that softirq; a datagram or another protocol's
- * packet that came behind it leaves it there. So it must be what the task waited for, or after
- * waiting for many what it then read from.
+ * The socket for which the task was woken, or KP_NONE: not known; what it is may not be told. What
+ * stands in the wake, if anything, is the TCP socket of the last segment in that softirq; a
+ * datagram or another protocol's packet that came behind it leaves it there. So it must be what the
+ * task waited for, or after waiting for many what it then read from.
  */
-static uint32_t woken_sock(const struct kp_model *m, const struct kp_blocked *b)
+static uint32_t named_sock(const struct kp_model *m, const struct kp_blocked *b)
 {
 	const struct kp_task *t = &m->tasks.at[b->task];
 	uint32_t sock = b->wake->sock, other = KP_NONE, n = 0;
@@ -351,6 +351,14 @@ static uint32_t woken_sock(const struct kp_model *m, const struct kp_blocked *b)
 			other = call->sock;
 	}
 	return other != KP_NONE ? other : sock;
+}
+
+/* The same, but KP_NONE if the log does not tell what the socket is. */
+static uint32_t woken_sock(const struct kp_model *m, const struct kp_blocked *b)
+{
+	uint32_t sock = named_sock(m, b);
+
+	return sock != KP_NONE && m->socks.at[sock].is_told ? sock : KP_NONE;
 }
 
 static const struct kp_send *send_to(const struct kp_model *m, uint32_t sock, uint64_t t_ns)
@@ -407,7 +415,7 @@ static void emit_transport(struct kp_walk *walk, const struct kp_rule *rule,
 {
 	const struct kp_model *m = walk->model;
 	struct kp_piece piece = piece_of(rule, b, KP_B_network);
-	uint32_t sock = b->wake ? woken_sock(m, b) : KP_NONE;
+	uint32_t sock = b->wake ? named_sock(m, b) : KP_NONE;
 	uint32_t r = KP_NONE;
 
 	if (sock == KP_NONE && b->call)
@@ -550,6 +558,14 @@ static bool is_here(const struct kp_walk *walk, const struct kp_blocked *b)
 		       ? kp_task_call(&m->tasks.at[b->wake->waker], b->wake->t_ns)
 		       : NULL;
 	return call && (call->obj == KP_OBJ_tcp || call->obj == KP_OBJ_udp) && kp_call_sends(call);
+}
+
+/* A socket of which the log says no more than its number. */
+static bool is_untold(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	const struct kp_model *m = walk->model;
+
+	return is_net(b) && named_sock(m, b) != KP_NONE && woken_sock(m, b) == KP_NONE;
 }
 
 static bool is_network(const struct kp_walk *walk, const struct kp_blocked *b)
@@ -697,6 +713,8 @@ const struct kp_rule kp_rules[] = {
 	 "translation, one of them"},
 	{"here", NULL, 'C', is_here, explain_here,
 	 "bytes from this host, whose sender is not in the log"},
+	{"untold", NULL, 'D', is_untold, explain_network,
+	 "bytes for a socket whose telling is not in the log: from where is not known"},
 	{"network", NULL, 'B', is_network, explain_network,
 	 "bytes from another host; time up to a retransmission is loss"},
 	{"signal", "signal", 'A', is_signal, follow_waker, "a signal, sent by the waker"},

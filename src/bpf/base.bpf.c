@@ -21,6 +21,7 @@ struct {
 
 struct kp_counts counts[KP_CPU_MAX * KP_RING_CNT];
 struct kp_cpu cpus[KP_CPU_MAX];
+struct kp_told told[KP_TOLD_CNT];
 __u32 loss_round; /* see kp_counts */
 __u32 prepared;   /* 1: every task has had its chance of storage */
 __u32 selecting;  /* 1: tasks may be selected for replay */
@@ -32,6 +33,7 @@ const volatile __u32 self_pid = 0;
 const volatile bool emit_syscall = true; /* calls may be recorded, see telling */
 const volatile __u16 i386_natives[KP_SYSCALL_MAX] = {0};
 const volatile __u8 fd_rules[KP_SYSCALL_MAX] = {0};
+const volatile __u8 spare_args[KP_SYSCALL_MAX] = {0};
 
 /*
  * Run by user space after it attached the other programs, and again for each selection. Storage is

@@ -47,6 +47,7 @@ extern struct kp_ring_map bulk_rings SEC(".maps");
 extern struct kp_task_map tasks SEC(".maps");
 extern struct kp_counts counts[KP_CPU_MAX * KP_RING_CNT];
 extern struct kp_cpu cpus[KP_CPU_MAX];
+extern struct kp_told told[KP_TOLD_CNT];
 extern __u32 loss_round;
 extern __u32 prepared;
 extern __u32 selecting;
@@ -73,7 +74,7 @@ static __always_inline struct kp_counts *kp_this_counts(__u32 cpu, enum kp_ring 
 static __always_inline bool kp_group_shared(enum kp_group group)
 {
 	return group == KP_GROUP_irq || group == KP_GROUP_block || group == KP_GROUP_tcp ||
-	       group == KP_GROUP_signal;
+	       group == KP_GROUP_signal || group == KP_GROUP_life;
 }
 
 static __always_inline void kp_count(__u64 *counter, enum kp_group group)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * Sockets: sends and receives, the states and retransmissions of TCP, and for which socket a
- * segment has come, which is the reason of the wakeups that follow it in the same softirq.
+ * Sockets: what their numbers mean, sends and receives, the states and retransmissions of TCP, and
+ * for which socket a segment has come, which is the reason of the wakeups that follow it in the
+ * same softirq.
  */
 #include "bpf/emit.h"
 #include "bpf/object.h"
@@ -11,22 +12,104 @@
 #define LEN_UNKNOWN 0xffffffffu
 #define TCP_HEADER_LEN 20
 #define UDP_HEADER_LEN 8
+#define TCP_SYN_RECV 3
+#define TCP_CLOSE 7
 
 const volatile bool emit_tcp = true;
 
-/* One socket's identity, wherever it is to be written. */
-#define FILL_SOCKET(to, sk)                                                              \
-	do {                                                                             \
-		__u32 laddr_, raddr_;                                                    \
-		kp_read_addrs(sk, true, (sk)->__sk_common.skc_family, &laddr_, &raddr_); \
-		(to)->laddr = laddr_;                                                    \
-		(to)->raddr = raddr_;                                                    \
-		(to)->lport = (sk)->__sk_common.skc_num;                                 \
-		(to)->rport = __builtin_bswap16((sk)->__sk_common.skc_dport);            \
-		(to)->netns = (sk)->__sk_common.skc_net.net->ns.inum;                    \
-	} while (0)
+/* --- what a number of a socket means --- */
 
-static __always_inline void set_why(const struct sock *sk)
+static __always_inline __u8 kind_of(__u16 family, __u16 protocol)
+{
+	if (family == AF_UNIX)
+		return KP_OBJ_unix;
+	if (family != AF_INET && family != AF_INET6)
+		return KP_OBJ_sock;
+	return protocol == IPPROTO_TCP   ? KP_OBJ_tcp
+	       : protocol == IPPROTO_UDP ? KP_OBJ_udp
+					 : KP_OBJ_sock;
+}
+
+/* Inode of a socket, also while accept has not made its file yet. */
+static __always_inline __u64 ino_of(const struct sock *sk)
+{
+	const struct socket_alloc *alloc = (const void *)BPF_CORE_READ(sk, sk_socket);
+
+	return alloc ? BPF_CORE_READ(alloc, vfs_inode.i_ino) : 0;
+}
+
+static __always_inline void fill_ends(struct kp_ev_socket *ev, const struct sock *sk)
+{
+	struct in6_addr l = {}, r = {};
+
+	if (ev->family == AF_INET6) {
+		BPF_CORE_READ_INTO(&l, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&r, sk, __sk_common.skc_v6_daddr);
+	} else if (ev->family == AF_INET) {
+		l.in6_u.u6_addr32[2] = r.in6_u.u6_addr32[2] = __builtin_bswap32(0xffff);
+		l.in6_u.u6_addr32[3] = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+		r.in6_u.u6_addr32[3] = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+	}
+	__builtin_memcpy(ev->laddr, &l, sizeof(ev->laddr));
+	__builtin_memcpy(ev->raddr, &r, sizeof(ev->raddr));
+	if (ev->obj == KP_OBJ_unix) {
+		ev->lport = ev->rport = 0;
+		return;
+	}
+	ev->lport = BPF_CORE_READ(sk, __sk_common.skc_num);
+	ev->rport = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
+}
+
+static __always_inline void fill_peer(struct kp_ev_socket *ev, const struct sock *sk)
+{
+	const struct unix_sock *u = (const void *)sk;
+	const struct sock *peer = NULL;
+
+	ev->peer = ev->peer_ino = 0;
+	if (ev->obj == KP_OBJ_unix && bpf_core_field_exists(u->peer))
+		peer = BPF_CORE_READ(u, peer);
+	if (!peer)
+		return;
+	ev->peer_ino = ino_of(peer);
+	ev->peer = kp_sock_number(peer, ev->peer_ino, KP_SK_ADDRESS);
+}
+
+__noinline int kp_tell_sock(__u64 number, __u64 ino, __u64 state)
+{
+	const struct sock *sk = (const void *)kp_this_cpu()->told_sk;
+	struct kp_told *t = &told[number & (KP_TOLD_CNT - 1)];
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	__u16 protocol = BPF_CORE_READ(sk, sk_protocol);
+	__u64 cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	__u8 kind = kind_of(family, protocol);
+	struct kp_ev_socket *ev;
+
+	/* An interrupt may have told of another one meanwhile. */
+	if (cookie && cookie != number)
+		return KP_OBJ_sock;
+	ev = kp_reserve(KP_RING_LIFE, KP_GROUP_life, KP_EV_socket, sizeof(*ev), bpf_ktime_get_ns());
+	if (!ev)
+		return kind;
+	ev->sock = number;
+	ev->family = family;
+	ev->protocol = protocol;
+	ev->obj = kind;
+	ev->pad0 = 0;
+	ev->pad1 = 0;
+	ev->ino = ino ? ino : ino_of(sk);
+	ev->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	fill_ends(ev, sk);
+	fill_peer(ev, sk);
+	KP_SUBMIT(ev);
+	t->sock = number;
+	t->state = state | kind;
+	return kind;
+}
+
+/* --- what TCP does --- */
+
+/* Why somebody is woken from here on in this softirq. */
+static __always_inline void set_why(__u64 sock)
 {
 	struct kp_cpu *c = kp_this_cpu();
 
@@ -34,31 +117,50 @@ static __always_inline void set_why(const struct sock *sk)
 		return;
 	c->soft_why = KP_CTX_NET;
 	c->soft_obj = 0;
-	FILL_SOCKET(c, sk);
+	c->soft_sock = sock;
 }
 
 /* A segment for an established connection. */
 SEC("tp_btf/tcp_probe")
-int BPF_PROG(kp_tcp_probe, struct sock *sk)
+int BPF_PROG(kp_tcp_probe, const struct sock *sk)
 {
-	set_why(sk);
+	__u8 kind;
+
+	if (kp_this_cpu()->softirq_ns)
+		set_why(kp_sock_of(sk, 0, KP_SK_ARG, &kind));
 	return 0;
+}
+
+/*
+ * A connection that comes in is still its listener's copy when it is made; one that ends has given
+ * back its port, and what its number means is known.
+ */
+static __always_inline __u64 sock_in(const struct sock *sk, int newstate)
+{
+	__u8 kind;
+
+	if (newstate == TCP_SYN_RECV)
+		return 0;
+	return newstate == TCP_CLOSE ? sk->__sk_common.skc_cookie.counter
+				     : kp_sock_of(sk, 0, KP_SK_ARG, &kind);
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(kp_tcp_state, const struct sock *sk, int oldstate, int newstate)
 {
 	struct kp_ev_tcp_state *ev;
+	__u64 sock;
 
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	set_why(sk);
+	sock = sock_in(sk, newstate);
+	set_why(sock);
 	if (!emit_tcp || kp_is_self())
 		return 0;
 	ev = KP_EVENT(tcp_state, tcp, bpf_ktime_get_ns());
 	if (!ev)
 		return 0;
-	FILL_SOCKET(ev, sk);
+	ev->sock = sock;
 	ev->oldstate = oldstate;
 	ev->newstate = newstate;
 	ev->pad = 0;
@@ -71,11 +173,14 @@ int BPF_PROG(kp_tcp_retransmit, const struct sock *sk, const struct sk_buff *skb
 {
 	struct inet_connection_sock *icsk = (void *)sk;
 	struct tcp_skb_cb *cb = (void *)skb->cb;
-	struct kp_ev_tcp_retransmit *ev = KP_EVENT(tcp_retransmit, tcp, bpf_ktime_get_ns());
+	struct kp_ev_tcp_retransmit *ev;
+	__u8 kind;
+	__u64 sock = kp_sock_of(sk, 0, KP_SK_ARG, &kind);
 
+	ev = KP_EVENT(tcp_retransmit, tcp, bpf_ktime_get_ns());
 	if (!ev)
 		return 0;
-	FILL_SOCKET(ev, sk);
+	ev->sock = sock;
 	ev->tcp_seq = BPF_CORE_READ(cb, seq);
 	ev->len = BPF_CORE_READ(cb, end_seq) - ev->tcp_seq;
 	ev->state = sk->__sk_common.skc_state;
@@ -87,44 +192,27 @@ int BPF_PROG(kp_tcp_retransmit, const struct sock *sk, const struct sk_buff *skb
 
 /* --- sends and receives: since 6.3 a tracepoint of all protocols, before that what TCP has --- */
 
-static __always_inline __u64 ino_of(const struct sock *sk, bool typed)
-{
-	return typed ? sk->sk_socket->file->f_inode->i_ino
-		     : BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
-}
-
-/* Of a unix socket. */
-static __always_inline __u64 peer_ino_of(const struct sock *sk)
-{
-	const struct unix_sock *u = (const void *)sk;
-
-	return bpf_core_field_exists(u->peer)
-		       ? BPF_CORE_READ(u, peer, sk_socket, file, f_inode, i_ino)
-		       : 0;
-}
-
 _Static_assert(sizeof(struct kp_ev_sock_send) == sizeof(struct kp_ev_sock_recv),
 	       "a send and a receive have the same members");
 
 /* kind: KP_EV_sock_send or KP_EV_sock_recv */
 static __always_inline int tell_transfer(__u16 kind, const struct sock *sk, __u32 len, __u32 seq,
-					 bool typed)
+					 enum kp_sk_from from)
 {
-	struct kp_object object = {};
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct kp_ev_sock_send *ev = kp_reserve_for(KP_RING_EVENTS, KP_GROUP_tcp, kind, sizeof(*ev),
-						    bpf_ktime_get_ns(), task->tgid, task->pid);
+	struct kp_ev_sock_send *ev;
+	__u8 obj;
+	__u64 sock = kp_sock_of(sk, from == KP_SK_ADDRESS ? ino_of(sk) : 0, from, &obj);
 
+	ev = kp_reserve_for(KP_RING_EVENTS, KP_GROUP_tcp, kind, sizeof(*ev), bpf_ktime_get_ns(),
+			    task->tgid, task->pid);
 	if (!ev)
 		return 0;
-	kp_resolve_sock(&object, sk, typed);
-	ev->ino = ino_of(sk, typed);
-	ev->peer_ino = object.kind == KP_OBJ_unix ? peer_ino_of(sk) : 0;
+	ev->sock = sock;
 	ev->len = len;
-	ev->tcp_seq = object.kind == KP_OBJ_tcp ? seq : 0;
-	KP_PUT_ADDRESSES(ev, &object);
+	ev->tcp_seq = obj == KP_OBJ_tcp ? seq : 0;
 	ev->nr = kp_call_nr((struct pt_regs *)bpf_task_pt_regs(task), task);
-	ev->obj = object.kind;
+	ev->obj = obj;
 	ev->pad0 = 0;
 	ev->pad1 = 0;
 	KP_SUBMIT(ev);
@@ -135,7 +223,7 @@ SEC("tp_btf/sock_send_length")
 int BPF_PROG(kp_sock_send, struct sock *sk, int ret)
 {
 	return ret > 0 ? tell_transfer(KP_EV_sock_send, sk, ret, KP_CAST(tcp_sock, sk)->write_seq,
-				       true)
+				       KP_SK_ARG)
 		       : 0;
 }
 
@@ -144,7 +232,7 @@ int BPF_PROG(kp_sock_recv, struct sock *sk, int ret, int flags)
 {
 	return ret >= 0 && !(flags & MSG_PEEK)
 		       ? tell_transfer(KP_EV_sock_recv, sk, ret, KP_CAST(tcp_sock, sk)->copied_seq,
-				       true)
+				       KP_SK_ARG)
 		       : 0;
 }
 
@@ -154,7 +242,7 @@ int BPF_PROG(kp_tcp_recv, struct sock *sk)
 	const struct tcp_sock *tp = (const void *)sk;
 
 	return tell_transfer(KP_EV_sock_recv, sk, LEN_UNKNOWN, BPF_CORE_READ(tp, copied_seq),
-			     false);
+			     KP_SK_ARG);
 }
 
 /* A packet goes to its device; in the sender's own context it is what a send has just given. */
@@ -171,7 +259,7 @@ int BPF_PROG(kp_xmit, const struct sk_buff *skb)
 	at = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, transport_header);
 	len = BPF_CORE_READ(skb, len) - (at - BPF_CORE_READ(skb, data));
 	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_UDP)
-		return tell_transfer(KP_EV_sock_send, sk, len - UDP_HEADER_LEN, 0, false);
+		return tell_transfer(KP_EV_sock_send, sk, len - UDP_HEADER_LEN, 0, KP_SK_ADDRESS);
 	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP ||
 	    bpf_probe_read_kernel(header, sizeof(header), at))
 		return 0;
@@ -179,5 +267,5 @@ int BPF_PROG(kp_xmit, const struct sk_buff *skb)
 	if (!len) /* an acknowledgement */
 		return 0;
 	return tell_transfer(KP_EV_sock_send, sk, len,
-			     __builtin_bswap32(*(__u32 *)(header + 4)) + len, false);
+			     __builtin_bswap32(*(__u32 *)(header + 4)) + len, KP_SK_ADDRESS);
 }

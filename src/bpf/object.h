@@ -7,6 +7,7 @@
 
 #include "bpf/emit.h"
 #include "bpf/payload.h"
+#include "bpf/socket.h"
 
 #define S_IFMT 00170000
 #define S_IFSOCK 0140000
@@ -15,11 +16,6 @@
 #define S_IFDIR 0040000
 #define S_IFCHR 0020000
 #define S_IFIFO 0010000
-#define AF_UNIX 1
-#define AF_INET 2
-#define AF_INET6 10
-#define IPPROTO_TCP 6
-#define IPPROTO_UDP 17
 #define ENOSYS 38
 
 #define USER32_CS 0x23
@@ -29,52 +25,23 @@
  * 0. */
 extern const volatile __u16 i386_natives[KP_SYSCALL_MAX];
 extern const volatile __u8 fd_rules[KP_SYSCALL_MAX];
+/* Registers that the call does not take as arguments: 6 minus their count. */
+extern const volatile __u8 spare_args[KP_SYSCALL_MAX];
 
 struct kp_object {
 	__u64 ino;
+	__u64 sock;
 	__u32 dev;
-	__u32 laddr, raddr, netns;
-	__u16 lport, rport;
 	__u8 kind; /* KP_OBJ_ */
 };
 
 /* All of an object but its kind into the event's members of the same names. */
-#define KP_PUT_OBJECT(ev, object)             \
-	do {                                  \
-		(ev)->ino = (object)->ino;    \
-		(ev)->dev = (object)->dev;    \
-		KP_PUT_ADDRESSES(ev, object); \
+#define KP_PUT_OBJECT(ev, object)            \
+	do {                                 \
+		(ev)->ino = (object)->ino;   \
+		(ev)->sock = (object)->sock; \
+		(ev)->dev = (object)->dev;   \
 	} while (0)
-#define KP_PUT_ADDRESSES(ev, object)           \
-	do {                                   \
-		(ev)->laddr = (object)->laddr; \
-		(ev)->raddr = (object)->raddr; \
-		(ev)->lport = (object)->lport; \
-		(ev)->rport = (object)->rport; \
-		(ev)->netns = (object)->netns; \
-	} while (0)
-
-/* Kind and addresses of a socket. */
-static __always_inline void kp_resolve_sock(struct kp_object *object, const struct sock *sk,
-					    bool typed)
-{
-	__u16 family = KP_LOAD(typed, sk, __sk_common.skc_family);
-	__u16 protocol;
-
-	object->kind = family == AF_UNIX ? KP_OBJ_unix : KP_OBJ_sock;
-	if (family != AF_INET && family != AF_INET6)
-		return;
-	protocol = KP_LOAD(typed, sk, sk_protocol);
-	if (protocol == IPPROTO_TCP)
-		object->kind = KP_OBJ_tcp;
-	else if (protocol == IPPROTO_UDP)
-		object->kind = KP_OBJ_udp;
-	kp_read_addrs(sk, typed, family, &object->laddr, &object->raddr);
-	object->lport = KP_LOAD(typed, sk, __sk_common.skc_num);
-	object->rport = __builtin_bswap16(KP_LOAD(typed, sk, __sk_common.skc_dport));
-	object->netns = typed ? sk->__sk_common.skc_net.net->ns.inum
-			      : BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-}
 
 static __always_inline struct file *kp_file_of(struct task_struct *task, __u32 fd, bool typed)
 {
@@ -140,7 +107,8 @@ static __always_inline void kp_resolve(struct kp_object *object, struct task_str
 	case S_IFSOCK:
 		data = KP_LOAD(typed, file, private_data);
 		socket = typed ? KP_CAST(socket, data) : data;
-		kp_resolve_sock(object, KP_LOAD(typed, socket, sk), typed);
+		object->sock = kp_sock_of(KP_LOAD(typed, socket, sk), object->ino,
+					  typed ? KP_SK_CAST : KP_SK_ADDRESS, &object->kind);
 		break;
 	case S_IFIFO:
 		object->kind = KP_OBJ_pipe;
@@ -213,6 +181,12 @@ static __always_inline __u32 kp_call_nr(struct pt_regs *regs, struct task_struct
 	if ((long)regs->ax != -ENOSYS || (int)regs->orig_ax < 0)
 		return KP_NR_NONE;
 	return kp_is_i386(regs, task) ? kp_native_nr(regs->orig_ax) : regs->orig_ax;
+}
+
+/* How many arguments a call takes; what stands in the registers of others says nothing. */
+static __always_inline __u32 kp_arg_cnt(__u32 nr)
+{
+	return KP_ARG_MAX - (nr < KP_SYSCALL_MAX ? spare_args[kp_nr_index(nr)] : 0);
 }
 
 /* The object behind the descriptor that such a call was given. */

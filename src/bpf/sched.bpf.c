@@ -47,18 +47,18 @@ static __always_inline void fill_switch(struct kp_ev_sched_switch *ev, bool pree
 }
 
 static __always_inline void fill_wait(struct kp_ev_wait *ev, struct task_struct *prev,
-				      struct pt_regs *regs, __u32 nr, bool typed)
+				      struct pt_regs *regs, __u32 nr,
+				      const struct kp_object *object)
 {
 	bool i386 = kp_is_i386(regs, prev);
-	struct kp_object object = {};
+	__u32 cnt = kp_arg_cnt(nr);
 
-	kp_resolve_call(&object, prev, regs, nr, typed);
-	ev->arg0 = kp_argument(regs, 0, i386);
-	ev->arg1 = kp_argument(regs, 1, i386);
-	ev->arg2 = kp_argument(regs, 2, i386);
-	ev->arg3 = kp_argument(regs, 3, i386);
-	KP_PUT_OBJECT(ev, &object);
-	ev->obj = object.kind;
+	ev->arg0 = cnt > 0 ? kp_argument(regs, 0, i386) : 0;
+	ev->arg1 = cnt > 1 ? kp_argument(regs, 1, i386) : 0;
+	ev->arg2 = cnt > 2 ? kp_argument(regs, 2, i386) : 0;
+	ev->arg3 = cnt > 3 ? kp_argument(regs, 3, i386) : 0;
+	KP_PUT_OBJECT(ev, object);
+	ev->obj = object->kind;
 	ev->nr = nr;
 	ev->flags = kp_task_stayed(prev) ? KP_WAITF_SAME : 0;
 	ev->pad0 = 0;
@@ -72,9 +72,12 @@ static __always_inline int on_wait(struct task_struct *prev, struct task_struct 
 	struct kp_two_events {
 		struct kp_ev_wait wait;
 		struct kp_ev_sched_switch change;
-	} *both = kp_reserve_for(KP_RING_EVENTS, KP_GROUP_sched, KP_EV_wait, sizeof(*both),
-				 bpf_ktime_get_ns(), prev->tgid, prev->pid);
+	} * both;
+	struct kp_object object = {};
 
+	kp_resolve_call(&object, prev, regs, nr, typed);
+	both = kp_reserve_for(KP_RING_EVENTS, KP_GROUP_sched, KP_EV_wait, sizeof(*both),
+			      bpf_ktime_get_ns(), prev->tgid, prev->pid);
 	if (!both) {
 		kp_count_lost(KP_RING_EVENTS, KP_GROUP_sched);
 		return 0;
@@ -85,7 +88,7 @@ static __always_inline int on_wait(struct task_struct *prev, struct task_struct 
 	both->change.hdr = both->wait.hdr;
 	both->change.hdr.size = sizeof(both->change);
 	both->change.hdr.kind = KP_EV_sched_switch;
-	fill_wait(&both->wait, prev, regs, nr, typed);
+	fill_wait(&both->wait, prev, regs, nr, &object);
 	fill_switch(&both->change, false, prev, next, prev_state);
 	KP_SUBMIT(both);
 	return 0;
@@ -144,49 +147,55 @@ static __always_inline bool is_by_call(__u32 ctx, __u32 softirq)
 	return !(ctx & KP_CTX_HARDIRQ) && (!(ctx & KP_CTX_SOFTIRQ) || softirq == SOFTIRQ_NET_RX);
 }
 
-static __always_inline void fill_waker(struct kp_ev_sched_waking *ev, struct kp_object *object,
-				       bool typed)
+/* In which call the current task is as it wakes somebody, and its object. */
+static __always_inline __u32 resolve_waker(struct kp_object *object, const struct kp_cpu *c,
+					   __u32 bits, bool typed)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct pt_regs *regs;
+	__u32 nr;
 
-	ev->nr = task->pid ? kp_call_nr(regs, task) : KP_NR_NONE;
-	if (ev->nr != KP_NR_NONE)
-		kp_resolve_call(object, task, regs, ev->nr, typed);
+	if (!(telling & KP_TELL_WAITS) || !task->pid || !is_by_call(bits, c->softirq))
+		return KP_NR_NONE;
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	nr = kp_call_nr(regs, task);
+	if (nr != KP_NR_NONE)
+		kp_resolve_call(object, task, regs, nr, typed);
+	return nr;
 }
 
 /* In which context the current task or an interrupt wakes somebody, and what it is about. */
 static __always_inline void fill_why(struct kp_ev_sched_waking *ev, const struct kp_cpu *c,
-				     bool typed)
+				     __u32 bits, const struct kp_object *object)
 {
-	struct kp_object object = {};
-	__u32 bits = kp_context(c);
 	__u32 why = bits & KP_CTX_HARDIRQ ? c->hard_why : bits ? c->soft_why : 0;
 
 	ev->ctx = bits | why;
 	ev->softirq = bits & KP_CTX_SOFTIRQ ? c->softirq : 0;
 	ev->obj = bits & KP_CTX_HARDIRQ ? c->hard_obj : bits ? c->soft_obj : 0;
-	ev->nr = KP_NR_NONE;
-	if (telling & KP_TELL_WAITS && is_by_call(bits, ev->softirq))
-		fill_waker(ev, &object, typed);
-	KP_PUT_OBJECT(ev, &object);
-	ev->fobj = object.kind;
+	KP_PUT_OBJECT(ev, object);
+	ev->fobj = object->kind;
 	if (why & KP_CTX_NET)
-		KP_PUT_ADDRESSES(ev, c);
+		ev->sock = c->soft_sock;
 }
 
 static __always_inline int on_waking(struct task_struct *target, bool typed)
 {
-	struct kp_ev_sched_waking *ev = KP_EVENT(sched_waking, sched, bpf_ktime_get_ns());
+	const struct kp_cpu *c = kp_this_cpu();
+	struct kp_ev_sched_waking *ev;
+	struct kp_object object = {};
+	__u32 bits = kp_context(c), nr = resolve_waker(&object, c, bits, typed);
 
+	ev = KP_EVENT(sched_waking, sched, bpf_ktime_get_ns());
 	if (!ev)
 		return 0;
 	ev->target_pid = target->tgid;
 	ev->target_tid = target->pid;
 	ev->target_cpu = kp_task_cpu(target);
+	ev->nr = nr;
 	ev->pad0 = 0;
 	ev->pad1 = 0;
-	fill_why(ev, kp_this_cpu(), typed);
+	fill_why(ev, c, bits, &object);
 	KP_SUBMIT(ev);
 	return 0;
 }

@@ -16,7 +16,8 @@
 enum kp_ring {
 	KP_RING_EVENTS = 0,  /* the stream of the whole system */
 	KP_RING_PAYLOAD = 1, /* calls of the tasks selected for replay, with their bytes */
-	KP_RING_LIFE = 2,    /* processes and their names: rare, and a flood must not cost them */
+	KP_RING_LIFE = 2,    /* processes and their names, what sockets are: rare, and a flood must
+				not cost them */
 	KP_RING_BULK = 3,    /* … those with many bytes; all CPUs share one ring */
 	KP_RING_CNT = 4,     /* a power of two */
 };
@@ -57,14 +58,14 @@ struct kp_cpu {
 	kp_u64 softirq_ns; /* begin of the softirq being served; 0: none */
 	kp_u64 hard_obj;   /* see kp_ev_sched_waking.obj */
 	kp_u64 soft_obj;
-	kp_u32 nr;       /* of the system call */
-	kp_u32 i386;     /* 1: of the i386 table */
-	kp_u32 hrtimer;  /* 1: a high resolution timer's callback runs in a hard interrupt */
-	kp_u32 softirq;  /* vector */
-	kp_u32 hard_why; /* why a hard interrupt may wake somebody: KP_CTX_TIMER or _BLOCK, or 0 */
-	kp_u32 soft_why; /* the same for softirqs: KP_CTX_TIMER, _BLOCK or _NET */
-	kp_u32 laddr, raddr, netns; /* the socket, for KP_CTX_NET */
-	kp_u16 lport, rport;
+	kp_u64 soft_sock; /* the socket, for KP_CTX_NET */
+	kp_u64 told_sk;   /* address of the socket to be told */
+	kp_u32 nr;        /* of the system call */
+	kp_u32 i386;      /* 1: of the i386 table */
+	kp_u32 hrtimer;   /* 1: a high resolution timer's callback runs in a hard interrupt */
+	kp_u32 softirq;   /* vector */
+	kp_u32 hard_why;  /* why a hard interrupt may wake somebody: KP_CTX_TIMER or _BLOCK, or 0 */
+	kp_u32 soft_why;  /* the same for softirqs: KP_CTX_TIMER, _BLOCK or _NET */
 	/* The call whose payloads are being captured. */
 	kp_u64 args[8];
 	kp_s64 ret;
@@ -78,6 +79,17 @@ struct kp_cpu {
 	struct kp_irq_sum irq_sums[KP_IRQ_SUM_CNT];
 	kp_u8 inode[KP_INODE_LEN]; /* begin of the struct inode that is being looked at */
 } __attribute__((aligned(64)));    /* CPUs must not share a cache line */
+
+/* What the log knows of the sockets named last, by their numbers; a power of two. */
+#define KP_TOLD_CNT 16384
+
+struct kp_told {
+	kp_u64 sock;
+	kp_u64 state; /* KP_TOLD_, and a hash of what was told and when */
+};
+#define KP_TOLD_OBJ 0x0f /* KP_OBJ_ of the socket */
+#define KP_TOLD_INO 0x10 /* with its inode */
+#define KP_TOLD_HASH (~0x1full)
 
 /* Value of the task storage. */
 struct kp_task {

@@ -9,26 +9,35 @@
 #include "bpf/object.h"
 #include "bpf/payload.h"
 
-static __always_inline void fill(struct kp_ev_syscall *ev, struct task_struct *task,
-				 struct pt_regs *regs, long ret, __u32 nr, __u8 flags, bool typed)
+/* The object that the call gave or was given. */
+static __always_inline void resolve(struct kp_object *object, struct task_struct *task,
+				    struct pt_regs *regs, long ret, __u32 nr, __u8 flags,
+				    bool typed)
 {
-	struct kp_object object = {};
 	bool i386 = flags & KP_SYSF_I386;
 	__u8 rule = kp_fd_rule(nr);
 
-	ev->ret = ret;
-	ev->arg0 = kp_argument(regs, 0, i386);
-	ev->arg1 = kp_argument(regs, 1, i386);
-	ev->arg2 = kp_argument(regs, 2, i386);
-	ev->arg3 = kp_argument(regs, 3, i386);
-	ev->arg4 = kp_argument(regs, 4, i386);
-	ev->arg5 = kp_argument(regs, 5, i386);
 	if (rule & KP_FD_RET && ret >= 0)
-		kp_resolve(&object, task, ret, typed);
+		kp_resolve(object, task, ret, typed);
 	else if (rule & KP_FD_ARG)
-		kp_resolve(&object, task, kp_argument(regs, (rule & KP_FD_ARG) - 1, i386), typed);
-	KP_PUT_OBJECT(ev, &object);
-	ev->obj = object.kind;
+		kp_resolve(object, task, kp_argument(regs, (rule & KP_FD_ARG) - 1, i386), typed);
+}
+
+static __always_inline void fill(struct kp_ev_syscall *ev, const struct kp_object *object,
+				 struct pt_regs *regs, long ret, __u32 nr, __u8 flags)
+{
+	bool i386 = flags & KP_SYSF_I386;
+	__u32 cnt = kp_arg_cnt(nr);
+
+	ev->ret = ret;
+	ev->arg0 = cnt > 0 ? kp_argument(regs, 0, i386) : 0;
+	ev->arg1 = cnt > 1 ? kp_argument(regs, 1, i386) : 0;
+	ev->arg2 = cnt > 2 ? kp_argument(regs, 2, i386) : 0;
+	ev->arg3 = cnt > 3 ? kp_argument(regs, 3, i386) : 0;
+	ev->arg4 = cnt > 4 ? kp_argument(regs, 4, i386) : 0;
+	ev->arg5 = cnt > 5 ? kp_argument(regs, 5, i386) : 0;
+	KP_PUT_OBJECT(ev, object);
+	ev->obj = object->kind;
 	ev->nr = nr;
 	ev->pad = 0;
 }
@@ -82,9 +91,9 @@ static __always_inline void capture_state(struct kp_cpu *c, __u32 nr)
 
 /* A call of a selected task: its payloads, then its record, in the ring of payloads. */
 static __always_inline void record_selected(struct kp_cpu *c, struct kp_task *t,
-					    struct task_struct *task, struct pt_regs *regs,
+					    const struct kp_object *object, struct pt_regs *regs,
 					    long ret, __u64 now, __u64 entry_ns, __u32 nr,
-					    __u8 flags, bool typed)
+					    __u8 flags)
 {
 	struct kp_ev_syscall *ev;
 	__u32 seq = ++t->seq;
@@ -107,7 +116,7 @@ static __always_inline void record_selected(struct kp_cpu *c, struct kp_task *t,
 			sizeof(*ev), now);
 	if (!ev)
 		return;
-	fill(ev, task, regs, ret, nr, flags, typed);
+	fill(ev, object, regs, ret, nr, flags);
 	ev->entry_ns = entry_ns;
 	ev->seq = seq;
 	ev->flags = flags | KP_SYSF_PAYLOAD | (c->incomplete ? KP_SYSF_INCOMPLETE : 0);
@@ -150,15 +159,15 @@ int BPF_PROG(kp_sys_enter, struct pt_regs *regs, long nr)
 }
 
 /* A call of any other task, in the ring of the whole system. */
-static __always_inline void record_other(struct task_struct *task, struct pt_regs *regs, long ret,
-					 __u64 now, __u64 entry_ns, __u32 nr, __u8 flags,
-					 bool typed)
+static __always_inline void record_other(struct task_struct *task, const struct kp_object *object,
+					 struct pt_regs *regs, long ret, __u64 now, __u64 entry_ns,
+					 __u32 nr, __u8 flags)
 {
 	struct kp_ev_syscall *ev = KP_EVENT_FOR(syscall, syscall, now, task);
 
 	if (!ev)
 		return;
-	fill(ev, task, regs, ret, nr, flags, typed);
+	fill(ev, object, regs, ret, nr, flags);
 	ev->entry_ns = entry_ns;
 	ev->seq = 0;
 	ev->flags = flags;
@@ -170,6 +179,7 @@ static __always_inline int on_exit(struct pt_regs *regs, long ret, bool typed)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct kp_cpu *c = kp_this_cpu();
 	__u64 now, entry_ns = c->entry_ns;
+	struct kp_object object = {};
 	struct kp_task *t = NULL;
 	__u8 flags = 0;
 	bool i386;
@@ -185,7 +195,6 @@ static __always_inline int on_exit(struct pt_regs *regs, long ret, bool typed)
 		t = bpf_task_storage_get(&tasks, task, NULL, 0);
 	if (!kp_tells_calls() && !(t && t->selected))
 		return 0;
-	now = bpf_ktime_get_ns();
 	if (entry_ns) {
 		nr = c->nr;
 		i386 = c->i386;
@@ -195,7 +204,6 @@ static __always_inline int on_exit(struct pt_regs *regs, long ret, bool typed)
 		i386 = t->i386;
 	} else {
 		/* The recorder came after the entry, or seccomp refused the call. */
-		entry_ns = now;
 		nr = (int)regs->orig_ax == -1 && !(t && t->seq) ? KP_NR_rt_sigreturn
 								: regs->orig_ax;
 		i386 = kp_is_i386(regs, task);
@@ -205,15 +213,18 @@ static __always_inline int on_exit(struct pt_regs *regs, long ret, bool typed)
 		nr = kp_native_nr(nr);
 		flags |= KP_SYSF_I386;
 	}
-	if (t) {
+	if (t)
 		t->entry_ns = 0;
-		if (t->selected) {
-			record_selected(c, t, task, regs, ret, now, entry_ns, nr, flags, typed);
-			return 0;
-		}
-	}
-	if (kp_tells_calls() && !i386)
-		record_other(task, regs, ret, now, entry_ns, nr, flags, typed);
+	if (i386 && !(t && t->selected))
+		return 0;
+	resolve(&object, task, regs, ret, nr, flags, typed);
+	now = bpf_ktime_get_ns();
+	if (flags & KP_SYSF_NOENTRY)
+		entry_ns = now;
+	if (t && t->selected)
+		record_selected(c, t, &object, regs, ret, now, entry_ns, nr, flags);
+	else if (kp_tells_calls())
+		record_other(task, &object, regs, ret, now, entry_ns, nr, flags);
 	return 0;
 }
 

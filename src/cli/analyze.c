@@ -182,8 +182,7 @@ const struct kp_command kp_command_analyze = {
 		 "analyze [options] --list\n",
 	.limits = "One host's log: a second --input is refused. Traces in protobuf and Zipkin's "
 		  "JSON, the formats html, dot and perfetto, --neo4j and --bundle are not "
-		  "there. A container's pid is not translated: --tid names the thread. IPv6 "
-		  "addresses print folded to four bytes.",
+		  "there. A container's pid is not translated: --tid names the thread.",
 	.options = options,
 	.run = run,
 };

@@ -162,13 +162,14 @@ static int read_names(const struct request *request, const struct kp_log_filter 
 	return r;
 }
 
-/* The names of tasks at the begin of what is read: as a list before it has them, and since then. */
+/* The names of tasks and sockets at the begin of what is read: as a list before it has them, and
+ * since then. */
 static int first_names(const struct request *request, const struct kp_log_reader *reader,
 		       uint64_t start_ns, uint64_t from_ns, struct kp_names *names,
 		       struct kp_err *err)
 {
 	uint64_t listed_ns = kp_log_snapshot_from(reader, from_ns);
-	struct kp_log_filter filter = {.kinds = KP_KINDS(KP_EV_task),
+	struct kp_log_filter filter = {.kinds = KP_KINDS(KP_EV_task, KP_EV_socket),
 				       .to_ns = start_ns + FIRST_TASKS_NS};
 	int r = listed_ns ? 0 : read_names(request, &filter, kp_names_seed, names, err);
 
@@ -254,6 +255,7 @@ static void print_event(struct printer *p, const struct kp_hdr *event)
 static int take_event(struct printer *p, const struct kp_hdr *event, struct kp_err *err)
 {
 	p->how.comm = kp_names_get(&p->names, event->tid);
+	p->how.sock = kp_names_sock(&p->names, event);
 	if (dump_filter_fits(&p->request->filter, event, p->how.comm)) {
 		p->result.event_cnt++;
 		p->result.kind_cnt[event->kind]++;

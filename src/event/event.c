@@ -103,6 +103,16 @@ uint64_t kp_event_value(const struct kp_hdr *event, const struct kp_field *field
 	return 0;
 }
 
+uint64_t kp_event_sock(const struct kp_hdr *event)
+{
+	const struct kp_event_desc *desc = kp_event_get(event->kind);
+
+	for (unsigned i = 0; desc && i < desc->field_cnt; i++)
+		if (desc->fields[i].format == KP_F_SOCK)
+			return kp_event_value(event, &desc->fields[i]);
+	return 0;
+}
+
 uint32_t kp_event_data_len(const struct kp_hdr *event)
 {
 	const struct kp_event_desc *desc = kp_event_get(event->kind);

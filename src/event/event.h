@@ -14,7 +14,15 @@
 #include "base/err.h"
 #include "kprobe/event.h"
 
-enum kp_type { KP_T_u8, KP_T_u16, KP_T_u32, KP_T_u64, KP_T_s32, KP_T_s64, KP_T_comm };
+enum kp_type { KP_T_u8, KP_T_u16, KP_T_u32, KP_T_u64, KP_T_s32, KP_T_s64, KP_T_comm, KP_T_addr };
+
+/* The types that are no numbers, all of this length. */
+#define KP_TYPE_BYTES 16
+_Static_assert(KP_COMM_LEN == KP_TYPE_BYTES && KP_ADDR_LEN == KP_TYPE_BYTES, "one length");
+static inline bool kp_type_is_bytes(uint8_t type)
+{
+	return type == KP_T_comm || type == KP_T_addr;
+}
 
 enum kp_ref {
 	KP_REF_NONE,
@@ -34,7 +42,7 @@ enum kp_format {
 	KP_F_NS,
 	KP_F_TIME,
 	KP_F_BYTES,
-	KP_F_IPV4,
+	KP_F_IP,
 	KP_F_PORT,
 	KP_F_SIG,
 	KP_F_ERR,
@@ -44,7 +52,8 @@ enum kp_format {
 	KP_F_TCPSTATE,
 	KP_F_CTX,
 	KP_F_COMM,
-	KP_F_GROUP
+	KP_F_GROUP,
+	KP_F_SOCK
 };
 
 enum kp_tail { KP_TAIL_NONE, KP_TAIL_STR, KP_TAIL_ARGV, KP_TAIL_BYTES };
@@ -78,8 +87,11 @@ const char *kp_group_name(unsigned group); /* NULL if there is none */
 int kp_group_find(const char *name);       /* number, or -ENOENT */
 const char *kp_tier_name(unsigned tier);   /* NULL if there is none */
 
-/* Value of an integer field, sign-extended to 64 bits. */
+/* Value of an integer field, sign-extended to 64 bits; 0 of another. */
 uint64_t kp_event_value(const struct kp_hdr *event, const struct kp_field *field);
+
+/* Number of the socket that the event names, which a `socket` event tells; 0: none. */
+uint64_t kp_event_sock(const struct kp_hdr *event);
 
 /* data_len of an event with a tail; 0 for one without. */
 uint32_t kp_event_data_len(const struct kp_hdr *event);
@@ -99,8 +111,12 @@ struct kp_print {
 	void (*time)(uint64_t time_ns, void *arg, struct kp_buf *out);
 	void *arg;
 	const char *comm; /* name of the header's task, KP_COMM_LEN bytes; NULL: not known */
+	const struct kp_ev_socket *sock;   /* the event's socket; NULL: not known */
 	const struct kp_call_texts *texts; /* of a system call; NULL: none is known */
 };
+
+/* An address as IPv4, if it is that, or IPv6. */
+void kp_addr_print(const kp_addr addr, struct kp_buf *out);
 
 /* One line of text without newline. */
 void kp_event_print_text(const struct kp_hdr *event, const struct kp_print *how,
@@ -109,8 +125,9 @@ void kp_event_print_text(const struct kp_hdr *event, const struct kp_print *how,
 /*
  * One JSON object: every header field and field by name as numbers (kind and addresses as text, and
  * behind a system call's nr its name as "call"), without the arguments that the call does not have;
- * "task" is the name of the header's task, "argN_text" the text to which an argument points. data
- * is a string, an array of strings for ARGV, or base64 for bytes.
+ * "task" is the name of the header's task, "argN_text" the text to which an argument points; behind
+ * the number of a socket stand the ends and inodes of that socket, as far as the event has no such
+ * fields itself. data is a string, an array of strings for ARGV, or base64 for bytes.
  */
 void kp_event_print_json(const struct kp_hdr *event, const struct kp_print *how,
 			 struct kp_buf *out);

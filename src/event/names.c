@@ -11,6 +11,8 @@
 #define TID_MAX (4u << 20)
 /* Tasks whose texts are held; an honest log has few between a payload and its call. */
 #define CALLS_MAX 1024u
+/* Sockets that are held. Those in use are told again and again, so that all can be forgotten. */
+#define SOCKS_MAX 262144u
 
 struct kp_pending_call {
 	uint32_t seq;
@@ -37,9 +39,30 @@ static int set_name(struct kp_names *names, uint32_t tid, const char *comm, bool
 	return 0;
 }
 
+static int set_sock(struct kp_names *names, const struct kp_ev_socket *sock, bool keep)
+{
+	uint64_t *index;
+
+	if (names->socks.cnt == SOCKS_MAX) {
+		kp_map_done(&names->sock_index);
+		names->socks.cnt = 0;
+	}
+	index = kp_map_upsert(&names->sock_index, sock->sock, names->socks.cnt);
+	if (!index || (*index == names->socks.cnt && KP_VEC_GROW(&names->socks) < 0))
+		return -ENOMEM;
+	if (*index == names->socks.cnt)
+		names->socks.cnt++;
+	else if (keep)
+		return 0;
+	names->socks.at[*index] = *sock;
+	return 0;
+}
+
 static int take_name(struct kp_names *names, const struct kp_hdr *event, bool keep)
 {
 	switch (event->kind) {
+	case KP_EV_socket:
+		return set_sock(names, (const struct kp_ev_socket *)event, keep);
 	case KP_EV_task:
 		return set_name(names, event->tid, ((const struct kp_ev_task *)event)->comm, keep);
 	case KP_EV_task_fork:
@@ -127,6 +150,14 @@ const char *kp_names_get(const struct kp_names *names, uint32_t tid)
 	return index ? names->comms.at[*index] : NULL;
 }
 
+const struct kp_ev_socket *kp_names_sock(const struct kp_names *names, const struct kp_hdr *event)
+{
+	uint64_t number = kp_event_sock(event);
+	const uint64_t *index = number ? kp_map_get(&names->sock_index, number) : NULL;
+
+	return index ? &names->socks.at[*index] : NULL;
+}
+
 const struct kp_call_texts *kp_names_texts(const struct kp_names *names,
 					   const struct kp_ev_syscall *call)
 {
@@ -146,6 +177,8 @@ void kp_names_done(struct kp_names *names)
 		free(names->calls.at[i]);
 	KP_VEC_DONE(&names->calls);
 	KP_VEC_DONE(&names->comms);
+	KP_VEC_DONE(&names->socks);
+	kp_map_done(&names->sock_index);
 	kp_map_done(&names->index);
 	kp_map_done(&names->call_index);
 }

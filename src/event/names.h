@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a stream of events tells besides each event: the name of a task at its time, and the texts
- * (paths, names) to which the arguments of a call pointed, where they were captured. Events are
+ * What a stream of events tells besides each event: the name of a task at its time, what the number
+ * of a socket means, and the texts (paths, names) to which the arguments of a call pointed, where
+ * they were captured. Events are
  * added in the order of their time; memory is bounded whatever they say.
  */
 #ifndef KP_EVENT_NAMES_H
@@ -15,8 +16,9 @@
 #include "event/kinds.h"
 #include "event/syscall.h"
 
-/* Kinds that tell a task's name. */
-#define KP_NAMES_KINDS KP_KINDS(KP_EV_task, KP_EV_task_fork, KP_EV_task_exec, KP_EV_task_rename)
+/* Kinds that tell a task's name or a socket. */
+#define KP_NAMES_KINDS \
+	KP_KINDS(KP_EV_task, KP_EV_task_fork, KP_EV_task_exec, KP_EV_task_rename, KP_EV_socket)
 
 struct kp_pending_call;
 
@@ -24,6 +26,8 @@ struct kp_pending_call;
 struct kp_names {
 	struct kp_map index; /* tid → index in comms */
 	KP_VEC(kp_comm) comms;
+	struct kp_map sock_index; /* number → index in socks */
+	KP_VEC(struct kp_ev_socket) socks;
 	struct kp_map call_index; /* tid → index in calls */
 	KP_VEC(struct kp_pending_call *) calls;
 };
@@ -31,11 +35,14 @@ struct kp_names {
 /* Takes what the event tells; 0 or -ENOMEM. */
 int kp_names_add(struct kp_names *names, const struct kp_hdr *event);
 
-/* The same, but a task that has a name keeps it. */
+/* The same, but a task that has a name keeps it, and so does a socket its ends. */
 int kp_names_seed(struct kp_names *names, const struct kp_hdr *event);
 
 /* The task's name, not always ended by NUL within its KP_COMM_LEN bytes; NULL: not known. */
 const char *kp_names_get(const struct kp_names *names, uint32_t tid);
+
+/* What the socket that the event names is; NULL: it names none, or that is not known. */
+const struct kp_ev_socket *kp_names_sock(const struct kp_names *names, const struct kp_hdr *event);
 
 /* The texts of this call, whose payloads were added before it; valid until the next add. */
 const struct kp_call_texts *kp_names_texts(const struct kp_names *names,

@@ -3,6 +3,7 @@
  * Events as text for people and as JSON for programs, both generic over the descriptors. Only a
  * system call's text has a form of its own (kp_syscall_print).
  */
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -89,11 +90,21 @@ static void print_ctx(uint64_t value, struct kp_buf *out)
 		kp_buf_printf(out, "%s0x%" PRIx64, sep, value);
 }
 
-static void print_ipv4(uint64_t value, struct kp_buf *out)
-{
-	unsigned v = (unsigned)value; /* network order: the first byte is the lowest */
+static const kp_addr v4_zero = {[10] = 0xff, [11] = 0xff};
+static const kp_addr v6_zero;
 
-	kp_buf_printf(out, "%u.%u.%u.%u", v & 255, v >> 8 & 255, v >> 16 & 255, v >> 24);
+static bool is_v4(const kp_addr addr)
+{
+	return !memcmp(addr, v4_zero, 12);
+}
+
+void kp_addr_print(const kp_addr addr, struct kp_buf *out)
+{
+	char text[INET6_ADDRSTRLEN];
+	const void *v4 = addr + 12;
+
+	kp_buf_puts(out, is_v4(addr) ? inet_ntop(AF_INET, v4, text, sizeof(text))
+				     : inet_ntop(AF_INET6, addr, text, sizeof(text)));
 }
 
 static void print_error(int64_t value, struct kp_buf *out)
@@ -129,6 +140,7 @@ static void print_value(const struct kp_hdr *event, const struct kp_field *field
 
 	switch ((enum kp_format)field->format) {
 	case KP_F_DEC:
+	case KP_F_SOCK:
 	case KP_F_NS:
 	case KP_F_BYTES:
 	case KP_F_PORT:
@@ -143,8 +155,8 @@ static void print_value(const struct kp_hdr *event, const struct kp_field *field
 	case KP_F_TIME:
 		print_time(v, how, out);
 		break;
-	case KP_F_IPV4:
-		print_ipv4(v, out);
+	case KP_F_IP:
+		kp_addr_print((const kp_u8 *)comm, out);
 		break;
 	case KP_F_SIG:
 		print_name(kp_signal_name((int)v), (int64_t)v, out);
@@ -179,6 +191,10 @@ static void print_value(const struct kp_hdr *event, const struct kp_field *field
 /* Fields that say nothing: padding, and objects that the event does not have. */
 static bool is_omitted(const struct kp_hdr *event, const struct kp_field *f)
 {
+	const char *at = (const char *)event + f->offset;
+
+	if (f->type == KP_T_addr)
+		return !memcmp(at, v4_zero, KP_ADDR_LEN) || !memcmp(at, v6_zero, KP_ADDR_LEN);
 	if (f->format == KP_F_SYSNR && kp_event_value(event, f) == KP_NR_NONE)
 		return true;
 	if (f->type == KP_T_comm || kp_event_value(event, f))
@@ -186,6 +202,30 @@ static bool is_omitted(const struct kp_hdr *event, const struct kp_field *f)
 	return event->kind == KP_EV_syscall || f->format == KP_F_OBJ ||
 	       !strncmp(f->name, "pad", 3) || f->ref == KP_REF_SOCK || f->ref == KP_REF_FILE ||
 	       f->ref == KP_REF_RQ;
+}
+
+/* Whether a field of a socket is shown with an event that names the socket: what it has not itself
+ * of the ends and inodes. */
+static bool is_joined(const struct kp_event_desc *desc, const struct kp_field *f)
+{
+	if (f->ref != KP_REF_SOCK && f->ref != KP_REF_FILE)
+		return false;
+	for (unsigned i = 0; i < desc->field_cnt; i++)
+		if (!strcmp(desc->fields[i].name, f->name))
+			return false;
+	return true;
+}
+
+static void print_joined(const struct kp_event_desc *desc, const struct kp_print *how,
+			 struct kp_buf *out)
+{
+	const struct kp_event_desc *of = kp_event_get(KP_EV_socket);
+
+	for (const struct kp_field *f = of->fields; f < of->fields + of->field_cnt; f++)
+		if (is_joined(desc, f) && !is_omitted(&how->sock->hdr, f)) {
+			kp_buf_printf(out, " %s=", f->name);
+			print_value(&how->sock->hdr, f, how, out);
+		}
 }
 
 /* What kp_syscall_print has shown already. */
@@ -252,6 +292,8 @@ void kp_event_print_text(const struct kp_hdr *event, const struct kp_print *how,
 			continue;
 		kp_buf_printf(out, " %s=", f->name);
 		print_value(event, f, how, out);
+		if (f->format == KP_F_SOCK && how->sock)
+			print_joined(desc, how, out);
 	}
 	if (desc->tail != KP_TAIL_NONE)
 		print_data(event, desc, out);
@@ -319,9 +361,9 @@ static void print_json_value(const struct kp_hdr *event, const struct kp_field *
 	kp_buf_printf(out, ",\"%s\":", f->name);
 	if (f->type == KP_T_comm) {
 		kp_buf_json(out, comm, strnlen(comm, KP_COMM_LEN));
-	} else if (f->format == KP_F_IPV4) {
+	} else if (f->type == KP_T_addr) {
 		kp_buf_putc(out, '"');
-		print_ipv4(v, out);
+		kp_addr_print((const kp_u8 *)comm, out);
 		kp_buf_putc(out, '"');
 	} else if (f->type == KP_T_s32 || f->type == KP_T_s64) {
 		kp_buf_printf(out, "%" PRId64, (int64_t)v);
@@ -338,6 +380,16 @@ static int arg_of(const struct kp_hdr *event, const struct kp_field *f)
 	return event->kind == KP_EV_syscall && !strncmp(f->name, "arg", 3) ? f->name[3] - '0' : -1;
 }
 
+static void print_json_joined(const struct kp_event_desc *desc, const struct kp_ev_socket *sock,
+			      struct kp_buf *out)
+{
+	const struct kp_event_desc *of = kp_event_get(KP_EV_socket);
+
+	for (const struct kp_field *f = of->fields; f < of->fields + of->field_cnt; f++)
+		if (is_joined(desc, f))
+			print_json_value(&sock->hdr, f, out);
+}
+
 static void print_json_field(const struct kp_hdr *event, const struct kp_field *f,
 			     const struct kp_print *how, struct kp_buf *out)
 {
@@ -347,6 +399,8 @@ static void print_json_field(const struct kp_hdr *event, const struct kp_field *
 	if (arg >= 0 && (unsigned)arg >= kp_syscall_arg_cnt(call->nr))
 		return;
 	print_json_value(event, f, out);
+	if (f->format == KP_F_SOCK && how->sock)
+		print_json_joined(kp_event_get(event->kind), how->sock, out);
 	if (arg >= 0 && how->texts && how->texts->at[arg].data) {
 		kp_buf_printf(out, ",\"arg%d_text\":", arg);
 		kp_buf_json(out, how->texts->at[arg].data, how->texts->at[arg].len);

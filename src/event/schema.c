@@ -5,7 +5,7 @@
 
 static const char *const type_names[] = {
 	[KP_T_u8] = "u8",   [KP_T_u16] = "u16", [KP_T_u32] = "u32",   [KP_T_u64] = "u64",
-	[KP_T_s32] = "s32", [KP_T_s64] = "s64", [KP_T_comm] = "comm",
+	[KP_T_s32] = "s32", [KP_T_s64] = "s64", [KP_T_comm] = "comm", [KP_T_addr] = "addr",
 };
 
 static const char *const tail_names[] = {
@@ -31,7 +31,7 @@ void kp_event_print_ddl(struct kp_buf *out)
 			      desc->name);
 		for (unsigned i = 0; i < desc->field_cnt; i++)
 			kp_buf_printf(out, ",\n\t\"%s\" %s NOT NULL", desc->fields[i].name,
-				      desc->fields[i].type == KP_T_comm ? "TEXT" : "INTEGER");
+				      kp_type_is_bytes(desc->fields[i].type) ? "TEXT" : "INTEGER");
 		if (desc->tail != KP_TAIL_NONE)
 			kp_buf_printf(out, ",\n\tdata %s NOT NULL",
 				      desc->tail == KP_TAIL_STR ? "TEXT" : "BLOB");

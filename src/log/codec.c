@@ -17,7 +17,7 @@
  *   instants  the same of fields that the schema marks TIME
  *   bits      the rest of both, in the order in which an event has them: bit after bit from the
  * lowest ids       cpu, tid, pid values    all other fields but the key: first those that are not
- * processes, then those bytes     the 16 bytes of names, and tails
+ * processes, then those bytes     the 16 bytes of names and addresses, and tails
  *
  * A number is the difference of value and prediction, modulo 2 to the field's bits. Those of ids
  * and values are zigzag, as LEB128. Of a time's, which no packing shortens but in its size, the
@@ -364,8 +364,8 @@ static uint64_t take_fields(const struct kp_schema *schema, const struct kp_sche
 	for (; to && !kind->is_same && f < end; f++) {
 		if (f->to_offset == KP_NO_PLACE)
 			continue;
-		if (f->type == KP_T_comm)
-			memcpy(to + f->to_offset, from + f->offset, KP_COMM_LEN);
+		if (kp_type_is_bytes(f->type))
+			memcpy(to + f->to_offset, from + f->offset, KP_TYPE_BYTES);
 		else
 			kp_delta_store(schema, f, to, kp_delta_load(from + f->offset, f->type));
 	}

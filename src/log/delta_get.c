@@ -179,15 +179,15 @@ static bool get_hdr(struct kp_delta *d)
 	return true;
 }
 
-static bool get_name(struct kp_delta *d, bool is_there, unsigned char *to)
+static bool get_whole(struct kp_delta *d, bool is_there, unsigned char *to)
 {
 	const unsigned char *from;
 
 	if (!is_there)
 		return true;
-	from = kp_delta_get_bytes(d, KP_COMM_LEN);
+	from = kp_delta_get_bytes(d, KP_TYPE_BYTES);
 	if (from)
-		memcpy(to, from, KP_COMM_LEN);
+		memcpy(to, from, KP_TYPE_BYTES);
 	return from;
 }
 
@@ -197,8 +197,8 @@ static bool get_field(struct kp_delta *d, const struct kp_schema_field *f, bool 
 {
 	uint64_t value;
 
-	if (f->type == KP_T_comm)
-		return get_name(d, is_there, at + f->offset);
+	if (kp_type_is_bytes(f->type))
+		return get_whole(d, is_there, at + f->offset);
 	value = f->is_time ? d->hdr.time_ns : kp_delta_load(at + f->offset, f->type);
 	if (!(f->is_time ? get_time(d, &d->columns[KP_DELTA_INSTANTS], is_there, &value)
 			 : get_number(&d->columns[KP_DELTA_VALUES], is_there, &value)))

@@ -143,11 +143,11 @@ static inline uint64_t differing(const uint64_t *word_bits, const void *from, co
 	return bits;
 }
 
-static bool put_name(struct kp_delta *d, const unsigned char *value, const unsigned char *last)
+static bool put_whole(struct kp_delta *d, const unsigned char *value, const unsigned char *last)
 {
-	if (!memcmp(value, last, KP_COMM_LEN))
+	if (!memcmp(value, last, KP_TYPE_BYTES))
 		return false;
-	put_bytes(d, value, KP_COMM_LEN);
+	put_bytes(d, value, KP_TYPE_BYTES);
 	return true;
 }
 
@@ -159,8 +159,8 @@ static inline bool put_field(struct kp_delta *d, const struct kp_schema_field *f
 	uint64_t value, prediction;
 	int64_t distance;
 
-	if (f->type == KP_T_comm)
-		return put_name(d, at + f->offset, last + f->offset);
+	if (kp_type_is_bytes(f->type))
+		return put_whole(d, at + f->offset, last + f->offset);
 	value = kp_delta_load_top(at, f) >> unused;
 	prediction = f->is_time ? d->hdr.time_ns : kp_delta_load_top(last, f) >> unused;
 	distance = (int64_t)((value - prediction) << unused) >> unused;

@@ -22,6 +22,7 @@ static const struct {
 	[KP_T_s32] = {"s32", 4},
 	[KP_T_s64] = {"s64", 8},
 	[KP_T_comm] = {"comm", KP_COMM_LEN},
+	[KP_T_addr] = {"addr", KP_ADDR_LEN},
 };
 #define FIELDS_MAX 4096 /* of all kinds together */
 #define HDR_WORDS (sizeof(struct kp_hdr) / 8)
@@ -55,14 +56,15 @@ static int parse_field(const cJSON *row, const struct kp_event_desc *desc, uint3
 	if (!name || type < 0)
 		return -EBADMSG;
 	own = own_field(desc, name);
-	if (own && (own->type == KP_T_comm) != (type == KP_T_comm))
+	if (own && own->type != type &&
+	    (kp_type_is_bytes(own->type) || kp_type_is_bytes((uint8_t)type)))
 		own = NULL;
 	*ret_field = (struct kp_schema_field){
 		.type = (uint8_t)type,
 		.to_type = own ? own->type : 0,
 		.len = types[type].len,
 		.is_time = format && !strcmp(format, "TIME") && type == KP_T_u64,
-		.is_group = format && !strcmp(format, "GROUP") && type != KP_T_comm,
+		.is_group = format && !strcmp(format, "GROUP") && !kp_type_is_bytes((uint8_t)type),
 		.is_proc = format && !strcmp(format, "PROC") && type == KP_T_u32,
 		.is_task = format && type == KP_T_u32 &&
 			   (!strcmp(format, "TASK") || !strcmp(format, "NEXT")),

@@ -247,6 +247,8 @@ void kp_pipeline_put(struct kp_pipeline *pipeline, uint32_t stream, const struct
 {
 	struct kp_pipeline_stream *s = kp_pipeline_get_stream(pipeline, stream);
 
+	if (event->kind == KP_EV_socket)
+		kp_sockets_put(&pipeline->sockets, (const struct kp_ev_socket *)event);
 	if (!try_put(pipeline, s, event))
 		drop(pipeline, s, event);
 }
@@ -406,6 +408,7 @@ static void free_pipeline(struct kp_pipeline *p)
 	pthread_cond_destroy(&p->snapshot_wanted);
 	pthread_cond_destroy(&p->snapshot_made);
 	kp_encoder_free(p->archive_encoder);
+	kp_sockets_done(&p->sockets);
 	pthread_mutex_destroy(&p->lock);
 	pthread_mutex_destroy(&p->user_lock);
 	free(p);
@@ -446,7 +449,11 @@ int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipel
 	kp_pool_init(&p->pool, options->queue_len ? options->queue_len : DEFAULT_QUEUE_LEN);
 	log.on_segment = kp_pipeline_on_segment;
 	log.on_segment_arg = p;
-	r = kp_encoder_new(p->codec, &p->archive_encoder, err);
+	r = kp_sockets_init(&p->sockets);
+	if (r >= 0)
+		r = kp_encoder_new(p->codec, &p->archive_encoder, err);
+	else
+		kp_err_sys(err, r, "cannot start the recorder");
 	if (r >= 0)
 		r = kp_log_create(options->dir, &log, &p->writer, err);
 	if (r >= 0) {

@@ -17,6 +17,7 @@
 #include "record/pipeline.h"
 #include "record/pool.h"
 #include "record/snapshot.h"
+#include "record/sockets.h"
 
 #define KP_PIPELINE_STREAMS 0x10000
 #define KP_PIPELINE_WRITERS 2
@@ -68,6 +69,7 @@ struct kp_pipeline {
 	bool is_snapshot_due;
 	bool is_snapshot_running;
 	struct kp_snapshot snapshot;
+	struct kp_sockets sockets;
 	bool is_snapshot_lost; /* it was given up; its thread may come back */
 	bool is_kept;          /* somebody may still come back: never freed */
 };

@@ -165,6 +165,7 @@ static void *snapshot_loop(void *arg)
 		p->snapshot = (struct kp_snapshot){.segment = p->segment,
 						   .begun_ns = kp_clock_ns(CLOCK_MONOTONIC)};
 		pthread_mutex_unlock(&p->lock);
+		kp_sockets_write(&p->sockets, &sink);
 		kp_snapshot_write(&sink, &p->snapshot);
 		kp_pipeline_seal(p, kp_pipeline_get_stream(p, KP_STREAM_SNAPSHOT));
 		pthread_mutex_lock(&p->lock);

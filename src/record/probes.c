@@ -248,6 +248,7 @@ static void set_constants(struct kprobe_bpf *skel, const struct kp_probes_option
 
 		if (kp_syscall_get(nr))
 			rodata->fd_rules[nr] = fd_rule(kp_syscall_get(nr));
+		rodata->spare_args[nr] = (uint8_t)(KP_ARG_MAX - kp_syscall_arg_cnt(nr));
 		rodata->i386_natives[nr] = native < 0 ? 0 : (uint16_t)(native + 1);
 	}
 }

@@ -59,12 +59,38 @@ static inline struct ends swapped(struct ends e)
 	return (struct ends){e.raddr, e.laddr, e.rport, e.lport};
 }
 
+static inline void put_v4(kp_addr to, uint32_t addr)
+{
+	memset(to, 0, KP_ADDR_LEN);
+	memset(to + 10, 0xff, 2);
+	memcpy(to + 12, &addr, sizeof(addr));
+}
+
+static inline uint64_t ino_of(uint64_t sock)
+{
+	return sock % 1000 + 1000;
+}
+
+/* Tells the socket with these ends and gives its number, which is always the same. */
+static inline uint64_t tell_sock(struct kp_model *m, uint8_t obj, struct ends e)
+{
+	struct kp_ev_socket ev = {.netns = 1, .lport = e.lport, .rport = e.rport, .obj = obj};
+
+	ev.sock = ((uint64_t)e.laddr * 31 + e.raddr * 7ull) << 8 ^ ((uint64_t)e.lport << 16) ^
+		  e.rport ^ obj;
+	ev.ino = ino_of(ev.sock);
+	put_v4(ev.laddr, e.laddr);
+	put_v4(ev.raddr, e.raddr);
+	feed(m, &ev, KP_EV_socket, sizeof(ev), 0, KP_CPU_USER, 0);
+	return ev.sock;
+}
+
 static inline void wake_net(struct kp_model *m, uint64_t us, uint16_t cpu, uint32_t bystander,
 			    uint32_t target, struct ends e)
 {
 	FEED(m, sched_waking, us, cpu, bystander, .target_pid = target, .target_tid = target,
-	     .target_cpu = cpu, .ctx = KP_CTX_SOFTIRQ | KP_CTX_NET, .softirq = 3, .laddr = e.laddr,
-	     .raddr = e.raddr, .lport = e.lport, .rport = e.rport, .netns = 1, .nr = KP_NR_NONE);
+	     .target_cpu = cpu, .ctx = KP_CTX_SOFTIRQ | KP_CTX_NET, .softirq = 3,
+	     .sock = tell_sock(m, KP_OBJ_tcp, e), .nr = KP_NR_NONE);
 }
 
 static inline void call(struct kp_model *m, uint64_t entry, uint64_t exit, uint32_t tid,
@@ -78,8 +104,7 @@ static inline void call_tcp(struct kp_model *m, uint64_t entry, uint64_t exit, u
 			    uint16_t nr, struct ends e)
 {
 	FEED(m, syscall, exit, 0, tid, .entry_ns = entry * US, .nr = nr, .obj = KP_OBJ_tcp,
-	     .ret = 1, .laddr = e.laddr, .raddr = e.raddr, .lport = e.lport, .rport = e.rport,
-	     .netns = 1);
+	     .ret = 1, .sock = tell_sock(m, KP_OBJ_tcp, e));
 }
 
 /* The task leaves its CPU 0 to wait in a call that has no record; flags: KP_WAITF_. */

@@ -14,6 +14,20 @@ static uint32_t rnd(uint32_t n)
 	return (uint32_t)(seed >> 33) % n;
 }
 
+/* One that is told, now and then under another's number, or one that is not. */
+static uint64_t random_sock(struct kp_model *m)
+{
+	struct kp_ev_socket ev = {.lport = rnd(3), .rport = rnd(3), .ino = rnd(3)};
+
+	ev.sock = rnd(3) ? rnd(8) : KP_SOCK_INO + rnd(3);
+	ev.obj = KP_OBJ_tcp + rnd(2);
+	ev.laddr[15] = (kp_u8)rnd(3);
+	ev.raddr[15] = (kp_u8)rnd(3);
+	if (rnd(2))
+		feed(m, &ev, KP_EV_socket, sizeof(ev), 0, KP_CPU_USER, 0);
+	return ev.sock;
+}
+
 static void random_event(struct kp_model *m, uint64_t us)
 {
 	static const uint16_t nrs[] = {SYS_read,  SYS_write, SYS_poll,   SYS_futex,
@@ -21,7 +35,6 @@ static void random_event(struct kp_model *m, uint64_t us)
 	static const uint32_t states[] = {0, 0, 1, 2, 4, 8, 16, 64, 128, 0x402};
 	uint16_t cpu = rnd(20) ? rnd(3) : rnd(65536);
 	uint32_t tid = rnd(8), other = rnd(8);
-	struct ends e = {rnd(2) + 1, rnd(2) + 1, rnd(3), rnd(3)};
 
 	switch (rnd(16)) {
 	case 0 ... 4:
@@ -32,7 +45,7 @@ static void random_event(struct kp_model *m, uint64_t us)
 		FEED(m, sched_waking, us, cpu, tid, .target_pid = other, .target_tid = other,
 		     .target_cpu = rnd(4), .ctx = rnd(64),
 		     .obj = rnd(2) ? rnd(4) : us * US - rnd(9999), .softirq = rnd(10),
-		     .laddr = e.laddr, .raddr = e.raddr, .lport = e.lport, .rport = e.rport);
+		     .sock = random_sock(m));
 		break;
 	case 8:
 		FEED(m, sched_migrate, us, cpu, tid, .target_tid = other, .dest_cpu = rnd(4));
@@ -40,7 +53,7 @@ static void random_event(struct kp_model *m, uint64_t us)
 	case 9:
 		FEED(m, syscall, us, cpu, tid, .entry_ns = us * US - rnd(400) * US,
 		     .nr = nrs[rnd(8)], .obj = rnd(11), .ret = (int)rnd(10) - 516 * (int)rnd(2),
-		     .laddr = e.laddr, .raddr = e.raddr, .lport = e.lport, .rport = e.rport);
+		     .sock = random_sock(m));
 		break;
 	case 10:
 		FEED(m, block_insert, us, cpu, tid, .rq = rnd(4), .dev = rnd(2));
@@ -63,8 +76,7 @@ static void random_event(struct kp_model *m, uint64_t us)
 		FEED(m, softirq, us, cpu, tid, .entry_ns = us * US - rnd(90) * US,
 		     .vector = rnd(10));
 		FEED(m, reclaim, us, cpu, tid, .entry_ns = us * US - rnd(90) * US);
-		FEED(m, tcp_retransmit, us, cpu, tid, .laddr = e.laddr, .raddr = e.raddr,
-		     .lport = e.lport, .rport = e.rport);
+		FEED(m, tcp_retransmit, us, cpu, tid, .sock = random_sock(m));
 		break;
 	default:
 		if (rnd(8) == 0)

@@ -268,7 +268,7 @@ static void call_on(uint64_t entry, uint64_t exit, uint32_t tid, uint16_t nr, ui
 		    struct ends e)
 {
 	FEED(&m, syscall, exit, 0, tid, .entry_ns = entry * US, .nr = nr, .obj = obj, .ret = 1,
-	     .laddr = e.laddr, .raddr = e.raddr, .lport = e.lport, .rport = e.rport, .netns = 1);
+	     .sock = tell_sock(&m, obj, e));
 }
 
 /* A datagram that came behind a segment in the same softirq: B sent the segment, C the datagram. */
@@ -393,8 +393,7 @@ Test(rules, remote_peer_and_retransmission)
 
 	begin();
 	sw(&m, 1000, 0, A, S, 0);
-	FEED(&m, tcp_retransmit, 6000, 1, 0, .laddr = remote.laddr, .raddr = remote.raddr,
-	     .lport = remote.lport, .rport = remote.rport, .netns = 1);
+	FEED(&m, tcp_retransmit, 6000, 1, 0, .sock = tell_sock(&m, KP_OBJ_tcp, remote));
 	wake_net(&m, 8000, 0, C, A, remote);
 	sw(&m, 8000, 0, 0, 0, A);
 	call_tcp(&m, 900, 8100, A, SYS_recvfrom, remote);
@@ -877,9 +876,6 @@ Test(waits, a_record_takes_the_place_of_what_was_seen_within_it)
 	kp_model_done(&m);
 }
 
-#define ENDS_OF(e) \
-	.laddr = (e).laddr, .raddr = (e).raddr, .lport = (e).lport, .rport = (e).rport, .netns = 1
-
 /* A polls, B sends on the other end, from within which its segment wakes A, which then receives. */
 Test(waits, who_sent_to_a_poller)
 {
@@ -887,13 +883,14 @@ Test(waits, who_sent_to_a_poller)
 	wait_in(&m, 1000, A, SYS_epoll_wait, KP_OBJ_anon, 0);
 	sw(&m, 2000, 1, 0, 0, B);
 	FEED(&m, sched_waking, 8000, 1, B, .target_pid = A, .target_tid = A, .nr = SYS_sendto,
-	     .fobj = KP_OBJ_tcp, .ino = 8, .ctx = KP_CTX_SOFTIRQ | KP_CTX_NET, .softirq = 3,
-	     ENDS_OF(client));
-	FEED(&m, sock_send, 8005, 1, B, .ino = 8, .len = 5, .nr = SYS_sendto, .obj = KP_OBJ_tcp,
-	     ENDS_OF(swapped(client)));
+	     .fobj = KP_OBJ_tcp, .ino = ino_of(tell_sock(&m, KP_OBJ_tcp, swapped(client))),
+	     .ctx = KP_CTX_SOFTIRQ | KP_CTX_NET, .softirq = 3,
+	     .sock = tell_sock(&m, KP_OBJ_tcp, client));
+	FEED(&m, sock_send, 8005, 1, B, .len = 5, .nr = SYS_sendto, .obj = KP_OBJ_tcp,
+	     .sock = tell_sock(&m, KP_OBJ_tcp, swapped(client)));
 	sw(&m, 8010, 0, 0, 0, A);
-	FEED(&m, sock_recv, 8020, 0, A, .ino = 7, .len = 5, .nr = SYS_recvfrom, .obj = KP_OBJ_tcp,
-	     ENDS_OF(client));
+	FEED(&m, sock_recv, 8020, 0, A, .len = 5, .nr = SYS_recvfrom, .obj = KP_OBJ_tcp,
+	     .sock = tell_sock(&m, KP_OBJ_tcp, client));
 	struct kp_walk w = finish(1000, 8010);
 	cr_assert_eq(w.waits.cnt, 1);
 	cr_expect_str_eq(w.waits.at[0].rule->name, "socket");
@@ -907,10 +904,12 @@ Test(waits, who_sent_to_a_poller)
 Test(waits, who_closed)
 {
 	begin();
-	FEED(&m, wait, 1000, 0, A, .nr = SYS_read, .obj = KP_OBJ_tcp, .ino = 7, ENDS_OF(client));
+	FEED(&m, wait, 1000, 0, A, .nr = SYS_read, .obj = KP_OBJ_tcp, .ino = 7,
+	     .sock = tell_sock(&m, KP_OBJ_tcp, client));
 	sw(&m, 1000, 0, A, S, 0);
 	sw(&m, 2000, 1, 0, 0, B);
-	FEED(&m, tcp_state, 7990, 1, B, .newstate = 4, ENDS_OF(swapped(client)));
+	FEED(&m, tcp_state, 7990, 1, B, .newstate = 4,
+	     .sock = tell_sock(&m, KP_OBJ_tcp, swapped(client)));
 	wake_net(&m, 8000, 1, B, A, client);
 	sw(&m, 8000, 0, 0, 0, A);
 	struct kp_walk w = finish(1000, 8000);

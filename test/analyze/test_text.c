@@ -171,7 +171,7 @@ Test(text, a_socket_without_a_peer)
 	     .ctx = KP_CTX_SOFTIRQ, .softirq = 3);
 	sw(&m, 8000, 0, 0, 0, A);
 	FEED(&m, syscall, 8100, 0, A, .entry_ns = 900 * US, .nr = SYS_recvfrom, .obj = KP_OBJ_udp,
-	     .ret = 1, .laddr = 0x0100007f, .lport = 5353, .netns = 1);
+	     .ret = 1, .sock = tell_sock(&m, KP_OBJ_udp, (struct ends){0x0100007f, 0, 5353, 0}));
 	report(0, 8500);
 	says("network, peer any of 127.0.0.1:5353");
 	says_not("0.0.0.0");

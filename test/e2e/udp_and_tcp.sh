@@ -25,7 +25,7 @@ dump "$work/log" --kind sched_waking | python3 -c '
 import json, sys
 receiver, port, waits = int(sys.argv[1]), int(sys.argv[2]), open(sys.argv[3])
 inherited = sorted(e["time_ns"] for e in map(json.loads, sys.stdin)
-                   if e["target_pid"] == receiver and e["lport"] == port)
+                   if e["target_pid"] == receiver and e.get("lport") == port)
 print(len(inherited), "wakes of the datagrams\x27 receiver carry a segment\x27s socket",
       file=sys.stderr)
 for i, line in enumerate(waits):

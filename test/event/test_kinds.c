@@ -57,7 +57,7 @@ static void check_json_field(const cJSON *json, const struct kp_hdr *event,
 	cr_assert_not_null(item, "%s", f->name);
 	if (f->type == KP_T_comm) {
 		cr_expect_str_eq(item->valuestring, (const char *)event + f->offset);
-	} else if (f->format == KP_F_IPV4) {
+	} else if (f->type == KP_T_addr) {
 		cr_expect(cJSON_IsString(item));
 	} else {
 		number = f->type == KP_T_s32 || f->type == KP_T_s64 ? (double)(int64_t)value

@@ -55,6 +55,25 @@ Test(names, follow_fork_rename_and_exec)
 	cr_expect_str_eq(name_of(7), "later");
 }
 
+Test(names, sockets_by_their_numbers)
+{
+	struct kp_ev_socket early = {.hdr = {.kind = KP_EV_socket}, .sock = 4, .lport = 1};
+	struct kp_ev_sock_send sent = {.hdr = {.kind = KP_EV_sock_send}, .sock = 4};
+	struct kp_ev_task_exit other = {.hdr = {.kind = KP_EV_task_exit}};
+
+	cr_expect_null(kp_names_sock(&names, &sent.hdr));
+	ADD(socket, 5, .sock = 4, .lport = 80);
+	cr_assert_not_null(kp_names_sock(&names, &sent.hdr));
+	cr_expect_eq(kp_names_sock(&names, &sent.hdr)->lport, 80);
+	cr_assert_eq(kp_names_seed(&names, &early.hdr), 0);
+	cr_expect_eq(kp_names_sock(&names, &sent.hdr)->lport, 80);
+	ADD(socket, 5, .sock = 4, .lport = 80, .rport = 5);
+	cr_expect_eq(kp_names_sock(&names, &sent.hdr)->rport, 5);
+	cr_expect_null(kp_names_sock(&names, &other.hdr));
+	sent.sock = 0;
+	cr_expect_null(kp_names_sock(&names, &sent.hdr));
+}
+
 Test(names, tids_that_no_kernel_gives_are_not_kept)
 {
 	ADD(task, 0, .comm = "idle");

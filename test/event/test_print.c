@@ -10,7 +10,17 @@
 
 static const char *text_of(const void *event, uint64_t base_ns, struct kp_buf *out)
 {
-	const struct kp_print how = {.base_ns = base_ns};
+	const struct kp_ev_socket sock = {
+		.sock = 7,
+		.laddr = {[10] = 0xff, 0xff, 127, 0, 0, 1},
+		.raddr = {0xfd, [15] = 1},
+		.lport = 80,
+		.rport = 4000,
+		.ino = 4711,
+		.netns = 4026531840,
+	};
+	const struct kp_print how = {.base_ns = base_ns,
+				     .sock = kp_event_sock(event) == 7 ? &sock : NULL};
 
 	kp_buf_reset(out);
 	kp_event_print_text(event, &how, out);
@@ -33,11 +43,7 @@ Test(print, symbols)
 		.hdr = {1500000001, sizeof(wake), KP_EV_sched_waking, 0, 10, 11},
 		.target_pid = 5,
 		.target_tid = 6,
-		.laddr = 0x0100007f,
-		.raddr = 0x0200000a,
-		.lport = 80,
-		.rport = 4000,
-		.netns = 4026531840,
+		.sock = 7,
 		.ctx = KP_CTX_SOFTIRQ | KP_CTX_NET,
 		.softirq = 3,
 		.nr = KP_NR_NONE,
@@ -59,7 +65,8 @@ Test(print, symbols)
 		"prev_prio=120 next_prio=100 prev_maj_flt=0 flags=0x2");
 	cr_expect_str_eq(text_of(&wake, 1000000000, &out),
 			 "0.500000001 cpu0 sched_waking 10/11 target_pid=5 target_tid=6 obj=0x0 "
-			 "laddr=127.0.0.1 raddr=10.0.0.2 lport=80 rport=4000 netns=4026531840 "
+			 "sock=7 laddr=127.0.0.1 raddr=fd00::1 netns=4026531840 lport=80 "
+			 "rport=4000 "
 			 "target_cpu=0 ctx=softirq|net softirq=3");
 	cr_expect_str_eq(text_of(&sig, 1000000000, &out),
 			 "-0.000000001 user signal_generate 1/1 target_pid=0 target_tid=0 "

@@ -136,7 +136,9 @@ static void fix_segment(const uint8_t *data, size_t len, unsigned mode, struct k
 /* Prints as dump does, with names and texts; nothing that a terminal would obey may come of it. */
 static void print(const struct kp_hdr *event, const struct kp_names *names, struct kp_buf *text)
 {
-	struct kp_print how = {.base_ns = 1, .comm = kp_names_get(names, event->tid)};
+	struct kp_print how = {.base_ns = 1,
+			       .comm = kp_names_get(names, event->tid),
+			       .sock = kp_names_sock(names, event)};
 
 	if (event->kind == KP_EV_syscall)
 		how.texts = kp_names_texts(names, (const struct kp_ev_syscall *)event);

@@ -71,6 +71,10 @@ static void take_field(struct input *in, const struct kp_field *field, uint64_t 
 	value = take(in, field->format == KP_F_TIME ? 2 : field->len > 4 ? 4 : field->len);
 	if (values)
 		value %= values;
+	if (field->type == KP_T_addr) {
+		*((char *)event + field->offset) = (char)value;
+		return;
+	}
 	if (field->format == KP_F_TIME) /* around the event's own, where it means something */
 		value = now_ns + 1000 - value % 3000;
 	memcpy((char *)event + field->offset, &value, field->len);

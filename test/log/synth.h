@@ -46,6 +46,8 @@ static inline void synth_event(struct kp_buf *out, unsigned kind, uint64_t time_
 			value %= KP_GROUP_CNT;
 		if (f->type == KP_T_comm)
 			memcpy(ev + f->offset, value & 1 ? "worker\0" : "a b\"c\0\0", 8);
+		else if (f->type == KP_T_addr)
+			memcpy(ev + f->offset + 8, &value, 8);
 		else
 			memcpy(ev + f->offset, &value, f->len);
 	}

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "event/event.h"
+#include "event/names.h"
 #include "log/reader.h"
 #include "record/recorder.h"
 
@@ -38,6 +39,7 @@ struct run {
 	pid_t child;
 	struct kp_recorder_result result;
 	struct kp_log_reader *reader;
+	struct kp_names names; /* as far as it was read */
 };
 
 static inline uint64_t mono_ns(void)
@@ -117,6 +119,7 @@ static inline void done(struct run *run)
 	char command[128];
 
 	kp_log_reader_free(run->reader);
+	kp_names_done(&run->names);
 	snprintf(command, sizeof(command), "rm -rf %s", run->dir);
 	cr_assert_eq(system(command), 0);
 	munmap(run->told, sizeof(*run->told));
@@ -129,11 +132,30 @@ static inline const void *next_of(struct run *run, unsigned kind)
 	struct kp_err err = {""};
 	int r;
 
-	while ((r = kp_log_next(run->reader, &event, &err)) > 0)
+	while ((r = kp_log_next(run->reader, &event, &err)) > 0) {
+		cr_assert_eq(kp_names_add(&run->names, event), 0);
 		if (event->kind == kind)
 			return event;
+	}
 	cr_assert_eq(r, 0, "%s", err.text);
 	return NULL;
+}
+
+/* The socket that the event names, as told before it. */
+static inline const struct kp_ev_socket *sock_of(const struct run *run, const void *event)
+{
+	const struct kp_ev_socket *sock = kp_names_sock(&run->names, event);
+
+	cr_assert(sock, "the socket %lu is not told", (unsigned long)kp_event_sock(event));
+	return sock;
+}
+
+static inline uint32_t v4_of(const kp_addr addr)
+{
+	uint32_t v4;
+
+	memcpy(&v4, addr + 12, sizeof(v4));
+	return v4;
 }
 
 static inline void rewind_run(struct run *run)

@@ -226,21 +226,20 @@ Test(probes, tcp_wakeup_names_the_receiving_socket)
 	cr_assert(waking, "no wakeup");
 	cr_expect_eq(waking->ctx, KP_CTX_SOFTIRQ | KP_CTX_NET, "ctx %x", waking->ctx);
 	cr_expect_eq(waking->softirq, 3);
-	cr_expect_eq(waking->laddr, loopback);
-	cr_expect_eq(waking->raddr, loopback);
-	cr_expect_eq(waking->lport, run.told->ports[0]);
-	cr_expect_eq(waking->rport, run.told->ports[1]);
+	cr_expect_eq(v4_of(sock_of(&run, waking)->laddr), loopback);
+	cr_expect_eq(v4_of(sock_of(&run, waking)->raddr), loopback);
+	cr_expect_eq(sock_of(&run, waking)->lport, run.told->ports[0]);
+	cr_expect_eq(sock_of(&run, waking)->rport, run.told->ports[1]);
 	rewind_run(&run);
 	while ((sent = next_of(&run, KP_EV_syscall)) &&
 	       !(sent->hdr.tid == run.told->tids[0] && sent->nr == SYS_write &&
 		 sent->obj == KP_OBJ_tcp))
 		;
 	cr_assert(sent, "no record of the write");
-	cr_expect_eq(sent->lport, run.told->ports[1]);
-	cr_expect_eq(sent->rport, run.told->ports[0]);
-	cr_expect_eq(sent->laddr, loopback);
-	cr_expect_eq(sent->netns, waking ? sent->netns : 0);
-	cr_expect_neq(sent->netns, 0);
+	cr_expect_eq(sock_of(&run, sent)->lport, run.told->ports[1]);
+	cr_expect_eq(sock_of(&run, sent)->rport, run.told->ports[0]);
+	cr_expect_eq(v4_of(sock_of(&run, sent)->laddr), loopback);
+	cr_expect_neq(sock_of(&run, sent)->netns, 0);
 	done(&run);
 }
 
@@ -252,11 +251,11 @@ Test(probes, tcp_states)
 	record_child(&run, talk_by_tcp, (struct kp_recorder_options){0});
 	while ((state = next_of(&run, KP_EV_tcp_state)) &&
 	       !(state->oldstate == STATE_SYN_SENT && state->newstate == STATE_ESTABLISHED &&
-		 state->rport == run.told->ports[0]))
+		 sock_of(&run, state)->rport == run.told->ports[0]))
 		;
 	cr_assert(state, "no SYN_SENT to ESTABLISHED");
-	cr_expect_eq(state->lport, run.told->ports[1]);
-	cr_expect_neq(state->netns, 0);
+	cr_expect_eq(sock_of(&run, state)->lport, run.told->ports[1]);
+	cr_expect_neq(sock_of(&run, state)->netns, 0);
 	done(&run);
 }
 
@@ -279,10 +278,11 @@ Test(probes, tcp_retransmission)
 	if (system("iptables -w -L INPUT -n >/dev/null 2>&1"))
 		cr_skip_test("needs iptables");
 	record_child(&run, talk_over_loss, (struct kp_recorder_options){0});
-	while ((again = next_of(&run, KP_EV_tcp_retransmit)) && again->rport != run.told->ports[0])
+	while ((again = next_of(&run, KP_EV_tcp_retransmit)) &&
+	       sock_of(&run, again)->rport != run.told->ports[0])
 		;
 	cr_assert(again, "no retransmission");
-	cr_expect_eq(again->lport, run.told->ports[1]);
+	cr_expect_eq(sock_of(&run, again)->lport, run.told->ports[1]);
 	cr_expect_eq(again->len, 1);
 	cr_expect_eq(again->state, STATE_ESTABLISHED);
 	done(&run);

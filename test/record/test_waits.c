@@ -135,13 +135,13 @@ Test(waits, bytes_of_a_unix_socket)
 	cr_expect_eq(sent->nr, SYS_write);
 	cr_expect_eq(sent->obj, KP_OBJ_unix);
 	cr_expect_eq(sent->len, 1);
-	cr_expect_eq(sent->ino, run.told->inos[1]);
-	cr_expect_eq(sent->peer_ino, run.told->inos[0]);
+	cr_expect_eq(sock_of(&run, sent)->ino, run.told->inos[1]);
+	cr_expect_eq(sock_of(&run, sent)->peer_ino, run.told->inos[0]);
 	NEXT_BY(&run, received, KP_EV_sock_recv, run.told->tids[1]);
 	cr_expect_eq(received->nr, SYS_recvfrom);
 	cr_expect_eq(received->len, MESSAGE_LEN);
-	cr_expect_eq(received->ino, run.told->inos[0]);
-	cr_expect_eq(received->peer_ino, run.told->inos[1]);
+	cr_expect_eq(sock_of(&run, received)->ino, run.told->inos[0]);
+	cr_expect_eq(sock_of(&run, received)->peer_ino, run.told->inos[1]);
 	NEXT_BY(&run, received, KP_EV_sock_recv, run.told->tids[1]);
 	cr_expect_eq(received->len, 0, "the end");
 	done(&run);
@@ -159,18 +159,18 @@ Test(waits, positions_in_a_tcp_stream)
 	for (int i = 0; i < MESSAGE_LEN; i++) {
 		NEXT_BY(&run, sent, KP_EV_sock_send, run.told->tids[0]);
 		cr_expect_eq(sent->obj, KP_OBJ_tcp);
-		cr_expect_eq(sent->rport, run.told->ports[0]);
+		cr_expect_eq(sock_of(&run, sent)->rport, run.told->ports[0]);
 		first = i ? first : sent->tcp_seq - sent->len;
 		last = sent->tcp_seq;
-		lport = sent->lport;
-		netns = sent->netns;
+		lport = sock_of(&run, sent)->lport;
+		netns = sock_of(&run, sent)->netns;
 	}
 	cr_expect_eq(last - first, MESSAGE_LEN);
 	NEXT_BY(&run, received, KP_EV_sock_recv, run.told->tids[1]);
 	cr_expect_eq(received->tcp_seq, last);
-	cr_expect_eq(received->lport, run.told->ports[0]);
-	cr_expect_eq(received->rport, lport);
-	cr_expect_eq(received->netns, netns);
+	cr_expect_eq(sock_of(&run, received)->lport, run.told->ports[0]);
+	cr_expect_eq(sock_of(&run, received)->rport, lport);
+	cr_expect_eq(sock_of(&run, received)->netns, netns);
 	done(&run);
 }
 

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Ingest of sockets. Events name them by a number, and what that means is told by an event of its
+ * own, which may come later, or be lost. Invariants kept here:
+ *  - what is told of a socket holds for all its life: an end that was not known becomes known;
+ *  - a number that is told with other ends (a datagram socket that was connected anew) is another
+ *    socket from there on;
+ *  - a socket without a telling has no ends, and no other end.
+ */
+#include <string.h>
+
+#include "analyze/ingest.h"
+
+#define NEXT(m, i, member) (*(uint32_t *)((char *)&(m)->socks.at[i] + (member)))
+
+bool kp_addr_is_any(const kp_addr addr)
+{
+	static const kp_addr any6, any4 = {[10] = 0xff, [11] = 0xff};
+
+	return !memcmp(addr, any6, KP_ADDR_LEN) || !memcmp(addr, any4, KP_ADDR_LEN);
+}
+
+bool kp_addr_same(const kp_addr a, const kp_addr b)
+{
+	return !memcmp(a, b, KP_ADDR_LEN);
+}
+
+uint64_t kp_sock_end_hash(const kp_addr addr, uint16_t port)
+{
+	uint64_t words[2];
+
+	memcpy(words, addr, sizeof(words));
+	return ((words[0] ^ port) * 0x9e3779b97f4a7c15u ^ words[1]) * 0xc2b2ae3d27d4eb4fu;
+}
+
+uint64_t kp_sock_ends_hash(uint64_t local, uint64_t remote)
+{
+	return local * 0x9e3779b97f4a7c15u ^ remote;
+}
+
+/* --- lists of sockets that are alike --- */
+
+static int link_sock(struct kp_model *m, struct kp_map *map, uint64_t hash, uint32_t i,
+		     size_t member)
+{
+	uint64_t *first = kp_map_upsert(map, hash, KP_NONE);
+
+	if (!first)
+		return -ENOMEM;
+	NEXT(m, i, member) = (uint32_t)*first;
+	*first = i;
+	return 0;
+}
+
+static void unlink_sock(struct kp_model *m, struct kp_map *map, uint64_t hash, uint32_t i,
+			size_t member)
+{
+	uint64_t *first = kp_map_get(map, hash);
+	uint32_t at;
+
+	if (!first)
+		return;
+	at = (uint32_t)*first;
+	if (at == i)
+		*first = NEXT(m, i, member);
+	for (; at != KP_NONE; at = NEXT(m, at, member))
+		if (NEXT(m, at, member) == i) {
+			NEXT(m, at, member) = NEXT(m, i, member);
+			return;
+		}
+}
+
+static uint64_t local_hash(const struct kp_sock *s)
+{
+	return kp_sock_end_hash(s->laddr, s->lport);
+}
+
+static uint64_t remote_hash(const struct kp_sock *s)
+{
+	return kp_sock_end_hash(s->raddr, s->rport);
+}
+
+static void forget_ends(struct kp_model *m, uint32_t i)
+{
+	const struct kp_sock *s = &m->socks.at[i];
+	uint64_t remote = remote_hash(s);
+
+	unlink_sock(m, &m->ends_map, kp_sock_ends_hash(local_hash(s), remote), i,
+		    offsetof(struct kp_sock, next));
+	unlink_sock(m, &m->remote_map, remote, i, offsetof(struct kp_sock, next_remote));
+}
+
+/* An address of this host. */
+static int add_local(struct kp_model *m, const kp_addr addr)
+{
+	struct kp_local local;
+	uint64_t *first;
+
+	if (kp_addr_is_any(addr) || kp_model_has_local(m, addr))
+		return 0;
+	first = kp_map_upsert(&m->local_map, kp_sock_end_hash(addr, 0), KP_NONE);
+	if (!first)
+		return -ENOMEM;
+	memcpy(local.addr, addr, KP_ADDR_LEN);
+	local.next = (uint32_t)*first;
+	*first = m->locals.cnt;
+	return KP_VEC_PUSH(&m->locals, local);
+}
+
+static int keep_ends(struct kp_model *m, uint32_t i)
+{
+	struct kp_sock *s = &m->socks.at[i];
+	uint64_t remote = remote_hash(s);
+
+	if (link_sock(m, &m->ends_map, kp_sock_ends_hash(local_hash(s), remote), i,
+		      offsetof(struct kp_sock, next)) < 0 ||
+	    link_sock(m, &m->remote_map, remote, i, offsetof(struct kp_sock, next_remote)) < 0 ||
+	    add_local(m, s->laddr) < 0)
+		return -ENOMEM;
+	s->remote = i;
+	for (uint32_t other = s->next_remote; s->rport && other != KP_NONE;
+	     other = m->socks.at[other].next_remote)
+		if (m->socks.at[other].rport == s->rport &&
+		    kp_addr_same(m->socks.at[other].raddr, s->raddr)) {
+			s->remote = m->socks.at[other].remote;
+			break;
+		}
+	return 0;
+}
+
+/* --- numbers --- */
+
+static int sock_new(struct kp_model *m, uint64_t number, uint32_t *ret_sock)
+{
+	struct kp_sock sock = {.number = number, .next = KP_NONE, .next_remote = KP_NONE};
+
+	sock.remote = m->socks.cnt;
+	if (KP_VEC_PUSH(&m->socks, sock) < 0 ||
+	    kp_map_put(&m->sock_map, number, m->socks.cnt - 1) < 0)
+		return -ENOMEM;
+	*ret_sock = m->socks.cnt - 1;
+	return 0;
+}
+
+int kp_model_sock_get(struct kp_model *m, uint64_t number, uint32_t *ret_sock)
+{
+	const uint64_t *known = kp_map_get(&m->sock_map, number);
+
+	if (!known)
+		return sock_new(m, number, ret_sock);
+	*ret_sock = (uint32_t)*known;
+	return 0;
+}
+
+static bool end_fits(const kp_addr a, uint16_t a_port, const kp_addr b, uint16_t b_port)
+{
+	return (!a_port || !b_port || a_port == b_port) &&
+	       (kp_addr_is_any(a) || kp_addr_is_any(b) || kp_addr_same(a, b));
+}
+
+/* Whether what is told can be of this socket. */
+static bool may_be(const struct kp_sock *s, const struct kp_ev_socket *e)
+{
+	return !s->is_told || (s->obj == e->obj && s->netns == e->netns &&
+			       end_fits(s->laddr, s->lport, e->laddr, e->lport) &&
+			       end_fits(s->raddr, s->rport, e->raddr, e->rport));
+}
+
+/* The socket that the event tells: by its number, or by its inode, which it went by before it had
+ * a cookie. */
+static int find_told(struct kp_model *m, const struct kp_ev_socket *e, uint32_t *ret_sock)
+{
+	const uint64_t *known = kp_map_get(&m->sock_map, e->sock);
+
+	if (known && may_be(&m->socks.at[*known], e)) {
+		*ret_sock = (uint32_t)*known;
+		return 0;
+	}
+	if (!known && e->ino)
+		known = kp_map_get(&m->sock_map, KP_SOCK_INO + e->ino);
+	else
+		known = NULL;
+	if (!known || !may_be(&m->socks.at[*known], e))
+		return sock_new(m, e->sock, ret_sock);
+	*ret_sock = (uint32_t)*known;
+	return kp_map_put(&m->sock_map, e->sock, *known);
+}
+
+/* What is known stays known: a connection that has ended has no port any more. */
+static void learn_end(kp_addr addr, uint16_t *port, const kp_addr told_addr, uint16_t told_port)
+{
+	if (!kp_addr_is_any(told_addr) || !*port)
+		memcpy(addr, told_addr, KP_ADDR_LEN);
+	if (told_port)
+		*port = told_port;
+}
+
+int kp_model_on_socket(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_socket *e = (const void *)hdr;
+	struct kp_sock *s;
+	uint32_t i;
+
+	if (!e->sock)
+		return 0;
+	if (find_told(m, e, &i) < 0)
+		return -ENOMEM;
+	s = &m->socks.at[i];
+	if (s->is_told)
+		forget_ends(m, i);
+	s->is_told = true;
+	s->obj = e->obj;
+	s->ino = e->ino ? e->ino : s->ino;
+	s->netns = e->netns;
+	learn_end(s->laddr, &s->lport, e->laddr, e->lport);
+	learn_end(s->raddr, &s->rport, e->raddr, e->rport);
+	return keep_ends(m, i);
+}
