@@ -14,6 +14,7 @@ EXPECT = {
     "self_stopped": ("stopped", [], 110),
     "service_stopped": ("stopped", ["socket"], 110),
     "tcp_sleeping": ("timer", ["socket"], 55),
+    "tcp6_sleeping": ("timer", ["socket"], 55),
     "tcp_busy": ("on_cpu", ["socket"], 50),
     "unix_sleeping": ("timer", ["socket"], 55),
     "epoll_sleeping": ("timer", ["socket"], 55),

@@ -103,21 +103,26 @@ static void ask(int fd)
 		err(1, "ask");
 }
 
+/* At a loopback address, which is changed. */
+static void tcp_pair_at(struct sockaddr *addr, socklen_t len, int *ret)
+{
+	int listener = socket(addr->sa_family, SOCK_STREAM, 0);
+
+	if (bind(listener, addr, len) || listen(listener, 1) || getsockname(listener, addr, &len))
+		err(1, "listen");
+	ret[0] = socket(addr->sa_family, SOCK_STREAM, 0);
+	if (connect(ret[0], addr, len))
+		err(1, "connect");
+	ret[1] = accept(listener, NULL, NULL);
+	close(listener);
+}
+
 static void tcp_pair(int *ret)
 {
 	struct sockaddr_in addr = {.sin_family = AF_INET,
 				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(addr);
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
 
-	if (bind(listener, (void *)&addr, len) || listen(listener, 1) ||
-	    getsockname(listener, (void *)&addr, &len))
-		err(1, "listen");
-	ret[0] = socket(AF_INET, SOCK_STREAM, 0);
-	if (connect(ret[0], (void *)&addr, len))
-		err(1, "connect");
-	ret[1] = accept(listener, NULL, NULL);
-	close(listener);
+	tcp_pair_at((void *)&addr, sizeof(addr), ret);
 }
 
 static void over_tcp(void (*work)(int))
@@ -133,6 +138,20 @@ static void over_tcp(void (*work)(int))
 static void tcp_sleeping(void)
 {
 	over_tcp(rest);
+}
+
+/* By IPv6 where the machine has it. */
+static void tcp6_sleeping(void)
+{
+	struct sockaddr_in6 addr = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	int fds[2];
+
+	if (access("/proc/net/if_inet6", F_OK))
+		tcp_pair(fds);
+	else
+		tcp_pair_at((void *)&addr, sizeof(addr), fds);
+	start(fds[1], fds[0], rest);
+	ask(fds[0]);
 }
 
 static void tcp_busy(void)
@@ -442,6 +461,7 @@ static const struct {
 	{"self_stopped", self_stopped},
 	{"service_stopped", service_stopped},
 	{"tcp_sleeping", tcp_sleeping},
+	{"tcp6_sleeping", tcp6_sleeping},
 	{"tcp_busy", tcp_busy},
 	{"unix_sleeping", unix_sleeping},
 	{"epoll_sleeping", epoll_sleeping},
