@@ -170,5 +170,13 @@ int kp_engine_enter_image(struct kp_engine *engine, uint32_t index);
 int kp_engine_move_bytes_to(struct kp_engine *engine, const struct kp_step *step,
 			    const uint64_t own[6]);
 int kp_engine_run_other(struct kp_engine *engine);
+/*
+ * The build stands at an exec that the recorded one made too: compares what it runs, with what
+ * arguments and environment, and ends (other_exec.c). The program behind it is not the build's.
+ */
+int kp_engine_other_exec(struct kp_engine *engine, const struct kp_step *step);
+/* An exec that succeeded, by what its program found. */
+void kp_engine_print_exec(const struct kp_engine *engine, const struct kp_step *step,
+			  struct kp_buf *out);
 
 #endif

@@ -108,6 +108,10 @@ void kp_engine_print_step(const struct kp_engine *engine, const struct kp_step *
 {
 	struct kp_call_texts texts = {0};
 
+	if (kp_step_is_exec(step)) {
+		kp_engine_print_exec(engine, step, out);
+		return;
+	}
 	for (uint32_t i = 0; i < step->payload_cnt; i++)
 		kp_call_texts_add(&texts, engine->session->payloads.at[step->payload + i]);
 	if (step->call)
@@ -293,6 +297,21 @@ int kp_engine_log_ends(struct kp_engine *engine)
 	return KP_END;
 }
 
+/* A seccomp list ended it: at which call, its registers say no more; the last one that they do. */
+static int refuse_barred(struct kp_engine *engine)
+{
+	struct kp_buf last = {0};
+	int rc;
+
+	kp_engine_print_got(engine, &last);
+	rc = kp_engine_refuse(engine,
+			      "the process came to run a system call that the sandbox does not "
+			      "allow, which ended it; it last stood at %.160s",
+			      last.len ? last.data : "none");
+	kp_buf_done(&last);
+	return rc;
+}
+
 /* Ends that say nothing about the program: of the sandbox, of this machine, of the time. */
 static int not_the_programs(struct kp_engine *engine, const struct kp_stop *stop)
 {
@@ -306,8 +325,7 @@ static int not_the_programs(struct kp_engine *engine, const struct kp_stop *stop
 					cpu);
 	}
 	if (stop->kind == KP_STOP_KILLED && stop->sig == SIGSYS)
-		return kp_engine_refuse(engine, "the process came to run a system call that the "
-						"sandbox does not allow, which ended it");
+		return refuse_barred(engine);
 	if (stop->kind == KP_STOP_BARRED)
 		return kp_engine_refuse(engine, "the process %s", stop->what);
 	if (stop->kind == KP_STOP_STUCK)

@@ -9,7 +9,6 @@
 #include <linux/seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/mman.h>
 
 #include "event/syscall.h"
 
@@ -44,19 +43,15 @@ static const struct entry entries[] = {
 /* arch/x86/entry/vsyscall/vsyscall_64.c */
 static const uint16_t vsyscalls[] = {KP_NR_gettimeofday, KP_NR_time, KP_NR_getcpu};
 
-/* A loader's call as it may be: it opens to read, maps nothing that others see, and sets nothing.
- */
+/* A loader's call as it may be: it opens to read, and sets nothing. */
 static struct entry loader_entry(unsigned nr, const struct kp_syscall *row)
 {
 	int open_flags = kp_syscall_flags_arg(row, KP_FLAGS_open);
-	int map_flags = kp_syscall_flags_arg(row, KP_FLAGS_map);
 	struct entry entry = {(uint16_t)nr, KIND(LOADER), NO_ARG, 0, 0, false};
 
 	if (open_flags >= 0)
 		return (struct entry){entry.nr,  entry.kinds, open_flags,
 				      READ_ONLY, O_RDONLY,    false};
-	if (map_flags >= 0)
-		return (struct entry){entry.nr, entry.kinds, map_flags, MAP_SHARED, 0, false};
 	for (int i = 0; i < KP_ARG_MAX; i++) {
 		const struct kp_arg *arg = &row->rule.args[i];
 
@@ -78,11 +73,15 @@ static bool find(enum kp_filter_kind kind, uint64_t nr, struct entry *ret_entry)
 		}
 	if (!row)
 		return false;
-	*ret_entry = kind == KP_FILTER_LOADER && row->traits & KP_TRAIT_LOADER
-			     ? loader_entry((unsigned)nr, row)
-			     : (struct entry){(uint16_t)nr, EVERY, NO_ARG, 0, 0, false};
-	return row->action == KP_ACT_EXECUTE || row->traits & KP_TRAIT_MEMORY ||
-	       (kind == KP_FILTER_LOADER && row->traits & KP_TRAIT_LOADER);
+	*ret_entry = (struct entry){(uint16_t)nr, EVERY, NO_ARG, 0, 0, false};
+	/* A list stays on its process below the later ones: what a build may do, its loader may. */
+	if (row->action == KP_ACT_EXECUTE || row->traits & KP_TRAIT_MEMORY)
+		return true;
+	if (kind == KP_FILTER_LOADER && row->traits & KP_TRAIT_LOADER) {
+		*ret_entry = loader_entry((unsigned)nr, row);
+		return true;
+	}
+	return false;
 }
 
 static void put(struct kp_filter *filter, struct sock_filter op)

@@ -127,7 +127,7 @@ static int check_special(struct kp_engine *engine, const struct kp_step *step)
 
 	if (rc)
 		return rc;
-	if (kp_step_is_exec(step) || (kp_call_succeeded(call) && call->nr == KP_NR_shmat))
+	if (kp_call_succeeded(call) && call->nr == KP_NR_shmat)
 		return kp_engine_refuse(engine, "call %u: %s cannot be replayed with another build",
 					call->seq, kp_syscall_name(call->nr));
 	return kp_engine_check_bytes(engine, step);
@@ -153,6 +153,8 @@ static int answer(struct other *other, const struct kp_step *step, const uint64_
 
 	if (rc)
 		return rc;
+	if (kp_step_is_exec(step))
+		return kp_engine_other_exec(engine, step);
 	learn_epoll(other, step, own);
 	if (call->nr == KP_NR_mmap)
 		return map_file(engine, step, own);

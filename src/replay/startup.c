@@ -96,6 +96,8 @@ int kp_startup_read(const struct kp_image *image, struct kp_startup *startup, st
 				image_read(image, pair[1], startup->random, sizeof startup->random);
 		if (pair[0] == AT_BASE)
 			startup->dynamic = pair[1];
+		if (pair[0] == AT_EXECFN)
+			startup->path = image_string(image, &startup->arena, pair[1]);
 		addr += sizeof pair;
 	}
 	return 0;

@@ -58,3 +58,28 @@ printf '#!/bin/sh\nexec "%s"\n' "$work/same" >"$work/script"
 chmod +x "$work/script"
 replay "$work/log" "$work/replayed" --exe "$work/script"
 [ $? -eq 1 ] && grep -q 'ELF' "$work/replayed.err" || fail "a script: $(cat "$work/replayed.err")"
+
+# Shared memory is the build's own; a program that takes its place ends the comparison, by its name,
+# arguments and environment. A script's are behind those of its interpreter.
+hand="$top/test/replay/hands_over.c"
+gcc -w -O1 -o "$work/hand" "$hand" && gcc -w -O2 -o "$work/hand-same" "$hand" &&
+	gcc -w -O1 -DARGUMENT='"two"' -o "$work/hand-argument" "$hand" &&
+	gcc -w -O1 -DVALUE='"V=two"' -o "$work/hand-value" "$hand" || fail "build"
+printf '#!/bin/sh -e\necho script "$@"\n' >"$work/script"
+for program in "" /bin/echo "$work/script"; do
+	rm -rf "$work/hand-log"
+	record "$work/hand-log" "$work/out" "$work/hand" $program || fail "record: $(cat "$work/out.err")"
+	replay "$work/hand-log" "$work/replayed" --exe "$work/hand-same" ||
+		fail "'$program': exit $?: $(cat "$work/replayed.err")"
+	grep -q '^shared$' "$work/replayed" || fail "'$program': it wrote nothing"
+	grep -q 'OUTPUT-EQUIVALENT' "$work/replayed.err" || fail "$(cat "$work/replayed.err")"
+	[ -n "$program" ] || continue
+	grep -q "it executes '$program'.*not covered: .*'$program'" "$work/replayed.err" ||
+		fail "the verdict does not name '$program': $(cat "$work/replayed.err")"
+	replay "$work/hand-log" "$work/replayed" --exe "$work/hand-argument"
+	[ $? -eq 7 ] && grep -q "execve: argv\[[0-9]\] differs: 'two', recorded was 'one'" \
+		"$work/replayed.err" || fail "another argument: $(cat "$work/replayed.err")"
+	replay "$work/hand-log" "$work/replayed" --exe "$work/hand-value"
+	[ $? -eq 7 ] && grep -q "execve: envp\[0\] differs: 'V=two', recorded was 'V=one'" \
+		"$work/replayed.err" || fail "another environment: $(cat "$work/replayed.err")"
+done

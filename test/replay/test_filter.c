@@ -60,7 +60,8 @@ Test(filter, says_what_the_kernel_does)
 		{KP_FILTER_LOADER, KP_NR_prlimit64, {0, 7, 4096, 0}, false},
 		{KP_FILTER_LOADER, KP_NR_prlimit64, {0, 7, 1ull << 32, 0}, false},
 		{KP_FILTER_LOADER, KP_NR_mmap, {0, 0, 0, MAP_PRIVATE, -1}, true},
-		{KP_FILTER_LOADER, KP_NR_mmap, {0, 0, 0, MAP_SHARED, -1}, false},
+		{KP_FILTER_LOADER, KP_NR_mmap, {0, 0, 0, MAP_SHARED, -1}, true},
+		{KP_FILTER_BUILD, KP_NR_mmap, {0, 0, 0, MAP_SHARED, -1}, true},
 		{KP_FILTER_LOADER, KP_NR_execveat, {-1, at, 0, 0, 0}, false},
 		{KP_FILTER_REPLAY, KP_NR_mmap, {0, 0, 0, MAP_SHARED, -1}, true},
 		{KP_FILTER_REPLAY, KP_NR_openat, {-100, at, O_RDONLY}, false},
@@ -76,4 +77,15 @@ Test(filter, says_what_the_kernel_does)
 		cr_expect_eq(runs(rows[i].kind, rows[i].nr, rows[i].args), rows[i].may,
 			     "row %zu: %s in the kernel", i, kp_syscall_name((unsigned)rows[i].nr));
 	}
+}
+
+/* Lists add up: a build runs under its loader's too. */
+Test(filter, what_a_build_may_do_its_loader_may)
+{
+	const uint64_t args[6] = {~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull};
+
+	for (unsigned nr = 0; nr < KP_SYSCALL_MAX; nr++)
+		if (kp_filter_permits(KP_FILTER_BUILD, nr, args))
+			cr_expect(kp_filter_permits(KP_FILTER_LOADER, nr, args), "%s",
+				  kp_syscall_name(nr));
 }
