@@ -32,7 +32,7 @@ struct kp_command_rule {
 	kp_u8 dir;    /* 1 << KP_DIR_IN or 1 << KP_DIR_OUT */
 	kp_u8 refuse; /* cannot be replayed if it succeeded */
 	kp_u8 cap;    /* not 0: len is the call's result, at most this argument */
-	kp_u8 pad;
+	kp_u8 own;    /* changes nothing that others see */
 	struct kp_command_part parts[2];
 };
 

@@ -10,6 +10,7 @@
 		__VA_ARGS__ \
 	}
 #define NONE RULE(.len = 0)
+#define OWN RULE(.own = 1)
 #define IN(n) RULE(.len = n, .dir = KP_SYS_IN)
 #define OUT(n) RULE(.len = n, .dir = KP_SYS_OUT)
 #define RESULT(arg) RULE(.cap = arg, .dir = KP_SYS_OUT)

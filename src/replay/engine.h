@@ -19,6 +19,7 @@
 #include "replay/tracee.h"
 
 #define KP_END 1
+#define KP_TOLD_MAX 6 /* arguments of another build that are not covered, by name */
 
 struct kp_engine {
 	struct kp_session *session;
@@ -50,7 +51,11 @@ struct kp_engine {
 	bool starting;        /* … whose answers the loader and the C library are being given */
 	bool in_child;        /* a child that borrows the memory of the process */
 	const int *stubs;     /* one stub per image */
-	char withheld[128];   /* variables that another build did not get, "": it got all */
+	/* What another build does that its verdict does not cover: how much, and by call which
+	 * arguments have been told. */
+	uint32_t told_cnt;
+	uint8_t told_args[KP_SYSCALL_MAX];
+	char withheld[128]; /* variables that another build did not get, "": it got all */
 };
 
 /*

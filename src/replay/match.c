@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "event/doubt.h"
+#include "replay/change.h"
 #include "replay/filter.h"
 
 /* Recorded calls that are looked at before a call counts as unanswered. */
@@ -28,7 +29,8 @@ static bool is_matched(const struct kp_ev_syscall *call)
 	       !kp_syscall_has(call->nr, KP_TRAIT_SETUP);
 }
 
-bool kp_match_gives_bytes(const struct kp_ev_syscall *call)
+/* Whether a call gave bytes away: to a file, a socket, a queue, a terminal. */
+static bool gives_bytes(const struct kp_ev_syscall *call)
 {
 	const struct kp_syscall *row = kp_syscall_get(call->nr);
 	bool gives = kp_syscall_has(call->nr, KP_TRAIT_KERNEL_COPIES);
@@ -38,6 +40,13 @@ bool kp_match_gives_bytes(const struct kp_ev_syscall *call)
 	for (int i = 0; i < KP_ARG_MAX; i++)
 		gives |= kp_arg_is_output(&row->rule.args[i]);
 	return gives && (row->result == KP_RESULT_ZERO ? call->ret == 0 : call->ret > 0);
+}
+
+const char *kp_match_left_out(const struct kp_session *session, const struct kp_step *step)
+{
+	if (gives_bytes(step->call))
+		return "write what it wrote";
+	return kp_change_was_made(session, step) ? "change what it changed" : NULL;
 }
 
 const struct kp_step *kp_match_next(const struct kp_engine *engine)
@@ -129,7 +138,7 @@ uint32_t kp_match_find(struct kp_engine *engine, uint64_t nr, const uint64_t own
 			*ret_skipped = skipped;
 			return i;
 		}
-		if (!skipped && kp_match_gives_bytes(step->call))
+		if (!skipped && kp_match_left_out(session, step))
 			skipped = step;
 		seen++;
 	}

@@ -3,8 +3,8 @@
  * Another build against the log: `--exe`. The kernel makes its image for real, its loader and its
  * memory-class calls run for real and are never matched. Every other call takes the next recorded
  * one with the same number, descriptor, command and names; recorded calls in between are skipped as
- * long as nothing left the process by them. The first output that differs, or call that the log
- * cannot answer, is the verdict.
+ * long as nothing left the process by them and they changed nothing that others see. The first
+ * output or change that differs, or call that the log cannot answer, is the verdict.
  */
 #include <errno.h>
 #include <sched.h>
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "event/doubt.h"
+#include "replay/change.h"
 #include "replay/exe.h"
 #include "replay/filter.h"
 #include "replay/match.h"
@@ -155,6 +156,9 @@ static int answer(struct other *other, const struct kp_step *step, const uint64_
 		return rc;
 	if (kp_step_is_exec(step))
 		return kp_engine_other_exec(engine, step);
+	rc = kp_change_check(engine, step, own);
+	if (rc)
+		return rc;
 	learn_epoll(other, step, own);
 	if (call->nr == KP_NR_mmap)
 		return map_file(engine, step, own);
@@ -222,13 +226,16 @@ static int serve_exit(struct kp_engine *engine)
 {
 	const struct kp_session *session = engine->session;
 	uint32_t status = (engine->tracee.regs.rdi & 0xff) << 8;
+	const char *left_out;
 
 	for (; engine->at < session->steps.cnt; engine->at++) {
 		const struct kp_step *step = &session->steps.at[engine->at];
 
-		if (step->call && kp_match_gives_bytes(step->call))
+		left_out = step->call ? kp_match_left_out(session, step) : NULL;
+		if (left_out)
 			return kp_engine_diverge(engine, step,
-						 "the process ends before a recorded output");
+						 "the process ends and does not %s: %s", left_out,
+						 kp_syscall_name(step->call->nr));
 		if (step->deliver && step->deliver->handler == 0 &&
 		    !kp_signal_leaves_no_trace(step->deliver))
 			return kp_engine_note(engine, "the recorded end by %s does not happen",
@@ -279,8 +286,9 @@ static int serve(struct other *other)
 	own_args(engine, own);
 	index = kp_match_find(engine, nr, own, &skipped);
 	if (index != UINT32_MAX && skipped)
-		return kp_engine_diverge(engine, skipped,
-					 "the process does not write what it wrote");
+		return kp_engine_diverge(engine, skipped, "the process does not %s: %s",
+					 kp_match_left_out(engine->session, skipped),
+					 kp_syscall_name(skipped->call->nr));
 	if (index != UINT32_MAX)
 		return serve_match(other, index, own);
 	/* A call that only asks can be asked again. */

@@ -12,7 +12,7 @@
 struct kp_startup {
 	char **argv; /* ended by NULL, like envp; all in arena */
 	char **envp;
-	char *path; /* as exec was given it (AT_EXECFN); NULL: the image has none */
+	char *path;               /* as exec was given it (AT_EXECFN); NULL: the image has none */
 	unsigned char random[16]; /* what AT_RANDOM led to */
 	bool has_random;
 	bool dynamic; /* it had a program interpreter (AT_BASE) */

@@ -144,6 +144,7 @@ static void check_traits(const struct kp_syscall *row)
 {
 	const uint32_t waits = KP_TRAIT_WAITS_MANY | KP_TRAIT_WAITS_CHILD | KP_TRAIT_WAITS_FUTEX |
 			       KP_TRAIT_SLEEPS | KP_TRAIT_WAITS;
+	const uint32_t changes = KP_TRAIT_CHANGES | KP_TRAIT_TUNES;
 	uint32_t traits = row->traits, kind = traits & waits;
 
 	cr_expect(!(kind & (kind - 1)), "%s waits in two ways", row->name);
@@ -161,8 +162,10 @@ static void check_traits(const struct kp_syscall *row)
 		cr_expect_eq(row->result, KP_RESULT_BYTES, "%s", row->name);
 	if (traits & KP_TRAIT_ASKS) {
 		cr_expect_neq(row->result, KP_RESULT_FD, "%s", row->name);
-		cr_expect(!(traits & ~(KP_TRAIT_ASKS | KP_TRAIT_LOADER)), "%s", row->name);
+		cr_expect(!(traits & ~(KP_TRAIT_ASKS | KP_TRAIT_LOADER | changes)), "%s",
+			  row->name);
 	}
+	cr_expect((traits & changes) != changes, "%s: others see it or not", row->name);
 	if (traits & KP_TRAIT_MEMORY)
 		cr_expect_eq(row->action, KP_ACT_SPECIAL, "%s", row->name);
 	cr_expect(row->result != KP_RESULT_NEVER || !traits, "%s", row->name);
@@ -242,6 +245,27 @@ Test(syscalls, what_asks_gives_nothing_but_names)
 			given += row->rule.args[i].dir & 1 << KP_DIR_IN &&
 				 row->rule.args[i].rule != KP_LEN_STR;
 		cr_expect_eq(given, is_one_of(nr, setters, 2), "%s", row->name);
+		if (kp_syscall_has(nr, KP_TRAIT_ASKS))
+			cr_expect_eq(!!given, kp_syscall_has(nr, KP_TRAIT_CHANGES | KP_TRAIT_TUNES),
+				     "%s", row->name);
+	}
+}
+
+/* Every byte that leaves the process is part of a change; so is what syscalls with names make. */
+Test(syscalls, what_is_given_away_changes_something)
+{
+	for (unsigned nr = 0; nr < KP_SYSCALL_MAX; nr++) {
+		const struct kp_syscall *row = kp_syscall_get(nr);
+		bool gives = kp_syscall_has(nr, KP_TRAIT_KERNEL_COPIES);
+		int names = 0;
+
+		for (int i = 0; row && i < KP_ARG_MAX; i++) {
+			gives |= kp_arg_is_output(&row->rule.args[i]);
+			names += row->rule.args[i].rule == KP_LEN_STR;
+		}
+		if ((gives || names > 1) && row->action != KP_ACT_REFUSE)
+			cr_expect(kp_syscall_has(nr, KP_TRAIT_CHANGES | KP_TRAIT_ASKS), "%s",
+				  row->name);
 	}
 }
 
