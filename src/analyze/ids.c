@@ -72,18 +72,17 @@ static size_t skip_0x(const char *text, size_t len)
 
 enum kp_id_form kp_id_read(const char *text, size_t len, unsigned bytes, char *ret_hex)
 {
-	size_t digits = 2 * bytes, skip = skip_0x(text, len);
+	size_t digits = 2 * bytes, skip = skip_0x(text, len), n = len - skip;
 	enum kp_id_form form = KP_ID_WHOLE;
 
 	ret_hex[0] = '\0';
-	text += skip;
-	len -= skip;
 	if (len == 0)
 		return KP_ID_NONE;
-	if (len <= digits && all_hex(text, len)) {
-		memset(ret_hex, '0', digits - len);
-		lower(ret_hex + digits - len, text, len);
-		form = len == digits ? KP_ID_WHOLE : KP_ID_SHORT;
+	/* "0x" may also be the begin of base64. */
+	if (n <= digits && all_hex(text + skip, n)) {
+		memset(ret_hex, '0', digits - n);
+		lower(ret_hex + digits - n, text + skip, n);
+		form = n == digits ? KP_ID_WHOLE : KP_ID_SHORT;
 	} else if (!from_base64(text, len, bytes, ret_hex)) {
 		ret_hex[0] = '\0';
 		return KP_ID_BAD;

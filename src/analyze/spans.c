@@ -227,10 +227,13 @@ static const char *base_name(const char *path)
 
 static void set_pid(struct kp_trace_in *in, struct kp_resource *r, const char *text, const char *at)
 {
+	/* A number may be written as a double: 1384.0, 1.384e+03. */
+	bool decimal =
+		isdigit((unsigned char)*text) && text[strspn(text, "0123456789.eE+-")] == '\0';
 	char *end;
-	unsigned long pid = strtoul(text, &end, 10);
+	double pid = strtod(text, &end);
 
-	if (isdigit((unsigned char)*text) && *end == '\0' && pid <= INT32_MAX)
+	if (decimal && *end == '\0' && pid <= INT32_MAX && pid == (uint32_t)pid)
 		r->pid = (uint32_t)pid;
 	else
 		kp_trace_fault(in, KP_TF_bad_pid, at, text);

@@ -26,6 +26,14 @@ Test(ids, forms)
 	cr_expect_eq(read_id("W47_95gDgQPSabYzgT_GDA", 16, ID), KP_ID_WHOLE);
 	cr_expect_eq(read_id("eee19b7ec3c1b17", 16, SMALL), KP_ID_SHORT);
 	cr_expect_eq(read_id("7uGbfsPBsXQ=", 8, "eee19b7ec3c1b174"), KP_ID_WHOLE);
+	cr_expect_eq(read_id("0Xa7vORNu/hPu9hpcA6X4A==", 16, "d176bbbce44dbbf84fbbd869700e97e0"),
+		     KP_ID_WHOLE);
+	cr_expect_eq(read_id("0xa7vORNu_hPu9hpcA6X4A", 16, "d316bbbce44dbbf84fbbd869700e97e0"),
+		     KP_ID_WHOLE);
+	cr_expect_eq(read_id("0xp7vORNu/g=", 8, "d31a7bbce44dbbf8"), KP_ID_WHOLE);
+	cr_expect_eq(read_id("0123456789abcdefABCDEA==", 16, "d35db7e39ebbf3d69b71d79f00108310"),
+		     KP_ID_WHOLE, "hexadecimal digits alone");
+	cr_expect_eq(read_id("0x5b8efff79803810", 8, "05b8efff79803810"), KP_ID_SHORT);
 	cr_expect_eq(read_id("", 16, ""), KP_ID_NONE);
 	cr_expect_eq(read_id("0000000000000000", 8, ""), KP_ID_NONE);
 	cr_expect_eq(read_id("AAAAAAAAAAA=", 8, ""), KP_ID_NONE);
@@ -49,6 +57,8 @@ Test(ids, asked_for)
 	cr_expect_eq(fits(ID, ID), KP_ID_SAME);
 	cr_expect_eq(fits("5B8EFFF798038103D269B633813FC60C", ID), KP_ID_SAME);
 	cr_expect_eq(fits("W47/95gDgQPSabYzgT/GDA==", ID), KP_ID_SAME);
+	cr_expect_eq(fits("0Xa7vORNu/hPu9hpcA6X4A==", "d176bbbce44dbbf84fbbd869700e97e0"),
+		     KP_ID_SAME);
 	cr_expect_eq(fits("eee19b7ec3c1b17", SMALL), KP_ID_SAME, "without leading zeros");
 	cr_expect_eq(fits("0xeee19b7ec3c1b17", SMALL), KP_ID_SAME);
 	cr_expect_eq(fits("5b8efff7", ID), KP_ID_BEGINS, "as a report prints it");

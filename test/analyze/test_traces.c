@@ -383,6 +383,29 @@ Test(traces, what_a_resource_says)
 		  explained());
 }
 
+/* As some exporters write every number. */
+Test(traces, a_process_id_may_be_a_double)
+{
+	static const struct {
+		const char *text;
+		uint32_t pid;
+	} rows[] = {{"1384.0", 1384},    {"1.384e+03", 1384},  {"1384", 1384},
+		    {"1384.5", 0},       {"-1384.0", 0},       {"1e300", 0},
+		    {"4294968680.0", 0}, {"\"1384.0\"", 1384}, {"\"0x10\"", 0},
+		    {"\"inf\"", 0},      {"\"1384 \"", 0}};
+	char text[sizeof(SPAN) + 512];
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		snprintf(text, sizeof text,
+			 "{\"resourceSpans\":[{\"resource\":{\"attributes\":["
+			 "{\"key\":\"process.pid\",\"value\":{\"doubleValue\":%s}}]},"
+			 "\"scopeSpans\":[{\"spans\":[" SPAN "]}]}]}",
+			 rows[i].text);
+		cr_assert_eq(parse(text), 0);
+		cr_expect_eq(t.spans.at[t.spans.cnt - 1].by->pid, rows[i].pid, "%s", rows[i].text);
+	}
+}
+
 /* --- what an attacker would write --- */
 
 Test(traces, cut_at_every_byte_and_flipped)
