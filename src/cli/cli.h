@@ -27,6 +27,7 @@ enum kp_exit {
 	KP_EXIT_LOST = 6,
 	KP_EXIT_DIVERGED = 7,
 	KP_EXIT_CANNOT_JUDGE = 125,
+	KP_EXIT_CANNOT_EXECUTE = 126, /* a command to be recorded, as with env(1) */
 };
 
 /*

@@ -289,7 +289,7 @@ static int record(struct request *request)
 		       : print_totals(&result.totals, request->recorder.dir);
 	if (r < 0) {
 		kp_cli_error(&err);
-		return kp_cli_status(r);
+		return r == -ENOEXEC ? KP_EXIT_CANNOT_EXECUTE : kp_cli_status(r);
 	}
 	if (request->is_strict && lost)
 		return KP_EXIT_LOST;

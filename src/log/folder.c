@@ -70,6 +70,7 @@ int kp_folder_make(int at_fd, const char *path, const char *name, int *ret_fd, s
 		return kp_err_set(err, -ENOMEM, "out of memory");
 	if (mkdirat(at_fd, plain, 0700) < 0 && errno != EEXIST) {
 		r = kp_err_sys(err, -errno, "cannot make the log's folder %s", name);
+		r = r == -ENOENT ? -ENOTDIR : r; /* of the folder above */
 		goto out;
 	}
 	fd = kp_folder_open(at_fd, plain);

@@ -25,6 +25,7 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -252,23 +253,38 @@ static void *trace_thread(void *arg)
 
 /* --- the interface --- */
 
-/* What argv[0] names, searched in PATH as execvp does. */
+static int check_file(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? -ENOENT : -ENOEXEC;
+	return S_ISREG(st.st_mode) && !access(path, X_OK) ? 0 : -ENOEXEC;
+}
+
+/*
+ * What argv[0] names, searched in PATH as execvp does. -ENOENT: it is not found; -ENOEXEC: what it
+ * names cannot be executed.
+ */
 static int find_program(const char *name, char *ret_path, size_t cap)
 {
 	const char *at = getenv("PATH");
+	int error = -ENOENT, r;
 	size_t len;
 
-	if (strchr(name, '/')) {
-		snprintf(ret_path, cap, "%s", name);
-		return access(name, X_OK) < 0 ? -errno : 0;
-	}
-	for (at = at ? at : "/usr/local/bin:/usr/bin:/bin"; *at; at += len + (at[len] == ':')) {
+	snprintf(ret_path, cap, "%s", name);
+	if (strchr(name, '/'))
+		return check_file(name);
+	for (at = at ? at : "/usr/local/bin:/usr/bin:/bin"; *name && *at;
+	     at += len + (at[len] == ':')) {
 		len = strcspn(at, ":");
 		snprintf(ret_path, cap, "%.*s%s%s", (int)len, at, len ? "/" : "./", name);
-		if (!access(ret_path, X_OK))
+		r = check_file(ret_path);
+		if (r == 0)
 			return 0;
+		error = r == -ENOEXEC ? r : error;
 	}
-	return -ENOENT;
+	return error;
 }
 
 static void put_command(const struct kp_command_run *run)
@@ -320,7 +336,16 @@ int kp_command_start(const struct kp_command_options *options, struct kp_command
 	run->go[0] = run->go[1] = run->watch.listener = run->keeper_life = -1;
 	run->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	sem_init(&run->started, 0, 0);
-	r = run->wake < 0 ? -errno : find_program(options->argv[0], run->path, sizeof(run->path));
+	r = find_program(options->argv[0], run->path, sizeof(run->path));
+	if (r < 0) {
+		discard(run);
+		return kp_err_set(err, r,
+				  r == -ENOENT
+					  ? "cannot run '%s': command not found"
+					  : "cannot run '%s': it is no file that may be executed",
+				  options->argv[0]);
+	}
+	r = run->wake < 0 ? -errno : 0;
 	if (r >= 0)
 		r = kp_archive_new(options->archive_sink, &run->watch.archive, err);
 	if (r >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, run->go) < 0)

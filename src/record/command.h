@@ -35,7 +35,7 @@ struct kp_command_options {
 /*
  * Makes the process of the command, which waits before its exec: the caller selects its pid for
  * payloads, then calls kp_command_go. A thread of its own serves it (ptrace belongs to a thread).
- * Errors: -ENOENT when argv[0] is not found, other -errno.
+ * Errors: -ENOENT when argv[0] is not found, -ENOEXEC when it cannot be executed, other -errno.
  */
 int kp_command_start(const struct kp_command_options *options, struct kp_command_run **ret_run,
 		     pid_t *ret_pid, struct kp_err *err);

@@ -64,6 +64,25 @@ says 3 "/no/such" replay /no/such
 says 3 "/no/such" analyze -i /no/such x
 says 3 "there is no process 999999" record -o new -p 999999
 [ ! -e new ] || fail "a log of nothing"
+
+# What cannot be run: not found is 3, no executable 126, an interpreter that is missing 127; a log that
+# has no place is none of them.
+printf '#!/no/such/shell\n' >lost && chmod 755 lost
+printf 'neither\n' >neither && chmod 755 neither
+printf '#!/bin/sh\nPATH=/no/such:/etc exec "%s" "$@"\n' "$KPROBE" >in_etc && chmod 755 in_etc
+for kprobe in "$KPROBE" ./in_etc; do
+	KPROBE=$kprobe says 3 "cannot run '': command not found" record -o none -- ''
+	KPROBE=$kprobe says 3 "cannot run 'no-such': command not found" record -o none -- no-such
+done
+says 3 "not found" record -o none -- ./no-such
+says 3 "not found" record -o none -- /etc/passwd/x
+says 126 "'/etc/passwd': it is no file that may be executed" record -o none -- /etc/passwd
+says 126 "no file that may be executed" record -o none -- /etc
+KPROBE=./in_etc says 126 "'passwd': it is no file that may be executed" record -o none -- passwd
+says 126 "neither an executable nor a script" record -o none -- ./neither
+says 127 "interpreter is not there" record -o none -- ./lost
+says 1 "cannot make the log's folder /proc/x" record -o /proc/x -- true
+rm -rf none
 mkdir empty
 says 3 "empty" dump empty
 says 3 "empty" replay empty
