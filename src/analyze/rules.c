@@ -6,6 +6,7 @@
  */
 #include "analyze/rules.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
@@ -171,6 +172,23 @@ static void explain_timer(struct kp_walk *walk, const struct kp_rule *rule,
 	piece.t0_ns = piece.t1_ns;
 	piece.t1_ns = b->hi;
 	piece.detail = KP_D_late;
+	kp_walk_emit(walk, piece);
+}
+
+/* Nobody slept: what the task waited for did not come, and a timer ended the wait. */
+static void explain_timeout(struct kp_walk *walk, const struct kp_rule *rule,
+			    const struct kp_blocked *b)
+{
+	bool has_peer = b->call->sock != KP_NONE;
+	struct kp_piece piece = piece_of(rule, b, has_peer ? KP_B_network : KP_B_blocked);
+
+	if (has_peer)
+		piece.obj = b->call->sock;
+	else
+		piece.cause = b->task;
+	if (b->call->flags & KP_CALLF_SEEN)
+		piece.confidence = 'C'; /* what the call gave is not known */
+	piece.detail = KP_D_timeout;
 	kp_walk_emit(walk, piece);
 }
 
@@ -521,6 +539,15 @@ static bool is_timer(const struct kp_walk *walk, const struct kp_blocked *b)
 		by_softirq(b, SOFTIRQ_HRTIMER));
 }
 
+/* SO_RCVTIMEO, SO_SNDTIMEO: socket(7) has the errors. */
+static bool is_timeout(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	return b->call && is_timer(walk, b) && kp_call_on_socket(b->call) &&
+	       kp_call_waits(b->call) &&
+	       (b->call->flags & KP_CALLF_SEEN || b->call->ret == -EAGAIN ||
+		b->call->ret == -EINPROGRESS);
+}
+
 static bool is_disk(const struct kp_walk *walk, const struct kp_blocked *b)
 {
 	(void)walk;
@@ -704,6 +731,8 @@ const struct kp_rule kp_rules[] = {
 	 "a page that had to be read: blocked outside any system call, major faults grew"},
 	{"dirty", NULL, 'B', is_dirty, explain_dirty,
 	 "a writer that the kernel holds back until dirty pages are written"},
+	{"timeout", NULL, 'B', is_timeout, explain_timeout,
+	 "a socket on which nothing came before the timeout of the call"},
 	{"timer", NULL, 'A', is_timer, explain_timer,
 	 "a timer: the intended sleep until its due time, and its lateness apart"},
 	{"disk", "disk", 'A', is_disk, explain_disk,

@@ -110,6 +110,33 @@ Test(rules, timer_and_its_lateness)
 	done(&w);
 }
 
+/* SO_RCVTIMEO: a wait for the other end, and no sleep, if the call says that it timed out. */
+Test(rules, a_socket_on_which_nothing_came_in_time)
+{
+	const struct ends remote = {0x0100000a, 0x0200000a, 40000, 443};
+	static const int results[] = {-11, 1};
+
+	for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
+		bool timed_out = results[i] < 0;
+
+		begin();
+		sw(&m, 1000, 0, A, S, 0);
+		wake_irq(&m, 9000, 0, 0, A, KP_CTX_HARDIRQ | KP_CTX_TIMER, 9000 * US);
+		sw(&m, 9000, 0, 0, 0, A);
+		FEED(&m, syscall, 9200, 0, A, .entry_ns = 900 * US, .nr = SYS_recvfrom,
+		     .obj = KP_OBJ_tcp, .ret = results[i],
+		     .sock = tell_sock(&m, KP_OBJ_tcp, remote));
+		struct kp_walk w = finish(0, 10000);
+		cr_expect_eq(spent(&w, KP_B_network, 0), timed_out ? 8000 * US : 0);
+		cr_expect_eq(spent(&w, KP_B_timer, A), timed_out ? 0 : 8000 * US);
+		cr_expect_eq(w.pieces.at[1].confidence, timed_out ? 'B' : 'A');
+		cr_expect_eq(w.pieces.at[1].detail, timed_out ? KP_D_timeout : KP_D_none);
+		if (timed_out)
+			cr_expect_eq(m.socks.at[w.pieces.at[1].obj].rport, 443);
+		done(&w);
+	}
+}
+
 Test(rules, sleep_without_its_wakeup)
 {
 	for (int ret = 0; ret >= -4; ret -= 4) {

@@ -15,6 +15,7 @@ EXPECT = {
     "service_stopped": ("stopped", ["socket"], 110),
     "tcp_sleeping": ("timer", ["socket"], 55),
     "tcp6_sleeping": ("timer", ["socket"], 55),
+    "tcp_timeout": ("network", [], 55),
     "tcp_busy": ("on_cpu", ["socket"], 50),
     "unix_sleeping": ("timer", ["socket"], 55),
     "epoll_sleeping": ("timer", ["socket"], 55),
@@ -85,6 +86,9 @@ for line in open(known):
         by_kind.pop("on_cpu", None)
     if max(by_kind, key=by_kind.get) != kind:
         problems.append(f"most time is {max(by_kind, key=by_kind.get)}")
+    if name == "tcp_timeout" and not ("timeout" in first["text"] and "127.0.0.1" in first["text"]
+                                      and first["confidence"] > "A"):
+        problems.append("told as %s, %s" % (first["text"], first["confidence"]))
     told = report["recorded"].split(",")
     if not set(told) <= {"calls", "waits"} if tier == "mixed" else told != [tier]:
         problems.append("recorded as %s" % report["recorded"])

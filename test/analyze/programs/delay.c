@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -152,6 +153,20 @@ static void tcp6_sleeping(void)
 		tcp_pair_at((void *)&addr, sizeof(addr), fds);
 	start(fds[1], fds[0], rest);
 	ask(fds[0]);
+}
+
+/* Nobody answers in the time that the client gives. */
+static void tcp_timeout(void)
+{
+	struct timeval limit = {0, DELAY_MS * 1000};
+	int fds[2];
+	char c;
+
+	tcp_pair(fds);
+	if (setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0 ||
+	    recv(fds[0], &c, 1, 0) != -1)
+		err(1, "recv");
+	cause_pid = cause_tid = 0;
 }
 
 static void tcp_busy(void)
@@ -462,6 +477,7 @@ static const struct {
 	{"service_stopped", service_stopped},
 	{"tcp_sleeping", tcp_sleeping},
 	{"tcp6_sleeping", tcp6_sleeping},
+	{"tcp_timeout", tcp_timeout},
 	{"tcp_busy", tcp_busy},
 	{"unix_sleeping", unix_sleeping},
 	{"epoll_sleeping", epoll_sleeping},
