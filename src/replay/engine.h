@@ -143,6 +143,11 @@ int kp_engine_signal(struct kp_engine *engine, const struct kp_step *step);
  */
 void kp_engine_settle_restart(struct kp_engine *engine, const struct kp_step *step);
 
+/* Takes a signal out of the mask of blocked ones, as a call like sigsuspend does; the mask before.
+ */
+uint64_t kp_engine_unblock(struct kp_engine *engine, int sig);
+/* The process stands at the begin of a handler: the mask that it will have behind it. */
+void kp_engine_set_frame_mask(struct kp_engine *engine, uint64_t mask);
 /* Makes the signal pending and brings the process to the stop at which it is about to take it. */
 int kp_engine_raise(struct kp_engine *engine, const struct kp_ev_signal_deliver *deliver,
 		    struct kp_stop *ret_stop);

@@ -316,11 +316,31 @@ static int native_signal(struct other *other, const struct kp_stop *stop)
 	return 0;
 }
 
+/*
+ * A signal that the process blocks: the call in which it came had a mask of its own, like
+ * sigsuspend, and is not made here. It is taken at once; the frame has the process's own mask.
+ */
+static int take_blocked(struct other *other, uint64_t mask)
+{
+	struct kp_engine *engine = other->engine;
+	struct kp_stop stop;
+	int rc = kp_engine_run(engine, PTRACE_SYSEMU_SINGLESTEP, other->signal, &stop);
+
+	if (rc)
+		return rc;
+	other->signal = 0;
+	if (stop.kind != KP_STOP_TRAP)
+		return kp_engine_unexpected(engine, &stop);
+	kp_engine_set_frame_mask(engine, mask);
+	return 0;
+}
+
 /* The next recorded step is a signal from outside: it comes at this call. */
 static int outside_signal(struct other *other, const struct kp_step *step)
 {
 	struct kp_engine *engine = other->engine;
 	struct kp_stop stop;
+	uint64_t mask;
 	int rc;
 
 	engine->at = (uint32_t)(step - engine->session->steps.at) + 1;
@@ -329,13 +349,16 @@ static int outside_signal(struct other *other, const struct kp_step *step)
 	if (step->deliver->data_len < sizeof(struct kp_pt_regs) || step->deliver->sig < 1 ||
 	    step->deliver->sig > 64)
 		return kp_engine_refuse(engine, "a recorded signal is incomplete");
+	mask = kp_engine_unblock(engine, step->deliver->sig);
 	rc = kp_engine_raise(engine, step->deliver, &stop);
 	if (rc)
 		return rc;
 	engine->result->signals++;
 	engine->guess = step->deliver; /* where another build takes it, nobody knows */
 	other->signal = step->deliver->sig;
-	return 0;
+	return step->deliver->handler > 1 && mask & 1ULL << (step->deliver->sig - 1)
+		       ? take_blocked(other, mask)
+		       : 0;
 }
 
 static int advance(struct other *other)

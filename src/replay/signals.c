@@ -112,7 +112,7 @@ static int send_signal(struct kp_engine *engine, int sig)
 }
 
 /* Takes sig out of the mask of blocked signals; the mask before. */
-static uint64_t unblock(struct kp_engine *engine, int sig)
+uint64_t kp_engine_unblock(struct kp_engine *engine, int sig)
 {
 	uint64_t mask = 0, open;
 
@@ -163,6 +163,11 @@ int kp_engine_raise(struct kp_engine *engine, const struct kp_ev_signal_deliver 
 	return set_info(engine, deliver);
 }
 
+void kp_engine_set_frame_mask(struct kp_engine *engine, uint64_t mask)
+{
+	kp_tracee_write(&engine->tracee, engine->tracee.regs.rdx + UC_SIGMASK, &mask, sizeof mask);
+}
+
 /* The process stands at the signal's stop, its info set: lets it take it. */
 static int take(struct kp_engine *engine, const struct kp_step *step, uint64_t mask)
 {
@@ -187,8 +192,7 @@ static int take(struct kp_engine *engine, const struct kp_step *step, uint64_t m
 			engine, step, "signal %s did not run its handler at 0x%llx",
 			signal_text(deliver->sig), (unsigned long long)deliver->handler);
 	if (mask)
-		kp_tracee_write(&engine->tracee, engine->tracee.regs.rdx + UC_SIGMASK, &mask,
-				sizeof mask);
+		kp_engine_set_frame_mask(engine, mask);
 	return 0;
 }
 
@@ -228,7 +232,7 @@ static int raise_here(struct kp_engine *engine, const struct kp_step *step)
 		if (rc)
 			return rc;
 	}
-	mask = unblock(engine, deliver->sig);
+	mask = kp_engine_unblock(engine, deliver->sig);
 	rc = kp_engine_raise(engine, deliver, &stop);
 	if (rc)
 		return rc;

@@ -83,3 +83,13 @@ for program in "" /bin/echo "$work/script"; do
 	[ $? -eq 7 ] && grep -q "execve: envp\[0\] differs: 'V=two', recorded was 'V=one'" \
 		"$work/replayed.err" || fail "another environment: $(cat "$work/replayed.err")"
 done
+
+# A signal that is blocked but in the call that waits for it comes there, and is blocked again.
+gcc -w -O2 -o "$work/suspends" "$top/test/replay/suspends.c" &&
+	gcc -w -O0 -o "$work/suspends-same" "$top/test/replay/suspends.c" || fail "build"
+record "$work/suspends-log" "$work/out" "$work/suspends" || fail "record: $(cat "$work/out.err")"
+replay "$work/suspends-log" "$work/replayed" --exe "$work/suspends-same" ||
+	fail "sigsuspend: exit $?: $(cat "$work/replayed.err")"
+grep -q "OUTPUT-EQUIVALENT: .* 2 signals delivered" "$work/replayed.err" ||
+	fail "sigsuspend: $(cat "$work/replayed.err")"
+cmp "$work/out" "$work/replayed" || fail "sigsuspend: output"
