@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define BLOCK_LEN 128
+#define BLOCK_LEN sizeof(((struct kp_blake2b *)0)->last)
 #define ROUNDS 12
 
 /* RFC 7693, 2.6: the same as SHA-512's. */
@@ -74,21 +74,50 @@ static void compress(uint64_t h[8], const unsigned char *block, uint64_t done, i
 		h[i] ^= v[i] ^ v[i + 8];
 }
 
+void kp_blake2b_init(struct kp_blake2b *state, size_t hash_len)
+{
+	assert(hash_len && hash_len <= KP_BLAKE2B_MAX);
+	memcpy(state->h, start, sizeof(state->h));
+	state->h[0] ^= 0x01010000 ^ hash_len;
+	state->done = state->last_len = 0;
+	state->hash_len = hash_len;
+}
+
+/* The last block, whole or not, is kept back: only the end tells that it is the last. */
+void kp_blake2b_add(struct kp_blake2b *state, const void *data, size_t len)
+{
+	const unsigned char *at = data;
+	size_t room = BLOCK_LEN - state->last_len;
+
+	if (len > room) {
+		memcpy(state->last + state->last_len, at, room);
+		state->done += BLOCK_LEN;
+		compress(state->h, state->last, state->done, 0);
+		state->last_len = 0;
+		at += room;
+		len -= room;
+	}
+	for (; len > BLOCK_LEN; at += BLOCK_LEN, len -= BLOCK_LEN) {
+		state->done += BLOCK_LEN;
+		compress(state->h, at, state->done, 0);
+	}
+	if (len)
+		memcpy(state->last + state->last_len, at, len);
+	state->last_len += len;
+}
+
+void kp_blake2b_end(struct kp_blake2b *state, void *ret_hash)
+{
+	memset(state->last + state->last_len, 0, BLOCK_LEN - state->last_len);
+	compress(state->h, state->last, state->done + state->last_len, 1);
+	memcpy(ret_hash, state->h, state->hash_len);
+}
+
 void kp_blake2b(const void *data, size_t len, void *ret_hash, size_t hash_len)
 {
-	unsigned char last[BLOCK_LEN] = {0};
-	const unsigned char *at = data;
-	uint64_t h[8], done = 0;
+	struct kp_blake2b state;
 
-	assert(hash_len && hash_len <= KP_BLAKE2B_MAX);
-	memcpy(h, start, sizeof(h));
-	h[0] ^= 0x01010000 ^ hash_len;
-	for (; len - done > BLOCK_LEN; at += BLOCK_LEN) {
-		done += BLOCK_LEN;
-		compress(h, at, done, 0);
-	}
-	if (len > done)
-		memcpy(last, at, len - done);
-	compress(h, last, len, 1);
-	memcpy(ret_hash, h, hash_len);
+	kp_blake2b_init(&state, hash_len);
+	kp_blake2b_add(&state, data, len);
+	kp_blake2b_end(&state, ret_hash);
 }
