@@ -177,12 +177,13 @@ enum kp_tier_why {
 /* kp_ev_payload.idx: that of an iovec, plus this for each message of a vector before it */
 #define KP_IDX_VECTOR 1024u
 
-/* kp_ev_file_end.state */
+/* kp_ev_file_object.state */
 enum kp_file_state {
 	KP_FILE_WHOLE = 0,
 	KP_FILE_CHANGED = 1,
 	KP_FILE_UNREADABLE = 2,
 	KP_FILE_DROPPED = 3,
+	KP_FILE_UNWRITTEN = 4,
 };
 
 /* kp_ev_payload.dir */
@@ -254,6 +255,19 @@ enum kp_kind {
 #undef EVENT
 #undef FIELD
 #undef END
+
+/* No number and no name is used twice, by a kind that is gone either: members of one name do not
+ * compile. */
+struct kp_kind_numbers {
+#define EVENT(number, name, group, tail, doc) kp_u8 is_##number, is_##name;
+#define GONE(number, name) kp_u8 is_##number, is_##name;
+#define FIELD(event, type, name, ref, format, doc)
+#define END(event)
+#include "kprobe/events.def"
+#undef EVENT
+#undef FIELD
+#undef END
+};
 
 /* The data behind the fixed part of event `ev` of kind `name`. */
 #define KP_TAIL(ev) ((const unsigned char *)((ev) + 1))

@@ -3,6 +3,7 @@
  * The bytes of a log on disk. kprobe-log(5) says the same in prose.
  *
  *   DIR/BOOT-ID/SEQUENCE.kpl     SEQUENCE: 8 decimal digits, growing
+ *   DIR/objects/ab/cdef…         the contents of mapped files, see log/object.h
  *
  *   segment  = kp_seg_hdr, header text (seg.text_len bytes), block*, index, kp_seg_seal
  *   block    = kp_block_hdr, block.lost_cnt counts, payload (block.stored_len bytes)
@@ -52,13 +53,12 @@ enum kp_codec {
 
 /* Numbers of streams: a CPU's event ring has the CPU's number, its rings for the life of processes
  * and for the tasks selected for replay that number with a bit (their large calls with two), the
- * recorder's own events KP_CPU_USER, its snapshots and the archived files their own. */
+ * recorder's own events KP_CPU_USER, its snapshots their own. */
 #define KP_STREAM_BULK 0x1000u
 #define KP_STREAM_LIFE 0x2000u
 #define KP_STREAM_SELECTED 0x4000u
-#define KP_STREAM_ARCHIVE 0xfffdu
 #define KP_STREAM_SNAPSHOT 0xfffeu
-#define KP_STREAM_IS(stream, bit) ((stream) & (bit) && (stream) < KP_STREAM_ARCHIVE)
+#define KP_STREAM_IS(stream, bit) ((stream) & (bit) && (stream) < KP_STREAM_SNAPSHOT)
 
 /* BLAKE2b of 16 bytes (RFC 7693, without a key), as `b2sum -l 128` makes it. */
 struct kp_hash {

@@ -261,6 +261,9 @@ static int take_event(struct printer *p, const struct kp_hdr *event, struct kp_e
 		p->result.kind_cnt[event->kind]++;
 		if (!p->request->is_stats)
 			print_event(p, event);
+		if (event->kind == KP_EV_file_object &&
+		    dump_objects_add(&p->result, (const struct kp_ev_file_object *)event) < 0)
+			return kp_err_set(err, -ENOMEM, "out of memory");
 	}
 	if (kp_names_add(&p->names, event) < 0)
 		return kp_err_set(err, -ENOMEM, "out of memory");
@@ -302,6 +305,8 @@ static int dump(struct printer *p, struct kp_err *err)
 
 	if (r >= 0)
 		r = print_events(p, reader, err);
+	if (r >= 0)
+		r = dump_objects_check(p->request->input, p->request->is_stats, &p->result, err);
 	if (r >= 0 && p->request->is_stats) {
 		(is_json(p->request) ? dump_stats_json : dump_stats_text)(kp_log_get_info(reader),
 									  &p->result, &p->out);
@@ -311,6 +316,8 @@ static int dump(struct printer *p, struct kp_err *err)
 		kp_cli_error(err);
 	if (reader)
 		status = dump_report_damage(kp_log_get_info(reader));
+	if (r >= 0 && dump_objects_report(p->request->input, &p->result) != KP_EXIT_OK)
+		status = KP_EXIT_CORRUPT;
 	if (r >= 0 && status == KP_EXIT_OK && !p->result.event_cnt)
 		status = report_nothing(p->request);
 	kp_log_reader_free(reader);
@@ -344,6 +351,7 @@ static int run(int argc, char **argv)
 	status = dump(&p, &err);
 	kp_clock_done(&p.clock);
 	kp_names_done(&p.names);
+	dump_objects_done(&p.result);
 	kp_buf_done(&p.out);
 	dump_filter_done(&request.filter);
 	return status;

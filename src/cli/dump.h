@@ -8,10 +8,12 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/map.h"
 #include "base/vec.h"
 #include "event/event.h"
 #include "event/kinds.h"
 #include "kprobe/syscall.h"
+#include "log/object.h"
 #include "log/reader.h"
 
 /* Which events are asked for; zero-initialised: all. */
@@ -41,7 +43,26 @@ struct dump_result {
 	uint64_t event_cnt;
 	uint64_t kind_cnt[KP_EV_END];
 	bool is_pipe_closed;
+	KP_VEC(struct kp_object) objects; /* that the events named, each once … */
+	struct kp_map object_index;       /* … by the begin of their hashes */
+	uint64_t objects_len;             /* bytes of those that are whole, on the disk */
+	uint64_t object_cnt;
+	uint32_t missing_cnt, damaged_cnt;
+	char object_name[KP_OBJECT_NAME_LEN]; /* the first of the others */
+	const char *object_why;
 };
+
+/* Remembers the object that an event names. 0 or -ENOMEM. */
+int dump_objects_add(struct dump_result *result, const struct kp_ev_file_object *event);
+
+/* Looks for the objects beside the log, and, for its account, whether they are whole. */
+int dump_objects_check(const char *log, bool verify, struct dump_result *result,
+		       struct kp_err *err);
+
+/* Says which are not; KP_EXIT_CORRUPT then. */
+int dump_objects_report(const char *log, const struct dump_result *result);
+
+void dump_objects_done(struct dump_result *result);
 
 void dump_stats_text(const struct kp_log_info *info, const struct dump_result *result,
 		     struct kp_buf *out);

@@ -40,6 +40,9 @@ void dump_stats_text(const struct kp_log_info *info, const struct dump_result *r
 	kp_buf_printf(out, "gaps %zu\nend ", info->gap_cnt);
 	kp_text_puts(out, info->end_text);
 	kp_buf_putc(out, '\n');
+	if (result->objects.cnt)
+		kp_buf_printf(out, "objects %" PRIu64 "\nobject_bytes %" PRIu64 "\n",
+			      result->object_cnt, result->objects_len);
 	if (info->doubtful_cnt)
 		kp_buf_printf(out, "doubtful %" PRIu64 "\n", info->doubtful_cnt);
 }
@@ -79,7 +82,9 @@ void dump_stats_json(const struct kp_log_info *info, const struct dump_result *r
 		      : info->end == KP_LOG_CUT ? "false"
 						: "null");
 	kp_buf_json(out, info->end_text, strlen(info->end_text));
-	kp_buf_printf(out, ",\"doubtful\":%" PRIu64 "}\n", info->doubtful_cnt);
+	kp_buf_printf(out, ",\"doubtful\":%" PRIu64, info->doubtful_cnt);
+	kp_buf_printf(out, ",\"objects\":%" PRIu64 ",\"object_bytes\":%" PRIu64 "}\n",
+		      result->object_cnt, result->objects_len);
 }
 
 /* "warning: events were left out whose kinds this version does not know: hyperspace (40)" */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -225,6 +226,7 @@ static void print_second(const struct kp_totals *totals, void *arg)
 static uint64_t print_totals(const struct kp_totals *totals, const char *dir)
 {
 	uint64_t stored = 0, lost = 0;
+	char objects[64] = "";
 
 	kp_cli_say("%-10s%14s%14s", "class", "stored", "lost");
 	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
@@ -234,8 +236,11 @@ static uint64_t print_totals(const struct kp_totals *totals, const char *dir)
 			kp_cli_say("%-10s%14" PRIu64 "%14" PRIu64, kp_group_name(g),
 				   totals->stored[g], totals->lost[g]);
 	}
-	kp_cli_say("%-10s%14" PRIu64 "%14" PRIu64 "  %.1f MiB in %s", "total", stored, lost,
-		   (double)totals->log_len / (1 << 20), dir);
+	if (totals->objects_len)
+		snprintf(objects, sizeof(objects), ", %.1f MiB of it files that were mapped",
+			 (double)totals->objects_len / (1 << 20));
+	kp_cli_say("%-10s%14" PRIu64 "%14" PRIu64 "  %.1f MiB in %s%s", "total", stored, lost,
+		   (double)totals->log_len / (1 << 20), dir, objects);
 	if (totals->doubtful)
 		kp_cli_say("%" PRIu64 " of the stored events may not be on disk: the file system "
 			   "failed to bring them there",

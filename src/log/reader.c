@@ -231,8 +231,6 @@ static uint32_t kind_of_stream(uint32_t id)
 {
 	if (id == KP_CPU_USER)
 		return KP_LOG_OWN;
-	if (id == KP_STREAM_ARCHIVE)
-		return KP_LOG_ARCHIVE;
 	if (id == KP_STREAM_SNAPSHOT)
 		return KP_LOG_SNAPSHOT;
 	if (KP_STREAM_IS(id, KP_STREAM_SELECTED))

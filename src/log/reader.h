@@ -23,9 +23,8 @@ enum {
 	KP_LOG_NODE = 1,      /* the events of all tasks */
 	KP_LOG_SELECTED = 2,  /* the calls of tasks selected for replay, with their bytes */
 	KP_LOG_LIFE = 4,      /* processes and their names, and sockets */
-	KP_LOG_ARCHIVE = 8,   /* archived files */
-	KP_LOG_OWN = 16,      /* what the recorder itself says: clocks, losses, images … */
-	KP_LOG_SNAPSHOT = 32, /* what was there at a segment's begin: tasks, descriptors, sockets,
+	KP_LOG_OWN = 8,       /* what the recorder itself says: clocks, losses, images … */
+	KP_LOG_SNAPSHOT = 16, /* what was there at a segment's begin: tasks, descriptors, sockets,
 				 the CPU */
 };
 

@@ -583,6 +583,12 @@ fail:
 	return r;
 }
 
+int kp_log_make_objects(struct kp_log_writer *w, struct kp_objects **ret_objects,
+			struct kp_err *err)
+{
+	return kp_objects_make(w->dir_fd, w->dir, ret_objects, err);
+}
+
 /* What one sync has to reach: the sealed segments, then the open one. */
 struct sync {
 	int fds[SEALED_MAX + 1];

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "kprobe/log_format.h"
 #include "log/codec.h"
+#include "log/object.h"
 
 struct kp_log_writer;
 
@@ -55,7 +56,11 @@ int kp_log_sync(struct kp_log_writer *writer, struct kp_err *err);
 /* Events so far of which it is not known whether they are on disk, since a sync failed. */
 uint64_t kp_log_doubtful(struct kp_log_writer *writer);
 
-/* Bytes written to the log so far, headers included. */
+/* Makes the folder of the objects beside the log's boots; as kp_objects_make. */
+int kp_log_make_objects(struct kp_log_writer *writer, struct kp_objects **ret_objects,
+			struct kp_err *err);
+
+/* Bytes written to the log so far, headers included; those of objects are counted there. */
 uint64_t kp_log_written(const struct kp_log_writer *writer);
 
 /* From now on come the last words of the run: on a full disk they go into a room kept for them. */

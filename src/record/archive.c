@@ -28,12 +28,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/crc32c.h"
 #include "base/map.h"
 #include "base/vec.h"
 #include "record/thread.h"
 
-#define PIECE_LEN 61440 /* whole pages, below KP_DATA_MAX */
 /* A file changed less than this before it was pinned may change again within a tick of its times.
  */
 #define FRESH_NS 50000000ull
@@ -60,13 +58,14 @@ struct job {
 	bool done;              /* …when this is set */
 	unsigned char *content; /* what was read while the process was held, or NULL */
 	struct stat st;         /* of the file when it was pinned */
-	struct kp_ev_file_end end;
+	struct kp_ev_file_object end;
 	size_t path_len;
 	char path[4096];
 };
 
 struct kp_archive {
 	const struct kp_sink *sink;
+	struct kp_objects *objects;
 	KP_VEC(struct entry) entries;
 	struct kp_map index; /* of the newest entry, by device and inode */
 	pthread_t thread;
@@ -76,10 +75,12 @@ struct kp_archive {
 	pthread_cond_t work; /* the queue has a job, or stopping */
 	pthread_cond_t done; /* a job is done */
 	struct job *head, **tail;
-	uint32_t left_max;       /* PINNED_MAX, or less */
-	uint32_t left_cnt;       /* jobs not done */
-	uint64_t left_len;       /* their bytes */
-	uint64_t memory;         /* bytes of content */
+	uint32_t left_max; /* PINNED_MAX, or less */
+	uint32_t left_cnt; /* jobs not done */
+	uint64_t left_len; /* their bytes */
+	uint64_t memory;   /* bytes of content */
+	int error;         /* of writing, the first */
+	struct kp_err error_text;
 	_Atomic uint64_t copied; /* bytes */
 	_Atomic bool stopping;
 };
@@ -149,17 +150,6 @@ static void put_info(struct kp_archive *archive, const struct job *job)
 	kp_sink_put(archive->sink, KP_EV_file_info, &info, sizeof(info), job->path, job->path_len);
 }
 
-static void put_piece(struct kp_archive *archive, struct job *job, const unsigned char *piece,
-		      size_t len, uint64_t offset)
-{
-	struct kp_ev_file_data ev = {.file_id = job->end.file_id, .offset = offset};
-
-	job->end.crc32c = kp_crc32c(job->end.crc32c, piece, len);
-	job->end.stored += len;
-	archive->copied += len;
-	kp_sink_put(archive->sink, KP_EV_file_data, &ev, sizeof(ev), piece, len);
-}
-
 static bool has_lease(const struct job *job)
 {
 	return job->leased && fcntl(job->fd, F_GETLEASE) == F_RDLCK;
@@ -192,54 +182,116 @@ static bool next_extent(const struct job *job, off_t at, off_t *ret_begin, off_t
 	return begin < *ret_end;
 }
 
-static enum kp_file_state read_extent(struct kp_archive *archive, struct job *job, off_t at,
-				      off_t end)
+/* Whole pieces, which hold what the extent does, and zeros around. */
+static ssize_t read_piece(const struct job *job, off_t at, unsigned char *piece)
 {
-	unsigned char piece[PIECE_LEN];
+	size_t len = KP_OBJECT_PIECE, done = 0;
+	ssize_t n = 1;
+
+	if (job->st.st_size - at < (off_t)len)
+		len = (size_t)(job->st.st_size - at);
+	while (done < len && n > 0) {
+		n = pread(job->fd, piece + done, len - done, at + (off_t)done);
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return n < 0 ? -errno : (ssize_t)done;
+}
+
+/* For kp_objects_put; says in the job's state why the content cannot be had. */
+struct copying {
+	struct kp_archive *archive;
+	struct job *job;
+	off_t extent_end;
+};
+
+static ssize_t stop_at(struct copying *copying, enum kp_file_state state)
+{
+	copying->job->end.state = state;
+	return -ECANCELED;
+}
+
+static ssize_t copy_file(void *arg, uint64_t *at, unsigned char piece[KP_OBJECT_PIECE])
+{
+	struct copying *copying = arg;
+	off_t begin = (off_t)*at;
 	ssize_t n;
 
-	for (; at < end; at += n) {
-		if (archive->stopping)
-			return KP_FILE_DROPPED;
-		n = pread(job->fd, piece, end - at < PIECE_LEN ? (size_t)(end - at) : PIECE_LEN,
-			  at);
-		if (n <= 0)
-			return n < 0 ? KP_FILE_UNREADABLE : KP_FILE_CHANGED;
-		put_piece(archive, job, piece, (size_t)n, (uint64_t)at);
+	if (!begin)
+		copying->extent_end = 0;
+	if (begin >= copying->extent_end &&
+	    !next_extent(copying->job, begin, &begin, &copying->extent_end))
+		return 0;
+	if (copying->archive->stopping)
+		return stop_at(copying, KP_FILE_DROPPED);
+	begin -= begin % KP_OBJECT_PIECE;
+	n = read_piece(copying->job, begin, piece);
+	if (n < 0)
+		return stop_at(copying, KP_FILE_UNREADABLE);
+	if (n < KP_OBJECT_PIECE && begin + n < copying->job->st.st_size)
+		return stop_at(copying, KP_FILE_CHANGED);
+	copying->archive->copied += (uint64_t)n;
+	*at = (uint64_t)begin;
+	return n;
+}
+
+static ssize_t copy_content(void *arg, uint64_t *at, unsigned char piece[KP_OBJECT_PIECE])
+{
+	const struct copying *copying = arg;
+	uint64_t len = (uint64_t)copying->job->st.st_size, n;
+
+	if (*at >= len)
+		return 0;
+	n = len - *at < KP_OBJECT_PIECE ? len - *at : KP_OBJECT_PIECE;
+	memcpy(piece, copying->job->content + *at, n);
+	copying->archive->copied += n;
+	return (ssize_t)n;
+}
+
+static void keep_error(struct kp_archive *archive, int error, const struct kp_err *text)
+{
+	pthread_mutex_lock(&archive->lock);
+	if (!archive->error) {
+		archive->error = error;
+		archive->error_text = *text;
 	}
-	return KP_FILE_WHOLE;
+	pthread_mutex_unlock(&archive->lock);
 }
 
-static enum kp_file_state read_file(struct kp_archive *archive, struct job *job)
+/* What was read at once is read no more: whether it changed since does not matter. */
+static void put_object(struct kp_archive *archive, struct job *job, struct kp_object *ret_object)
 {
-	enum kp_file_state state = KP_FILE_WHOLE;
-	off_t begin, end = 0;
+	struct copying copying = {.archive = archive, .job = job};
+	const struct kp_object_source source = {(uint64_t)job->st.st_size,
+						job->content ? copy_content : copy_file, &copying};
+	struct kp_err err = {""};
+	int r = kp_objects_put(archive->objects, &source, ret_object, &err);
 
-	while (state == KP_FILE_WHOLE && next_extent(job, end, &begin, &end))
-		state = read_extent(archive, job, begin, end);
-	return state == KP_FILE_WHOLE && !unchanged(job) ? KP_FILE_CHANGED : state;
-}
-
-static void put_content(struct kp_archive *archive, struct job *job)
-{
-	uint64_t len = (uint64_t)job->st.st_size, n;
-
-	for (uint64_t at = 0; at < len; at += n) {
-		n = len - at < PIECE_LEN ? len - at : PIECE_LEN;
-		put_piece(archive, job, job->content + at, n, at);
+	if (r == -ESTALE || (r >= 0 && !job->content && !unchanged(job)))
+		job->end.state = KP_FILE_CHANGED;
+	if (r < 0 && job->end.state == KP_FILE_WHOLE) {
+		job->end.state = KP_FILE_UNWRITTEN;
+		keep_error(archive, r, &err);
 	}
 }
 
 static void copy(struct kp_archive *archive, struct job *job)
 {
+	struct kp_object object;
+	size_t hash_len = 0;
+
 	put_info(archive, job);
-	if (job->content)
-		put_content(archive, job);
-	else if (archive->stopping)
+	if (!job->content && archive->stopping)
 		job->end.state = KP_FILE_DROPPED;
-	else
-		job->end.state = unchanged(job) ? read_file(archive, job) : KP_FILE_CHANGED;
-	kp_sink_put_fixed(archive->sink, KP_EV_file_end, &job->end, sizeof(job->end));
+	else if (!job->content && !unchanged(job))
+		job->end.state = KP_FILE_CHANGED;
+	else if (job->end.state == KP_FILE_WHOLE)
+		put_object(archive, job, &object);
+	if (job->end.state == KP_FILE_WHOLE) {
+		job->end.len = object.len;
+		hash_len = sizeof(object.hash);
+	}
+	kp_sink_put(archive->sink, KP_EV_file_object, &job->end, sizeof(job->end), object.hash,
+		    hash_len);
 }
 
 static void finish(struct kp_archive *archive, struct job *job)
@@ -455,6 +507,22 @@ uint64_t kp_archive_copied(struct kp_archive *archive)
 	return archive->copied;
 }
 
+uint64_t kp_archive_written(struct kp_archive *archive)
+{
+	return kp_objects_written(archive->objects);
+}
+
+int kp_archive_error(struct kp_archive *archive, struct kp_err *ret_err)
+{
+	int error;
+
+	pthread_mutex_lock(&archive->lock);
+	error = archive->error;
+	*ret_err = archive->error_text;
+	pthread_mutex_unlock(&archive->lock);
+	return error;
+}
+
 bool kp_archive_wait(struct kp_archive *archive, uint64_t wait_ns)
 {
 	uint64_t at = kp_clock_ns(CLOCK_MONOTONIC) + wait_ns;
@@ -479,6 +547,7 @@ static void discard(struct kp_archive *archive)
 	pthread_mutex_destroy(&archive->lock);
 	kp_map_done(&archive->index);
 	KP_VEC_DONE(&archive->entries);
+	kp_objects_free(archive->objects);
 	free(archive);
 }
 
@@ -491,15 +560,19 @@ static uint32_t pinned_max(void)
 	return limit.rlim_cur < 8 ? 1 : (uint32_t)limit.rlim_cur / 4;
 }
 
-int kp_archive_new(const struct kp_sink *sink, struct kp_archive **ret_archive, struct kp_err *err)
+int kp_archive_new(const struct kp_sink *sink, struct kp_objects *objects,
+		   struct kp_archive **ret_archive, struct kp_err *err)
 {
 	struct kp_archive *archive = calloc(1, sizeof(*archive));
 	pthread_condattr_t monotonic;
 	int r;
 
-	if (!archive)
+	if (!archive) {
+		kp_objects_free(objects);
 		return kp_err_sys(err, -ENOMEM, "cannot keep mapped files");
+	}
 	archive->sink = sink;
+	archive->objects = objects;
 	archive->tail = &archive->head;
 	archive->left_max = pinned_max();
 	pthread_mutex_init(&archive->lock, NULL);

@@ -328,14 +328,20 @@ int kp_command_start(const struct kp_command_options *options, struct kp_command
 	struct kp_command_run *run = calloc(1, sizeof(*run));
 	int r;
 
-	if (!run)
+	if (!run) {
+		kp_objects_free(options->objects);
 		return kp_err_sys(err, -ENOMEM, "cannot run %s", options->argv[0]);
+	}
 	run->options = *options;
 	run->watch = (struct kp_watch){
 		.sink = options->sink, .on_warning = options->on_warning, .arg = options->arg};
-	run->go[0] = run->go[1] = run->watch.listener = run->keeper_life = -1;
-	run->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	run->go[0] = run->go[1] = run->watch.listener = run->keeper_life = run->wake = -1;
 	sem_init(&run->started, 0, 0);
+	r = kp_archive_new(options->sink, options->objects, &run->watch.archive, err);
+	if (r < 0) {
+		discard(run);
+		return r;
+	}
 	r = find_program(options->argv[0], run->path, sizeof(run->path));
 	if (r < 0) {
 		discard(run);
@@ -345,9 +351,9 @@ int kp_command_start(const struct kp_command_options *options, struct kp_command
 					  : "cannot run '%s': it is no file that may be executed",
 				  options->argv[0]);
 	}
-	r = run->wake < 0 ? -errno : 0;
-	if (r >= 0)
-		r = kp_archive_new(options->archive_sink, &run->watch.archive, err);
+	run->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (run->wake < 0)
+		r = -errno;
 	if (r >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, run->go) < 0)
 		r = -errno;
 	if (r >= 0)
@@ -453,6 +459,16 @@ void kp_command_end(struct kp_command_run *run)
 uint64_t kp_command_copied(struct kp_command_run *run)
 {
 	return kp_archive_copied(run->watch.archive);
+}
+
+uint64_t kp_command_written(struct kp_command_run *run)
+{
+	return kp_archive_written(run->watch.archive);
+}
+
+int kp_command_error(struct kp_command_run *run, struct kp_err *ret_err)
+{
+	return kp_archive_error(run->watch.archive, ret_err);
 }
 
 void kp_command_free(struct kp_command_run *run)

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "log/object.h"
 #include "record/process.h"
 #include "record/sink.h"
 
@@ -20,8 +21,8 @@ struct kp_command_run;
 struct kp_command_options {
 	char *const *argv; /* NULL-ended; argv[0] is searched in PATH */
 	const struct kp_sink *sink;
-	const struct kp_process *process;   /* what the command gets back; NULL: nothing */
-	const struct kp_sink *archive_sink; /* for the content of mapped files */
+	const struct kp_process *process; /* what the command gets back; NULL: nothing */
+	struct kp_objects *objects; /* for the content of mapped files; taken over, on errors too */
 	/* Called in the tracing thread. */
 	void (*on_warning)(void *arg, const char *text);
 	/*
@@ -64,8 +65,14 @@ size_t kp_command_left(struct kp_command_run *run, char *ret_names, size_t cap);
  */
 void kp_command_end(struct kp_command_run *run);
 
-/* Bytes of mapped files copied so far, to see whether that goes on. */
+/* Bytes of mapped files read so far, to see whether that goes on. */
 uint64_t kp_command_copied(struct kp_command_run *run);
+
+/* Bytes that their contents have added to the log. */
+uint64_t kp_command_written(struct kp_command_run *run);
+
+/* Why the content of a file could not be written, and 0 if all could. */
+int kp_command_error(struct kp_command_run *run, struct kp_err *ret_err);
 
 /* Ends it, waits for its threads, and frees. NULL is fine. */
 void kp_command_free(struct kp_command_run *run);

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
  * Streams and blocks; see pipeline.h, and pipeline_in.h for the locks.
- *
- * Archived files, which are many bytes that nobody waits for, have blocks of their own and are
- * encoded by the thread that copies them: neither their blocks nor the time it takes to encode them
- * are taken from the events.
  */
 #include "record/pipeline.h"
 
@@ -22,15 +18,9 @@
 
 /* --- blocks --- */
 
-bool kp_pipeline_is_archive(const struct kp_pipeline_stream *stream)
-{
-	return stream->number == KP_STREAM_ARCHIVE;
-}
-
 enum kp_pool_class kp_pipeline_class(const struct kp_pipeline_stream *stream)
 {
-	return kp_pipeline_is_archive(stream)                 ? KP_POOL_ARCHIVE
-	       : stream->number == KP_CPU_USER                ? KP_POOL_OWN
+	return stream->number == KP_CPU_USER                  ? KP_POOL_OWN
 	       : KP_STREAM_IS(stream->number, KP_STREAM_LIFE) ? KP_POOL_LIFE
 							      : KP_POOL_EVENTS;
 }
@@ -98,8 +88,8 @@ void kp_pipeline_seal(struct kp_pipeline *p, struct kp_pipeline_stream *stream)
 		p->head = block;
 	p->tail = block;
 	p->queued++;
-	kp_pool_close(&p->pool, kp_pipeline_class(stream), block);
-	p->in_flight_len += kp_pipeline_is_archive(stream) ? 0 : block->room;
+	kp_pool_close(&p->pool, block);
+	p->in_flight_len += block->room;
 	pthread_cond_signal(&p->work);
 	pthread_mutex_unlock(&p->lock);
 }
@@ -213,36 +203,6 @@ static void put_own_at_once(void *arg, const struct kp_hdr *event)
 		drop(arg, own, event);
 }
 
-/* Encodes the current block of the archive in the thread that fills it. */
-static void seal_archive(struct kp_pipeline *p, struct kp_pipeline_stream *stream)
-{
-	struct kp_pipeline_block *block = stream->current;
-	struct kp_encoded enc;
-
-	if (kp_encode(p->archive_encoder, block->data, block->len, &enc, NULL) >= 0 &&
-	    enc.len <= block->room) {
-		if (enc.data != block->data)
-			memcpy(block->data, enc.data, enc.len);
-		block->encoded = enc;
-		block->encoded.data = block->data;
-	}
-	kp_pipeline_seal(p, stream);
-}
-
-/* The archive's thread alone calls this. A file's end ends its block: nobody flushes this stream.
- */
-static void archive_put(void *arg, const struct kp_hdr *event)
-{
-	struct kp_pipeline *p = arg;
-	struct kp_pipeline_stream *stream = kp_pipeline_get_stream(p, KP_STREAM_ARCHIVE);
-
-	if (stream->current && event->size > KP_BLOCK_RAW_MAX - stream->current->len)
-		seal_archive(p, stream);
-	kp_pipeline_put_patiently(p, stream, event);
-	if (event->kind == KP_EV_file_end)
-		seal_archive(p, stream);
-}
-
 void kp_pipeline_put(struct kp_pipeline *pipeline, uint32_t stream, const struct kp_hdr *event)
 {
 	struct kp_pipeline_stream *s = kp_pipeline_get_stream(pipeline, stream);
@@ -280,7 +240,7 @@ void kp_pipeline_flush(struct kp_pipeline *pipeline, uint64_t max_age_ns)
 	struct kp_pipeline_stream *stream = __atomic_load_n(&pipeline->newest, __ATOMIC_ACQUIRE);
 
 	for (; stream; stream = stream->next) {
-		if (stream->number < KP_STREAM_ARCHIVE) {
+		if (stream->number < KP_STREAM_SNAPSHOT) {
 			seal_if_old(pipeline, stream, now_ns, max_age_ns);
 		} else if (stream->number == KP_CPU_USER) {
 			pthread_mutex_lock(&pipeline->user_lock);
@@ -300,9 +260,10 @@ const struct kp_sink *kp_pipeline_drain_sink(struct kp_pipeline *pipeline)
 	return &pipeline->drain_sink;
 }
 
-const struct kp_sink *kp_pipeline_archive_sink(struct kp_pipeline *pipeline)
+int kp_pipeline_make_objects(struct kp_pipeline *pipeline, struct kp_objects **ret_objects,
+			     struct kp_err *err)
 {
-	return &pipeline->archive_sink;
+	return kp_log_make_objects(pipeline->writer, ret_objects, err);
 }
 
 void kp_pipeline_accounts(struct kp_pipeline *pipeline, uint32_t stream,
@@ -407,7 +368,6 @@ static void free_pipeline(struct kp_pipeline *p)
 	pthread_cond_destroy(&p->turn);
 	pthread_cond_destroy(&p->snapshot_wanted);
 	pthread_cond_destroy(&p->snapshot_made);
-	kp_encoder_free(p->archive_encoder);
 	kp_sockets_done(&p->sockets);
 	pthread_mutex_destroy(&p->lock);
 	pthread_mutex_destroy(&p->user_lock);
@@ -443,7 +403,6 @@ int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipel
 	init_sync(p);
 	p->sink = (struct kp_sink){put_own_patiently, p};
 	p->drain_sink = (struct kp_sink){put_own_at_once, p};
-	p->archive_sink = (struct kp_sink){archive_put, p};
 	p->sync_ns = options->sync_ns;
 	p->codec = log.codec;
 	kp_pool_init(&p->pool, options->queue_len ? options->queue_len : DEFAULT_QUEUE_LEN);
@@ -451,11 +410,9 @@ int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipel
 	log.on_segment_arg = p;
 	r = kp_sockets_init(&p->sockets);
 	if (r >= 0)
-		r = kp_encoder_new(p->codec, &p->archive_encoder, err);
+		r = kp_log_create(options->dir, &log, &p->writer, err);
 	else
 		kp_err_sys(err, r, "cannot start the recorder");
-	if (r >= 0)
-		r = kp_log_create(options->dir, &log, &p->writer, err);
 	if (r >= 0) {
 		r = kp_pipeline_start_threads(p);
 		if (r < 0) {

@@ -56,9 +56,9 @@ const struct kp_sink *kp_pipeline_sink(struct kp_pipeline *pipeline);
  * counted as dropped, and what a `lost` event told is unsaid (kp_pipeline_take_unsaid). */
 const struct kp_sink *kp_pipeline_drain_sink(struct kp_pipeline *pipeline);
 
-/* The sink of archived files (stream KP_STREAM_ARCHIVE), for one thread, which encodes what it
- * puts; it waits for room of its own, so that the events have theirs. */
-const struct kp_sink *kp_pipeline_archive_sink(struct kp_pipeline *pipeline);
+/* As kp_objects_make, beside the pipeline's log. */
+int kp_pipeline_make_objects(struct kp_pipeline *pipeline, struct kp_objects **ret_objects,
+			     struct kp_err *err);
 
 /* Accounts of a stream; zeros for one that had no event. */
 void kp_pipeline_accounts(struct kp_pipeline *pipeline, uint32_t stream,

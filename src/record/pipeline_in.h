@@ -5,8 +5,8 @@
  *
  * Locks: `user_lock` over the sink's stream; `lock` over the queue, the pool, the accounts
  * that both sides change, the snapshot that is wanted, and the last error. A stream's current block
- * belongs to its filling side alone: the thread that drains the rings, the archive's or the
- * snapshot's. The writing threads encode side by side and append in the order of the queue.
+ * belongs to its filling side alone: the thread that drains the rings, or the snapshot's. The
+ * writing threads encode side by side and append in the order of the queue.
  */
 #ifndef KP_RECORD_PIPELINE_IN_H
 #define KP_RECORD_PIPELINE_IN_H
@@ -36,8 +36,7 @@ struct kp_pipeline_stream {
 
 struct kp_pipeline {
 	struct kp_log_writer *writer;
-	struct kp_sink sink, drain_sink, archive_sink;
-	struct kp_encoder *archive_encoder;
+	struct kp_sink sink, drain_sink;
 	enum kp_codec codec;
 	struct kp_pipeline_stream *newest;
 	/* By number; the last is KP_LOST_ANYWHERE, for what is unsaid. */
@@ -50,7 +49,7 @@ struct kp_pipeline {
 	pthread_cond_t space; /* a block came back, or the queue ran empty */
 	struct kp_pipeline_block *head, *tail;
 	struct kp_pool pool;
-	size_t in_flight_len; /* rooms that are queued or being written, but for the archive's */
+	size_t in_flight_len; /* rooms that are queued or being written */
 	uint64_t queued;      /* blocks ever queued … */
 	uint64_t taken;       /* … of them, those taken from the queue … */
 	uint64_t written;     /* … and of them, those written */
@@ -75,8 +74,6 @@ struct kp_pipeline {
 };
 
 /* --- pipeline.c --- */
-
-bool kp_pipeline_is_archive(const struct kp_pipeline_stream *stream);
 
 enum kp_pool_class kp_pipeline_class(const struct kp_pipeline_stream *stream);
 

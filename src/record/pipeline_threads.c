@@ -37,9 +37,9 @@ static void keep_all_unsaid(struct kp_pipeline *p, const struct kp_pipeline_bloc
 static void write_block(struct kp_pipeline *p, struct kp_pipeline_block *block, uint64_t turn,
 			struct kp_encoder *encoder)
 {
-	struct kp_encoded enc = block->encoded;
+	struct kp_encoded enc;
 	struct kp_err err = {""};
-	int r = enc.data ? 0 : kp_encode(encoder, block->data, block->len, &enc, &err);
+	int r = kp_encode(encoder, block->data, block->len, &enc, &err);
 
 	pthread_mutex_lock(&p->lock);
 	while (p->written != turn)
@@ -56,8 +56,8 @@ static void write_block(struct kp_pipeline *p, struct kp_pipeline_block *block, 
 			keep_all_unsaid(p, block);
 		set_error(p, r, &err);
 	}
-	p->in_flight_len -= kp_pipeline_is_archive(block->stream) ? 0 : block->room;
-	kp_pool_give(&p->pool, kp_pipeline_class(block->stream), block);
+	p->in_flight_len -= block->room;
+	kp_pool_give(&p->pool, block);
 	p->written++;
 	pthread_cond_broadcast(&p->turn);
 	pthread_cond_broadcast(&p->space);

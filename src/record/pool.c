@@ -10,7 +10,7 @@
 
 /* Beyond the quota of the events. */
 static const size_t more[KP_POOL_CLASSES] = {
-	[KP_POOL_LIFE] = 16 * BLOCK, [KP_POOL_OWN] = 20 * BLOCK, [KP_POOL_ARCHIVE] = 32 * BLOCK};
+	[KP_POOL_LIFE] = 16 * BLOCK, [KP_POOL_OWN] = 20 * BLOCK};
 
 void kp_pool_init(struct kp_pool *pool, size_t max_len)
 {
@@ -19,24 +19,12 @@ void kp_pool_init(struct kp_pool *pool, size_t max_len)
 
 size_t kp_pool_max(const struct kp_pool *pool)
 {
-	return pool->max_len + more[KP_POOL_OWN] + more[KP_POOL_ARCHIVE];
+	return pool->max_len + more[KP_POOL_OWN];
 }
 
-static bool is_archive(enum kp_pool_class class)
+static bool may_have(const struct kp_pool *pool, enum kp_pool_class class, size_t len)
 {
-	return class == KP_POOL_ARCHIVE;
-}
-
-static size_t *used_of(struct kp_pool *pool, enum kp_pool_class class)
-{
-	return is_archive(class) ? &pool->archive_len : &pool->used_len;
-}
-
-static bool may_have(struct kp_pool *pool, enum kp_pool_class class, size_t len)
-{
-	size_t max = (is_archive(class) ? 0 : pool->max_len) + more[class];
-
-	return *used_of(pool, class) + len <= max;
+	return pool->used_len + len <= pool->max_len + more[class];
 }
 
 static unsigned index_of(uint32_t room)
@@ -87,9 +75,8 @@ static struct kp_pipeline_block *take_room(struct kp_pool *pool, enum kp_pool_cl
 		return NULL;
 	memset(block, 0, sizeof(*block));
 	block->room = room;
-	*used_of(pool, class) += room;
-	if (!is_archive(class))
-		pool->open_len += room;
+	pool->used_len += room;
+	pool->open_len += room;
 	return block;
 }
 
@@ -99,9 +86,9 @@ static uint32_t room_for(uint32_t len)
 }
 
 /* Whether a block of this room may be open besides the others. */
-static bool may_open(const struct kp_pool *pool, enum kp_pool_class class, uint32_t room)
+static bool may_open(const struct kp_pool *pool, uint32_t room)
 {
-	return is_archive(class) || pool->open_len + room <= pool->max_len / 2;
+	return pool->open_len + room <= pool->max_len / 2;
 }
 
 struct kp_pipeline_block *kp_pool_take(struct kp_pool *pool, enum kp_pool_class class,
@@ -110,7 +97,7 @@ struct kp_pipeline_block *kp_pool_take(struct kp_pool *pool, enum kp_pool_class 
 	struct kp_pipeline_block *block = NULL;
 	uint32_t need = room_for(need_len), wish = room_for(wish_len);
 
-	if (wish > need && may_open(pool, class, wish))
+	if (wish > need && may_open(pool, wish))
 		block = take_room(pool, class, wish);
 	return block ? block : take_room(pool, class, need);
 }
@@ -121,30 +108,28 @@ struct kp_pipeline_block *kp_pool_grow(struct kp_pool *pool, enum kp_pool_class 
 	uint32_t room = block->room * 4;
 	struct kp_pipeline_block *larger;
 
-	if (room > KP_BLOCK_RAW_MAX || !may_open(pool, class, room - block->room))
+	if (room > KP_BLOCK_RAW_MAX || !may_open(pool, room - block->room))
 		return NULL;
 	larger = take_room(pool, class, room);
 	if (!larger)
 		return NULL;
 	memcpy(larger, block, sizeof(*block) + block->len);
 	larger->room = room;
-	kp_pool_close(pool, class, block);
-	kp_pool_give(pool, class, block);
+	kp_pool_close(pool, block);
+	kp_pool_give(pool, block);
 	return larger;
 }
 
-void kp_pool_close(struct kp_pool *pool, enum kp_pool_class class,
-		   const struct kp_pipeline_block *block)
+void kp_pool_close(struct kp_pool *pool, const struct kp_pipeline_block *block)
 {
-	if (!is_archive(class))
-		pool->open_len -= block->room;
+	pool->open_len -= block->room;
 }
 
-void kp_pool_give(struct kp_pool *pool, enum kp_pool_class class, struct kp_pipeline_block *block)
+void kp_pool_give(struct kp_pool *pool, struct kp_pipeline_block *block)
 {
 	struct kp_pipeline_block **list = &pool->free_lists[index_of(block->room)];
 
-	*used_of(pool, class) -= block->room;
+	pool->used_len -= block->room;
 	block->next = *list;
 	*list = block;
 }

@@ -23,7 +23,6 @@ struct kp_pipeline_block {
 	uint32_t len, room;
 	uint32_t cnt[KP_GROUP_CNT];
 	uint64_t lost[KP_GROUP_CNT]; /* of the stream when the block was sealed */
-	struct kp_encoded encoded;   /* its data in `data`, if that is set */
 	_Alignas(8) unsigned char data[];
 };
 
@@ -32,21 +31,19 @@ struct kp_pipeline_block {
 #define KP_POOL_ROOMS 3
 _Static_assert(KP_POOL_ROOM_MIN << 2 * (KP_POOL_ROOMS - 1) == KP_BLOCK_RAW_MAX, "the largest room");
 
-/* Who may have how much: the later ones somewhat more than those before, from the same memory; the
- * archive has its own. */
+/* Who may have how much: the later ones somewhat more than those before, from the same memory. */
 enum kp_pool_class {
 	KP_POOL_EVENTS,
 	KP_POOL_LIFE, /* of processes, without which all else has no names: some 50,000 */
 	KP_POOL_OWN,  /* what the recorder itself has to say of a full queue */
-	KP_POOL_ARCHIVE,
 	KP_POOL_CLASSES
 };
 
 struct kp_pool {
-	size_t max_len;               /* quota of the events */
-	size_t used_len, archive_len; /* rooms of the blocks that were taken */
-	size_t open_len;              /* of these, of those that are not queued; no archive's */
-	size_t made_len;              /* of all there are */
+	size_t max_len;  /* quota of the events */
+	size_t used_len; /* rooms of the blocks that were taken */
+	size_t open_len; /* of these, of those that are not queued */
+	size_t made_len; /* of all there are */
 	struct kp_pipeline_block *free_lists[KP_POOL_ROOMS];
 };
 
@@ -64,11 +61,10 @@ struct kp_pipeline_block *kp_pool_grow(struct kp_pool *pool, enum kp_pool_class 
 				       struct kp_pipeline_block *block);
 
 /* An open block is open no more. */
-void kp_pool_close(struct kp_pool *pool, enum kp_pool_class class,
-		   const struct kp_pipeline_block *block);
+void kp_pool_close(struct kp_pool *pool, const struct kp_pipeline_block *block);
 
 /* Gives back a block that is not open. */
-void kp_pool_give(struct kp_pool *pool, enum kp_pool_class class, struct kp_pipeline_block *block);
+void kp_pool_give(struct kp_pool *pool, struct kp_pipeline_block *block);
 
 /* Frees those blocks that were given back. */
 void kp_pool_done(struct kp_pool *pool);

@@ -158,6 +158,14 @@ static void watch_snapshot(void *owner)
 	kp_recorder_warn(r, text);
 }
 
+/* With the contents of mapped files. */
+static void sum_up(struct recorder *r, struct kp_totals *ret_totals)
+{
+	kp_tally_sum(r->tally, ret_totals);
+	ret_totals->objects_len = r->command ? kp_command_written(r->command) : r->objects_len;
+	ret_totals->log_len += ret_totals->objects_len;
+}
+
 static void tell_second(void *owner)
 {
 	struct recorder *r = owner;
@@ -165,7 +173,7 @@ static void tell_second(void *owner)
 
 	if (!r->options->on_second)
 		return;
-	kp_tally_sum(r->tally, &totals);
+	sum_up(r, &totals);
 	r->options->on_second(&totals, r->options->arg);
 }
 
@@ -324,7 +332,7 @@ static void finish(struct recorder *r)
 	check_log(r);
 	kp_tally_write(r->tally);
 	kp_pipeline_drain(r->pipeline);
-	kp_tally_sum(r->tally, &r->result.totals);
+	sum_up(r, &r->result.totals);
 }
 
 static int run_loop(struct recorder *r, struct kp_err *err)
@@ -380,7 +388,7 @@ int kp_recorder_run(const struct kp_recorder_options *options,
 	closed = kp_pipeline_stop(r->pipeline, &end, &close_err);
 	r->result.totals.doubtful = end.doubtful_cnt;
 	if (end.log_len && r->result.totals.log_len)
-		r->result.totals.log_len = end.log_len;
+		r->result.totals.log_len = end.log_len + r->objects_len;
 	*ret_result = r->result;
 	if (error >= 0 && r->error.text[0])
 		error = kp_err_set(err, -EIO, "%s", r->error.text);

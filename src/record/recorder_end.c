@@ -164,6 +164,13 @@ static void on_command_end(uv_async_t *async)
 
 void kp_recorder_free_command(struct recorder *r)
 {
+	struct kp_err err;
+
+	if (r->command) {
+		r->objects_len = kp_command_written(r->command);
+		if (kp_command_error(r->command, &err) < 0)
+			r->error = err;
+	}
 	if (r->is_kept)
 		kp_pipeline_keep(r->pipeline);
 	else
@@ -192,13 +199,14 @@ int kp_recorder_start_command(struct recorder *r, struct kp_err *err)
 	struct kp_command_options options = {.argv = r->options->argv,
 					     .sink = kp_pipeline_sink(r->pipeline),
 					     .process = &r->process,
-					     .archive_sink = kp_pipeline_archive_sink(r->pipeline),
 					     .on_warning = command_warns,
 					     .on_end = command_ended,
 					     .arg = r};
 	pid_t pid;
-	int error = kp_command_start(&options, &r->command, &pid, err);
+	int error = kp_pipeline_make_objects(r->pipeline, &options.objects, err);
 
+	if (error >= 0)
+		error = kp_command_start(&options, &r->command, &pid, err);
 	if (error >= 0)
 		error = kp_probes_select(r->probes, &pid, 1, err);
 	if (error >= 0)

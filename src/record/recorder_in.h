@@ -57,8 +57,9 @@ struct recorder {
 	bool is_left_alone; /* the command has ended, and left processes */
 	bool has_told_left; /* that they are waited for */
 	bool is_ending;
-	uint64_t copied; /* of the command's files, when it was last looked */
-	bool is_kept;    /* a thread that hangs may come back to this */
+	uint64_t objects_len; /* that the command which has ended added */
+	uint64_t copied;      /* of the command's files, when it was last looked */
+	bool is_kept;         /* a thread that hangs may come back to this */
 
 	uv_loop_t loop;
 	bool has_loop;

@@ -21,19 +21,18 @@ struct cpu_state {
 };
 
 /* What the recorder itself says is lost when it cannot be written. */
-static const uint32_t own_streams[] = {KP_CPU_USER, KP_STREAM_ARCHIVE};
-#define OWN_CNT (sizeof(own_streams) / sizeof(*own_streams))
+#define OWN_STREAM KP_CPU_USER
 
 struct kp_tally {
 	struct kp_probes *probes;
 	struct kp_pipeline *pipeline;
 	struct cpu_state *cpus;
 	unsigned cpu_cnt;
-	uint64_t own_lost[OWN_CNT][KP_GROUP_CNT]; /* already told */
-	uint64_t looked_ns;                       /* time of the last look for losses */
-	uint64_t missed_ns;                       /* the same for those of no known CPU */
-	uint32_t round;                           /* of the losses to be told next */
-	uint64_t missed[KP_GROUP_CNT]; /* already told, of programs that the kernel did not run */
+	uint64_t own_lost[KP_GROUP_CNT]; /* already told */
+	uint64_t looked_ns;              /* time of the last look for losses */
+	uint64_t missed_ns;              /* the same for those of no known CPU */
+	uint32_t round;                  /* of the losses to be told next */
+	uint64_t missed[KP_GROUP_CNT];   /* already told, of programs that the kernel did not run */
 };
 
 uint32_t kp_tally_stream(unsigned cpu, enum kp_ring ring)
@@ -164,9 +163,7 @@ void kp_tally_losses(struct kp_tally *t)
 	for (unsigned cpu = 0; cpu < t->cpu_cnt; cpu++)
 		for (int kind = 0; kind < KP_RING_CNT; kind++)
 			tell_ring(t, cpu, (enum kp_ring)kind, now);
-	for (size_t i = 0; i < OWN_CNT; i++)
-		tell(t, own_streams[i], KP_CPU_USER, none, nothing, t->own_lost[i], t->looked_ns,
-		     now);
+	tell(t, OWN_STREAM, KP_CPU_USER, none, nothing, t->own_lost, t->looked_ns, now);
 	begin_round(t);
 	t->looked_ns = now;
 }
@@ -197,13 +194,11 @@ void kp_tally_sum(struct kp_tally *t, struct kp_totals *ret)
 	memset(ret, 0, sizeof(*ret));
 	for (unsigned cpu = 0; cpu < t->cpu_cnt; cpu++)
 		add_cpu(t, cpu, ret);
-	for (size_t i = 0; i < OWN_CNT; i++) {
-		kp_pipeline_accounts(t->pipeline, own_streams[i], &accounts);
-		for (int g = 0; g < KP_GROUP_CNT; g++) {
-			ret->produced[g] += accounts.stored[g] + accounts.dropped[g];
-			ret->stored[g] += accounts.stored[g];
-			ret->lost[g] += accounts.dropped[g];
-		}
+	kp_pipeline_accounts(t->pipeline, OWN_STREAM, &accounts);
+	for (int g = 0; g < KP_GROUP_CNT; g++) {
+		ret->produced[g] += accounts.stored[g] + accounts.dropped[g];
+		ret->stored[g] += accounts.stored[g];
+		ret->lost[g] += accounts.dropped[g];
 	}
 	for (int g = 0; g < KP_GROUP_CNT; g++) {
 		ret->produced[g] += t->missed[g];

@@ -19,8 +19,9 @@ struct kp_totals {
 	uint64_t produced[KP_GROUP_CNT];
 	uint64_t stored[KP_GROUP_CNT];
 	uint64_t lost[KP_GROUP_CNT];
-	uint64_t log_len;  /* bytes of the log */
-	uint64_t doubtful; /* events stored that may not be on disk, since a sync failed */
+	uint64_t log_len;     /* bytes of the log, … */
+	uint64_t objects_len; /* … of them, those of the contents of mapped files that were new */
+	uint64_t doubtful;    /* events stored that may not be on disk, since a sync failed */
 };
 
 struct kp_tally;

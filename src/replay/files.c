@@ -162,7 +162,7 @@ static int open_all_read_only(struct kp_files *files)
 			rc = kp_map_put(&inodes, archived->key, 1);
 	}
 	for (uint32_t i = 0; i < session->files.cnt && rc == 0; i++)
-		if (kp_map_get(&inodes, session->files.at[i].key))
+		if (session->files.at[i].fd >= 0 && kp_map_get(&inodes, session->files.at[i].key))
 			rc = open_read_only(files, &session->files.at[i]);
 	kp_map_done(&inodes);
 	return rc;

@@ -16,15 +16,13 @@
 #define MADE_MAX 64u
 #define LIST_SHOWN 300u   /* bytes of all of them */
 #define COMMAND_SHOWN 60u /* bytes of a command when there are several */
-#define REPLAY_KINDS                                                                             \
-	KP_KINDS(KP_EV_syscall, KP_EV_payload, KP_EV_signal_deliver, KP_EV_task_fork,            \
-		 KP_EV_task_exit, KP_EV_command, KP_EV_exec_image, KP_EV_exec_map, KP_EV_memory, \
-		 KP_EV_file_info, KP_EV_file_data, KP_EV_file_end, KP_EV_file_map,               \
-		 KP_EV_file_state, KP_EV_lost, KP_EV_replay_lint, KP_EV_cpu_model,               \
-		 KP_EV_record_stats)
+#define REPLAY_KINDS                                                                               \
+	KP_KINDS(KP_EV_syscall, KP_EV_payload, KP_EV_signal_deliver, KP_EV_task_fork,              \
+		 KP_EV_task_exit, KP_EV_command, KP_EV_exec_image, KP_EV_exec_map, KP_EV_memory,   \
+		 KP_EV_file_info, KP_EV_file_object, KP_EV_file_map, KP_EV_file_state, KP_EV_lost, \
+		 KP_EV_replay_lint, KP_EV_cpu_model, KP_EV_record_stats)
 /* Nothing of what the node's other tasks did; the snapshots have the CPU's model. */
-#define REPLAY_STREAMS \
-	(KP_LOG_SELECTED | KP_LOG_LIFE | KP_LOG_ARCHIVE | KP_LOG_OWN | KP_LOG_SNAPSHOT)
+#define REPLAY_STREAMS (KP_LOG_SELECTED | KP_LOG_LIFE | KP_LOG_OWN | KP_LOG_SNAPSHOT)
 
 /* "4711 (ls -l /tmp)" */
 static void print_command(const struct kp_hdr *event, struct kp_buf *out)
@@ -261,6 +259,18 @@ static void raise_file_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static int read_files(const char *path, const struct kp_session_options *options,
+		      struct kp_session *session, struct kp_err *err)
+{
+	int fd = kp_objects_open(path);
+
+	if (fd < 0 && fd != -ENOENT && fd != -ELOOP && fd != -ENOTDIR)
+		return kp_err_sys(err, fd, "cannot open the folder '%s' of '%s'", KP_OBJECT_FOLDER,
+				  path);
+	session->objects_fd = fd < 0 ? -1 : fd;
+	return kp_session_read_files(session, options->held_max, err);
+}
+
 int kp_session_load(const char *path, const struct kp_session_options *options,
 		    struct kp_session *session, struct kp_err *err)
 {
@@ -297,5 +307,7 @@ int kp_session_load(const char *path, const struct kp_session_options *options,
 				: kp_err_set(err, -ENOENT, "'%s' holds no process %u", path, pid);
 	if (rc == 0)
 		kp_session_finish(session);
-	return rc < 0 ? rc : load_children(path, session, err);
+	if (rc == 0)
+		rc = load_children(path, session, err);
+	return rc < 0 ? rc : read_files(path, options, session, err);
 }

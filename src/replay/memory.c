@@ -74,7 +74,8 @@ int kp_engine_list_fds(const struct kp_engine *engine, size_t more, int **ret_fd
 	if (!fds)
 		return kp_err_set(engine->err, -ENOMEM, "out of memory");
 	for (uint32_t i = 0; i < session->files.cnt; i++)
-		fds[n++] = session->files.at[i].fd;
+		if (session->files.at[i].fd >= 0)
+			fds[n++] = session->files.at[i].fd;
 	for (size_t i = 0; i < read_only; i++)
 		fds[n++] = kp_files_fds(engine->files)[i];
 	for (size_t i = 0; i < segments; i++)

@@ -8,17 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/crc32c.h"
 #include "base/limit.h"
 #include "kprobe/log_format.h"
-#include "replay/content.h"
 
-/* A single archived file may not be longer than this; a log that says so is damaged. A sparse file
- * may say much: its holes cost nothing. */
-#define FILE_LEN_MAX (1ULL << 60)
 #define USER_END 0x7ffffffff000ULL
 /* The 64-bit segments of user space (arch/x86/include/asm/segment.h). */
 #define USER_CS 0x33
@@ -28,6 +22,7 @@ void kp_session_init(struct kp_session *session, uint32_t pid)
 {
 	memset(session, 0, sizeof(*session));
 	session->pid = pid;
+	session->objects_fd = -1;
 	kp_fds_init(&session->fds);
 }
 
@@ -37,9 +32,9 @@ void kp_session_done(struct kp_session *session)
 		KP_VEC_DONE(&session->images.at[i].maps);
 		KP_VEC_DONE(&session->images.at[i].memory);
 	}
-	for (uint32_t i = 0; i < session->files.cnt; i++)
-		if (session->files.at[i].fd >= 0)
-			close(session->files.at[i].fd);
+	kp_session_drop_files(session);
+	if (session->objects_fd >= 0)
+		close(session->objects_fd);
 	for (uint32_t i = 0; i < session->children.cnt; i++) {
 		kp_session_done(session->children.at[i]);
 		free(session->children.at[i]);
@@ -49,11 +44,9 @@ void kp_session_done(struct kp_session *session)
 	KP_VEC_DONE(&session->steps);
 	KP_VEC_DONE(&session->payloads);
 	KP_VEC_DONE(&session->images);
-	KP_VEC_DONE(&session->files);
 	KP_VEC_DONE(&session->file_maps);
 	KP_VEC_DONE(&session->foreign);
 	kp_map_done(&session->foreign_index);
-	kp_map_done(&session->file_index);
 	kp_map_done(&session->image_index);
 	kp_map_done(&session->child_index);
 	kp_arena_done(&session->arena);
@@ -70,20 +63,12 @@ void kp_session_refuse(struct kp_session *session, const char *format, ...)
 	va_end(args);
 }
 
-const struct kp_archived *kp_session_file(const struct kp_session *session, uint32_t id)
-{
-	const uint64_t *index = kp_map_get(&session->file_index, id);
-
-	return index ? &session->files.at[*index] : NULL;
-}
-
-/* Counts memory; false: there is too much of it, and the session is refused. */
-static bool take(struct kp_session *session, uint64_t len)
+bool kp_session_take(struct kp_session *session, uint64_t len)
 {
 	struct kp_session *owner = session->parent ? session->parent : session;
 	char text[KP_LIMIT_TEXT_MAX];
 
-	owner->held += len;
+	owner->held += len < UINT64_MAX - owner->held ? len : UINT64_MAX - owner->held;
 	if (!owner->held_max || owner->held <= owner->held_max)
 		return true;
 	kp_limit_print(KP_UNIT_BYTES, owner->held_max, text);
@@ -114,7 +99,7 @@ static const void *keep(struct kp_session *session, const struct kp_hdr *event)
 	/* With its row in a list, which may have twice the rows that it needs. */
 	void *copy = NULL;
 
-	if (take(session, event->size + 2 * sizeof(struct kp_step)))
+	if (kp_session_take(session, event->size + 2 * sizeof(struct kp_step)))
 		copy = kp_arena_alloc(&session->arena, event->size);
 	if (copy)
 		memcpy(copy, event, event->size);
@@ -192,7 +177,7 @@ static int add_image(struct kp_session *session, const struct kp_ev_exec_image *
 		kp_session_refuse(session, "the log has two images of number %u", event->image);
 		return 0;
 	}
-	if (!take(session, 4 * sizeof(image)))
+	if (!kp_session_take(session, 4 * sizeof(image)))
 		return 0;
 	if (KP_VEC_PUSH(&session->images, image) < 0)
 		return -ENOMEM;
@@ -212,7 +197,7 @@ static int add_map(struct kp_session *session, const struct kp_ev_exec_map *even
 	struct kp_image_map map = {event->start,   event->end,    event->offset, event->prot,
 				   event->file_id, event->shared, NULL};
 
-	if (!image || !take(session, event->data_len + 2 * sizeof(map)))
+	if (!image || !kp_session_take(session, event->data_len + 2 * sizeof(map)))
 		return 0;
 	if (image->maps.cnt == KP_MAX_MAPPINGS) {
 		kp_session_refuse(session, "image %u has more than %d mappings; %s", event->image,
@@ -241,100 +226,6 @@ static int add_memory(struct kp_session *session, const struct kp_ev_memory *eve
 		return -ENOMEM;
 	memory.data = KP_TAIL(copy);
 	return KP_VEC_PUSH(&image->memory, memory);
-}
-
-static int add_file(struct kp_session *session, const struct kp_ev_file_info *event,
-		    struct kp_err *err)
-{
-	struct kp_archived file = {.id = event->file_id,
-				   .len = event->len,
-				   .key = kp_inode_key(event->dev, event->ino),
-				   .state = KP_FILE_DROPPED};
-	const char *base;
-
-	/* Each segment may repeat what the archive has. */
-	if (kp_session_file(session, event->file_id))
-		return 0;
-	if (event->len > FILE_LEN_MAX) {
-		kp_session_refuse(session, "archived file %u is said to have %llu bytes",
-				  event->file_id, (unsigned long long)event->len);
-		return 0;
-	}
-	if (!take(session, event->data_len + 4 * sizeof(file)))
-		return 0;
-	file.path =
-		kp_arena_strndup(&session->arena, (const char *)KP_TAIL(event), event->data_len);
-	if (!file.path)
-		return -ENOMEM;
-	base = strrchr(file.path, '/');
-	base = base ? base + 1 : file.path;
-	file.fd = memfd_create(strlen(base) < 200 ? base : "file", MFD_CLOEXEC);
-	if (file.fd < 0 || ftruncate(file.fd, event->len) < 0) {
-		int code = -errno;
-
-		if (file.fd >= 0)
-			close(file.fd);
-		return kp_err_sys(err, code, "cannot hold archived file '%s' in memory", file.path);
-	}
-	if (KP_VEC_PUSH(&session->files, file) < 0) {
-		close(file.fd);
-		return -ENOMEM;
-	}
-	return kp_map_put(&session->file_index, file.id, session->files.cnt - 1);
-}
-
-/* Bytes of the pages that a piece of a file adds to it. */
-static uint64_t new_pages(const struct kp_archived *file, uint64_t offset, uint32_t len)
-{
-	uint64_t first = offset / 4096, last = (offset + len - 1) / 4096;
-
-	if (file->end && (file->end - 1) / 4096 == first)
-		first++;
-	return (last + 1 - first) * 4096;
-}
-
-static bool is_zero(const unsigned char *data, size_t len)
-{
-	return !len || (!data[0] && !memcmp(data, data + 1, len - 1));
-}
-
-/* Zeros stay a hole, which costs nothing. */
-static int hold_piece(struct kp_session *session, const struct kp_archived *file,
-		      const struct kp_ev_file_data *event, struct kp_err *err)
-{
-	int rc = 0;
-
-	if (is_zero(KP_TAIL(event), event->data_len))
-		return 0;
-	if (!take(session, new_pages(file, event->offset, event->data_len)))
-		return 0;
-	rc = kp_content_write(file->fd, event->offset, KP_TAIL(event), event->data_len);
-	return rc < 0 ? kp_err_sys(err, rc, "cannot hold archived file '%s' in memory", file->path)
-		      : 0;
-}
-
-static int add_file_data(struct kp_session *session, const struct kp_ev_file_data *event,
-			 struct kp_err *err)
-{
-	const uint64_t *index = kp_map_get(&session->file_index, event->file_id);
-	struct kp_archived *file = index ? &session->files.at[*index] : NULL;
-	int rc;
-
-	if (!file)
-		return 0;
-	if (event->offset > file->len || event->data_len > file->len - event->offset) {
-		kp_session_refuse(session, "archived file %u has bytes behind its end", file->id);
-		return 0;
-	}
-	if (event->offset < file->end) {
-		kp_session_refuse(session, "archived file %u has bytes out of order", file->id);
-		return 0;
-	}
-	rc = hold_piece(session, file, event, err);
-	file->end = event->offset + event->data_len;
-	file->got += event->data_len;
-	file->crc = kp_crc32c(file->crc, KP_TAIL(event), event->data_len);
-	return rc;
 }
 
 static int add_foreign(struct kp_session *session, uint64_t key, const struct kp_hdr *event)
@@ -369,19 +260,6 @@ static int add_others(struct kp_session *session, const struct kp_hdr *event)
 	return 0;
 }
 
-static void end_file(struct kp_session *session, const struct kp_ev_file_end *event)
-{
-	const uint64_t *index = kp_map_get(&session->file_index, event->file_id);
-	struct kp_archived *file = index ? &session->files.at[*index] : NULL;
-
-	if (!file)
-		return;
-	file->state = event->state;
-	if (event->state == KP_FILE_WHOLE &&
-	    (file->got != event->stored || file->crc != event->crc32c))
-		kp_session_refuse(session, "the archived content of '%s' is damaged", file->path);
-}
-
 static int add_fork(struct kp_session *session, const struct kp_ev_task_fork *event)
 {
 	struct kp_child child = {event->child_pid, event->seen_tid, event->hdr.time_ns};
@@ -395,7 +273,7 @@ static int add_fork(struct kp_session *session, const struct kp_ev_task_fork *ev
 		session->threads |= session->images.cnt > 0;
 		return 0;
 	}
-	return take(session, 2 * sizeof(child)) ? KP_VEC_PUSH(&session->made, child) : 0;
+	return kp_session_take(session, 2 * sizeof(child)) ? KP_VEC_PUSH(&session->made, child) : 0;
 }
 
 /*
@@ -481,15 +359,13 @@ static int add_own(struct kp_session *session, const struct kp_hdr *event)
 }
 
 /* What the recorder wrote beside the events. Numbers of files and images begin anew in each run. */
-static int add_recorders(struct kp_session *session, const struct kp_hdr *event, struct kp_err *err)
+static int add_recorders(struct kp_session *session, const struct kp_hdr *event)
 {
 	switch (event->kind) {
 	case KP_EV_file_info:
-		return add_file(session, (const struct kp_ev_file_info *)event, err);
-	case KP_EV_file_data:
-		return add_file_data(session, (const struct kp_ev_file_data *)event, err);
-	case KP_EV_file_end:
-		end_file(session, (const struct kp_ev_file_end *)event);
+		return kp_session_add_file(session, (const struct kp_ev_file_info *)event);
+	case KP_EV_file_object:
+		kp_session_end_file(session, (const struct kp_ev_file_object *)event);
 		return 0;
 	case KP_EV_exec_map:
 		return add_map(session, (const struct kp_ev_exec_map *)event);
@@ -513,11 +389,7 @@ static void begin_run(struct kp_session *session)
 		session->over = true;
 		return;
 	}
-	for (uint32_t i = 0; i < session->files.cnt; i++)
-		close(session->files.at[i].fd);
-	session->files.cnt = 0;
-	kp_map_done(&session->file_index);
-	session->file_index = (struct kp_map){0};
+	kp_session_drop_files(session);
 	session->lost = 0;
 	session->ended = false;
 }
@@ -531,7 +403,7 @@ int kp_session_add(struct kp_session *session, const struct kp_hdr *event, struc
 	if (event->kind == KP_EV_command)
 		begin_run(session);
 	if (!session->over)
-		rc = add_recorders(session, event, err);
+		rc = add_recorders(session, event);
 	switch (event->kind) {
 	case KP_EV_cpu_model:
 		if (!session->cpu)
@@ -556,7 +428,7 @@ struct kp_session *kp_session_add_child(struct kp_session *session, uint32_t pid
 	struct kp_session *child = NULL;
 	const uint64_t *older;
 
-	if (take(session, 2 * sizeof(*child)))
+	if (kp_session_take(session, 2 * sizeof(*child)))
 		child = malloc(sizeof(*child));
 	if (!child)
 		return NULL;

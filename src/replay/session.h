@@ -20,6 +20,7 @@
 #include "event/unreplayable.h"
 #include "kprobe/event.h"
 #include "kprobe/syscall.h"
+#include "log/object.h"
 #include "replay/fds.h"
 
 /* One step of the process: a call that it completed, or a signal that it took. */
@@ -62,13 +63,11 @@ struct kp_image {
 
 struct kp_archived {
 	uint32_t id;
-	uint32_t crc;   /* of the bytes that file_data brought … */
-	uint64_t got;   /* … and how many they are; between them are zeros */
-	uint64_t end;   /* behind the last of them */
-	uint64_t len;   /* of the file */
-	uint64_t key;   /* kp_inode_key, of the device and inode that stat told */
-	uint32_t state; /* KP_FILE_ */
-	int fd;         /* memfd with the content */
+	uint64_t len;            /* of the file */
+	uint64_t key;            /* kp_inode_key, of the device and inode that stat told */
+	uint32_t state;          /* KP_FILE_ */
+	struct kp_object object; /* its content, if it is whole */
+	int fd;                  /* memfd with the content; -1: not read, since nobody maps it */
 	const char *path;
 };
 
@@ -127,6 +126,7 @@ struct kp_session {
 	struct kp_arena arena;
 	struct kp_session *parent; /* whose memory it is counted to, or NULL */
 	uint64_t log_len;          /* by which limits are; 0: made by hand, without */
+	int objects_fd;            /* the log's objects; -1: there are none */
 	uint64_t held;             /* bytes of memory that are taken so far … */
 	uint64_t held_max;         /* … of these; 0: no limit */
 	char note[512];            /* something to say about the choice of the process, or "" */
@@ -183,6 +183,23 @@ struct kp_session_options {
  */
 int kp_session_load(const char *path, const struct kp_session_options *options,
 		    struct kp_session *session, struct kp_err *err);
+
+/* Counts memory that is kept; false: there is too much of it, and the session is refused. */
+bool kp_session_take(struct kp_session *session, uint64_t len);
+
+/* What the log says of an archived file, and what became of its content. 0 or a negative errno. */
+int kp_session_add_file(struct kp_session *session, const struct kp_ev_file_info *event);
+void kp_session_end_file(struct kp_session *session, const struct kp_ev_file_object *event);
+
+/*
+ * After kp_session_finish, for children too: brings the contents of the files that are mapped into
+ * memory, from session->objects_fd. One that is not there, or not what the log says, is a reason in
+ * session->refusal. held_max: as in the options. 0 or a negative errno.
+ */
+int kp_session_read_files(struct kp_session *session, uint64_t held_max, struct kp_err *err);
+
+/* Those of a run that is over. */
+void kp_session_drop_files(struct kp_session *session);
 
 /* The archived file of this id, or NULL. */
 const struct kp_archived *kp_session_file(const struct kp_session *session, uint32_t id);

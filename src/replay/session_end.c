@@ -166,6 +166,7 @@ static void check_file(struct kp_session *session, uint32_t id)
 		[KP_FILE_CHANGED] = "it was changed before it was copied",
 		[KP_FILE_UNREADABLE] = "it could not be read",
 		[KP_FILE_DROPPED] = "the recording ended before it was copied",
+		[KP_FILE_UNWRITTEN] = "the recorder could not write it (was the disk full?)",
 	};
 	const struct kp_archived *file = kp_session_file(session, id);
 

@@ -22,7 +22,7 @@ def unpacked(block):
 def main():
     segment = kpl.Segment(open(sys.argv[1], "rb").read())
     rng = random.Random(int(sys.argv[3]))
-    # Small blocks hold calls, signals and images' registers; large ones are mostly archived files.
+    # Small blocks hold calls, signals and images' registers; large ones are mostly memory.
     victim = rng.choice([b for b in segment.blocks if b.stored_len < 40000])
     plain = bytearray(unpacked(victim))
     plain[rng.randrange(len(plain))] ^= 1 << rng.randrange(8)

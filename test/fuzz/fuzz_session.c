@@ -95,6 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	kp_session_finish(&session);
 	kp_session_finish_child(&child);
+	kp_session_read_files(&session, 0, &err);
 	look_at_all(&session);
 	look_at_all(&child);
 	kp_session_done(&session);

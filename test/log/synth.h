@@ -20,17 +20,22 @@ static inline uint64_t synth_random(uint64_t *state)
 	return *state * 2685821657736338717u;
 }
 
-/* Appends an event of any kind with random fields and up to max_data bytes behind it. */
+/* Appends an event of any kind (for a number that is gone: of the next one) with random fields and
+ * up to max_data bytes behind it. */
 static inline void synth_event(struct kp_buf *out, unsigned kind, uint64_t time_ns,
 			       uint32_t max_data, uint64_t *rnd)
 {
 	const struct kp_event_desc *desc = kp_event_get(kind);
-	uint32_t data_len = desc->tail == KP_TAIL_NONE ? 0 : synth_random(rnd) % (max_data + 1);
-	uint32_t size = KP_ALIGN8(desc->struct_len + data_len);
-	unsigned char *ev = kp_buf_reserve(out, size);
 	const struct kp_field *f;
+	uint32_t data_len, size;
+	unsigned char *ev;
 	uint64_t value;
 
+	while (!desc)
+		desc = kp_event_get(++kind);
+	data_len = desc->tail == KP_TAIL_NONE ? 0 : synth_random(rnd) % (max_data + 1);
+	size = KP_ALIGN8(desc->struct_len + data_len);
+	ev = kp_buf_reserve(out, size);
 	if (!ev)
 		abort();
 	memset(ev, 0, size);

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/crc32c.h"
 #include "event/event.h"
+#include "log/object.h"
 #include "record/archive.h"
 
 #define OLD_US \
@@ -20,18 +20,27 @@
 #define FILES 8
 
 static char path[] = "/var/tmp/kprobe-archive-XXXXXX";
-static int file;
+static char log_dir[] = "/var/tmp/kprobe-objects-XXXXXX";
+static int file, log_fd;
 
 static void make_file(void)
 {
 	file = mkstemp(path);
 	cr_assert(file >= 0);
+	cr_assert(mkdtemp(log_dir));
+	log_fd = open(log_dir, O_RDONLY | O_DIRECTORY);
+	cr_assert(log_fd >= 0);
 }
 
 static void remove_file(void)
 {
+	char command[96];
+
 	unlink(path);
 	close(file);
+	close(log_fd);
+	snprintf(command, sizeof(command), "rm -r %s", log_dir);
+	cr_expect_eq(system(command), 0);
 }
 
 TestSuite(archive, .init = make_file, .fini = remove_file);
@@ -40,14 +49,39 @@ TestSuite(archive, .init = make_file, .fini = remove_file);
 struct seen {
 	sem_t gate;
 	struct kp_ev_file_info info[FILES];
-	struct kp_ev_file_end end[FILES];
+	struct kp_ev_file_object end[FILES];
+	struct kp_object object[FILES];
 	char begin[FILES][16]; /* of the content */
 	int infos;
 };
 
+static int take_page(void *arg, uint64_t offset, const unsigned char *data, size_t len)
+{
+	if (!offset)
+		memcpy(arg, data, len < 15 ? len : 15);
+	return 0;
+}
+
+/* The event comes when its object is there. */
+static void read_back(struct seen *seen, const struct kp_ev_file_object *event)
+{
+	struct kp_object *object = &seen->object[event->file_id];
+	int fd = kp_objects_open(log_dir);
+	const char *why = "";
+
+	cr_expect_eq(event->data_len, event->state ? 0 : KP_OBJECT_HASH_LEN);
+	memcpy(&seen->end[event->file_id], event, sizeof(*event));
+	object->len = event->len;
+	memcpy(object->hash, KP_TAIL(event), event->data_len);
+	if (!event->state)
+		cr_expect_eq(kp_object_read(fd, object, seen->info[event->file_id].len, take_page,
+					    seen->begin[event->file_id], &why),
+			     0, "%s", why);
+	close(fd);
+}
+
 static void put(void *arg, const struct kp_hdr *event)
 {
-	const struct kp_ev_file_data *data = (const void *)event;
 	struct seen *seen = arg;
 
 	sem_wait(&seen->gate);
@@ -58,23 +92,21 @@ static void put(void *arg, const struct kp_hdr *event)
 		memcpy(&seen->info[((const struct kp_ev_file_info *)event)->file_id], event,
 		       sizeof(seen->info[0]));
 	}
-	if (event->kind == KP_EV_file_data && data->offset == 0)
-		memcpy(seen->begin[data->file_id], KP_TAIL(data),
-		       data->data_len < 15 ? data->data_len : 15);
-	if (event->kind == KP_EV_file_end)
-		memcpy(&seen->end[((const struct kp_ev_file_end *)event)->file_id], event,
-		       sizeof(seen->end[0]));
+	if (event->kind == KP_EV_file_object)
+		read_back(seen, (const void *)event);
 }
 
 static struct kp_archive *start(struct seen *seen, struct kp_sink *sink, unsigned gate)
 {
+	struct kp_objects *objects;
 	struct kp_archive *archive;
 	struct kp_err err;
 
 	memset(seen, 0, sizeof(*seen));
 	sem_init(&seen->gate, 0, gate);
 	*sink = (struct kp_sink){put, seen};
-	cr_assert_eq(kp_archive_new(sink, &archive, &err), 0, "%s", err.text);
+	cr_assert_eq(kp_objects_make(log_fd, log_dir, &objects, &err), 0, "%s", err.text);
+	cr_assert_eq(kp_archive_new(sink, objects, &archive, &err), 0, "%s", err.text);
 	return archive;
 }
 
@@ -121,8 +153,52 @@ Test(archive, one_copy_per_content)
 	cr_assert_str_eq(seen.begin[2], "second");
 	cr_assert_eq(seen.end[2].state, KP_FILE_WHOLE);
 	cr_assert_eq(seen.end[2].written, 0);
-	cr_assert_eq(seen.end[2].stored, 6);
-	cr_assert_eq(seen.end[2].crc32c, kp_crc32c(0, "second", 6));
+	cr_assert_eq(seen.info[2].len, 6);
+	kp_archive_free(archive);
+}
+
+Test(archive, a_second_run_writes_no_object_again)
+{
+	struct kp_archive *archive;
+	struct kp_sink sink;
+	struct seen seen;
+	uint64_t written;
+
+	close_writer();
+	write_file("shared");
+	archive = start(&seen, &sink, 1);
+	cr_assert_eq(kp_archive_pin(archive, path, false), 1);
+	wait_all(archive);
+	written = kp_archive_written(archive);
+	cr_assert_gt(written, 0);
+	kp_archive_free(archive);
+	archive = start(&seen, &sink, 1);
+	cr_assert_eq(kp_archive_pin(archive, path, false), 1);
+	wait_all(archive);
+	cr_assert_eq(kp_archive_written(archive), 0);
+	cr_assert_str_eq(seen.begin[1], "shared");
+	kp_archive_free(archive);
+}
+
+Test(archive, what_cannot_be_written_is_marked_and_said)
+{
+	struct kp_archive *archive;
+	struct kp_err err = {""};
+	char folder[64];
+	struct kp_sink sink;
+	struct seen seen;
+
+	close_writer();
+	write_file("before");
+	archive = start(&seen, &sink, 0);
+	cr_assert_eq(kp_archive_pin(archive, path, false), 1);
+	snprintf(folder, sizeof(folder), "%s/objects", log_dir);
+	cr_assert_eq(rmdir(folder), 0);
+	sem_post(&seen.gate);
+	wait_all(archive);
+	cr_assert_eq(seen.end[1].state, KP_FILE_UNWRITTEN);
+	cr_assert_lt(kp_archive_error(archive, &err), 0);
+	cr_assert(strstr(err.text, "/objects"), "%s", err.text);
 	kp_archive_free(archive);
 }
 
@@ -232,7 +308,7 @@ Test(archive, holes_are_not_kept)
 	cr_assert_eq(kp_archive_pin(archive, path, false), 1);
 	wait_all(archive);
 	cr_assert_eq(seen.info[1].len, 3ull << 30);
-	cr_assert_lt(seen.end[1].stored, 1 << 20);
+	cr_assert_lt(seen.end[1].len, 1 << 20);
 	cr_assert_eq(seen.end[1].state, KP_FILE_WHOLE);
 	kp_archive_free(archive);
 }

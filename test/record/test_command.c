@@ -3,6 +3,7 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -11,11 +12,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/crc32c.h"
 #include "event/event.h"
 #include "record/command.h"
 
@@ -36,10 +37,8 @@ struct seen {
 	int cnt[KP_EV_END];
 	int invalid;
 	char warning[512];      /* the last one */
-	int states[4], written; /* of files */
+	int states[5], written; /* of files */
 	pthread_mutex_t lock;   /* the archive puts from a thread of its own */
-	uint32_t crc;           /* of the archived file whose pieces come */
-	uint64_t stored;
 	int files_open;
 	int status;
 	sem_t ended;
@@ -48,27 +47,18 @@ struct seen {
 static void put(void *arg, const struct kp_hdr *event)
 {
 	struct seen *seen = arg;
-	const struct kp_ev_file_data *data = (const void *)event;
-	const struct kp_ev_file_end *end = (const void *)event;
+	const struct kp_ev_file_object *end = (const void *)event;
 
 	pthread_mutex_lock(&seen->lock);
 	seen->invalid += kp_event_validate(event, event->size, NULL) < 0;
 	seen->cnt[event->kind]++;
-	if (event->kind == KP_EV_file_info) {
+	if (event->kind == KP_EV_file_info)
 		seen->files_open++;
-		seen->crc = 0;
-		seen->stored = 0;
-	}
-	if (event->kind == KP_EV_file_data) {
-		seen->crc = kp_crc32c(seen->crc, KP_TAIL(data), data->data_len);
-		seen->stored += data->data_len;
-	}
-	if (event->kind == KP_EV_file_end) {
+	if (event->kind == KP_EV_file_object) {
 		seen->files_open--;
 		seen->states[end->state]++;
 		seen->written += end->written;
-		cr_expect_eq(seen->crc, end->crc32c, "content differs from its checksum");
-		cr_expect_eq(seen->stored, end->stored);
+		cr_expect_eq(end->data_len, end->state ? 0 : KP_OBJECT_HASH_LEN);
 	}
 	pthread_mutex_unlock(&seen->lock);
 }
@@ -90,13 +80,42 @@ static void warned(void *arg, const char *text)
 	pthread_mutex_unlock(&seen->lock);
 }
 
+static char log_dir[] = "/var/tmp/kprobe-command-XXXXXX";
+
+static void make_log(void)
+{
+	cr_assert(mkdtemp(log_dir));
+	cr_assert_eq(chmod(log_dir, 0700), 0);
+}
+
+static void remove_log(void)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "rm -r %s", log_dir);
+	cr_expect_eq(system(text), 0);
+}
+
+TestSuite(command, .init = make_log, .fini = remove_log);
+
+static struct kp_objects *make_objects(void)
+{
+	int fd = open(log_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct kp_objects *objects;
+	struct kp_err err = {""};
+
+	cr_assert_eq(kp_objects_make(fd, log_dir, &objects, &err), 0, "%s", err.text);
+	close(fd);
+	return objects;
+}
+
 /* Starts a command; sink and seen outlive it. */
 static struct kp_command_run *start(char *const *argv, const struct kp_sink *sink,
 				    struct seen *seen)
 {
 	struct kp_command_options options = {.argv = argv,
 					     .sink = sink,
-					     .archive_sink = sink,
+					     .objects = make_objects(),
 					     .on_warning = warned,
 					     .on_end = ended,
 					     .arg = seen};
@@ -178,7 +197,7 @@ Test(command, what_is_not_there_is_said)
 	char *argv[] = {"/nonexistent/program", NULL};
 	struct kp_sink sink = {put, NULL};
 	struct kp_command_options options = {
-		.argv = argv, .sink = &sink, .archive_sink = &sink, .on_end = ended};
+		.argv = argv, .sink = &sink, .objects = make_objects(), .on_end = ended};
 	struct kp_command_run *command;
 	struct kp_err err = {""};
 	pid_t pid;
@@ -306,6 +325,7 @@ Test(command, privilege_that_is_not_given_is_told)
 	snprintf(text, sizeof(text), "cp /bin/true %s && chmod 4755 %s && chown 65534:65534 %s",
 		 path, path, dir);
 	cr_assert_eq(system(text), 0);
+	cr_assert_eq(chown(log_dir, 65534, 65534), 0);
 	cr_assert_eq(setresuid(65534, 65534, 65534), 0);
 	cr_assert_eq(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), 0); /* as if it had begun so */
 	seen = run(argv);

@@ -35,14 +35,14 @@ Test(pool, a_block_grows_with_what_it_holds)
 	cr_expect_arr_eq(block->data, "abc", 3);
 	cr_expect_eq(pool.used_len, LARGE);
 	cr_expect_eq(pool.open_len, LARGE);
-	kp_pool_close(&pool, KP_POOL_EVENTS, block);
-	kp_pool_give(&pool, KP_POOL_EVENTS, block);
+	kp_pool_close(&pool, block);
+	kp_pool_give(&pool, block);
 	cr_expect_eq(pool.used_len, 0);
 	cr_expect_eq(pool.open_len, 0);
 	block = kp_pool_take(&pool, KP_POOL_EVENTS, 100, LARGE / 2);
 	cr_expect_eq(block->room, LARGE, "what a stream filled last it has at once");
-	kp_pool_close(&pool, KP_POOL_EVENTS, block);
-	kp_pool_give(&pool, KP_POOL_EVENTS, block);
+	kp_pool_close(&pool, block);
+	kp_pool_give(&pool, block);
 	kp_pool_done(&pool);
 }
 
@@ -60,19 +60,19 @@ Test(pool, open_blocks_leave_half_to_the_queue)
 	cr_expect_null(kp_pool_grow(&pool, KP_POOL_EVENTS, small));
 	large = kp_pool_take(&pool, KP_POOL_EVENTS, LARGE, 0);
 	cr_assert_eq(large->room, LARGE, "an event that needs it has it");
-	kp_pool_close(&pool, KP_POOL_EVENTS, open[0]);
-	kp_pool_close(&pool, KP_POOL_EVENTS, open[1]);
+	kp_pool_close(&pool, open[0]);
+	kp_pool_close(&pool, open[1]);
 	small = kp_pool_grow(&pool, KP_POOL_EVENTS, small);
 	cr_assert_not_null(small, "what is queued is not open");
 	for (int i = 0; i < 4; i++) {
 		if (i > 1)
-			kp_pool_close(&pool, KP_POOL_EVENTS, open[i]);
-		kp_pool_give(&pool, KP_POOL_EVENTS, open[i]);
+			kp_pool_close(&pool, open[i]);
+		kp_pool_give(&pool, open[i]);
 	}
-	kp_pool_close(&pool, KP_POOL_EVENTS, small);
-	kp_pool_give(&pool, KP_POOL_EVENTS, small);
-	kp_pool_close(&pool, KP_POOL_EVENTS, large);
-	kp_pool_give(&pool, KP_POOL_EVENTS, large);
+	kp_pool_close(&pool, small);
+	kp_pool_give(&pool, small);
+	kp_pool_close(&pool, large);
+	kp_pool_give(&pool, large);
 	kp_pool_done(&pool);
 }
 
@@ -84,7 +84,7 @@ static unsigned take_all(struct kp_pool *pool, enum kp_pool_class class, uint32_
 	unsigned cnt = 0;
 
 	while ((block = kp_pool_take(pool, class, room, 0))) {
-		kp_pool_close(pool, class, block);
+		kp_pool_close(pool, block);
 		block->next = *list;
 		*list = block;
 		cnt++;
@@ -92,13 +92,13 @@ static unsigned take_all(struct kp_pool *pool, enum kp_pool_class class, uint32_
 	return cnt;
 }
 
-static void give_all(struct kp_pool *pool, enum kp_pool_class class, struct kp_pipeline_block *list)
+static void give_all(struct kp_pool *pool, struct kp_pipeline_block *list)
 {
 	struct kp_pipeline_block *next;
 
 	for (; list; list = next) {
 		next = list->next;
-		kp_pool_give(pool, class, list);
+		kp_pool_give(pool, list);
 	}
 }
 
@@ -110,17 +110,16 @@ Test(pool, each_class_has_its_quota_and_all_one_ceiling)
 	cr_expect_eq(take_all(&pool, KP_POOL_EVENTS, LARGE, &lists[KP_POOL_EVENTS]), 8);
 	cr_expect_eq(take_all(&pool, KP_POOL_LIFE, LARGE, &lists[KP_POOL_LIFE]), 16);
 	cr_expect_eq(take_all(&pool, KP_POOL_OWN, LARGE, &lists[KP_POOL_OWN]), 4);
-	cr_expect_eq(take_all(&pool, KP_POOL_ARCHIVE, LARGE, &lists[KP_POOL_ARCHIVE]), 32);
 	cr_expect_eq(pool.made_len, kp_pool_max(&pool));
 	for (int i = 0; i < KP_POOL_CLASSES; i++) {
-		give_all(&pool, (enum kp_pool_class)i, lists[i]);
+		give_all(&pool, lists[i]);
 		lists[i] = NULL;
 	}
 	/* Of another size: what was given back makes place. */
 	cr_expect_eq(take_all(&pool, KP_POOL_EVENTS, 1, &lists[KP_POOL_EVENTS]),
 		     8 * LARGE / KP_POOL_ROOM_MIN);
 	cr_expect_leq(pool.made_len, kp_pool_max(&pool));
-	give_all(&pool, KP_POOL_EVENTS, lists[KP_POOL_EVENTS]);
+	give_all(&pool, lists[KP_POOL_EVENTS]);
 	cr_expect_eq(pool.used_len, 0);
 	kp_pool_done(&pool);
 }

@@ -141,6 +141,7 @@ static inline struct kp_replay_result synth_run(struct synth *s,
 	struct kp_replay_result result = {.verdict = -1};
 
 	kp_session_finish(&s->session);
+	kp_session_read_files(&s->session, 0, &s->err);
 	kp_replay_run(&s->session, options ? options : &none, &result, &s->err);
 	return result;
 }

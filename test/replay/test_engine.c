@@ -3,11 +3,12 @@
  * what is refused.
  */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/cpuid.h"
-#include "base/crc32c.h"
 #include "kprobe/log_format.h"
 #include "synth.h"
 
@@ -132,44 +133,127 @@ static void expect_refused(struct synth *s, const char *why)
 	synth_done(s, &result);
 }
 
-/* A file of which the log has `text`, but says `state`, mapped in the image. */
-static void put_file(struct synth *s, const char *path, const char *text, uint32_t state,
-		     uint32_t crc32c)
+/* A log's folder with the objects that put_file wants. */
+static char objects_dir[64];
+
+static ssize_t give_text(void *arg, uint64_t *at, unsigned char *piece)
+{
+	const char *text = arg;
+
+	if (*at)
+		return 0;
+	memcpy(piece, text, strlen(text));
+	return (ssize_t)strlen(text);
+}
+
+static void make_object(const char *text, struct kp_object *ret_object)
+{
+	const struct kp_object_source source = {strlen(text), give_text, (void *)text};
+	struct kp_objects *objects;
+	struct kp_err err = {""};
+	int fd;
+
+	if (!objects_dir[0]) {
+		strcpy(objects_dir, "/tmp/kprobe-engine-XXXXXX");
+		cr_assert_not_null(mkdtemp(objects_dir));
+	}
+	fd = open(objects_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cr_assert_eq(kp_objects_make(fd, objects_dir, &objects, &err), 0, "%s", err.text);
+	cr_assert_eq(kp_objects_put(objects, &source, ret_object, &err), 0, "%s", err.text);
+	kp_objects_free(objects);
+	close(fd);
+}
+
+static void remove_objects(void)
+{
+	char text[96];
+
+	snprintf(text, sizeof text, "rm -r %s", objects_dir);
+	cr_expect_eq(system(text), 0);
+	objects_dir[0] = '\0';
+}
+
+/* A file whose content is `text`, of which the log says `state`, mapped in the image. */
+static void put_file(struct synth *s, const char *path, const char *text, uint32_t state)
 {
 	uint32_t len = (uint32_t)strlen(text);
 	struct kp_ev_file_info info = {.len = len, .file_id = 9, .data_len = strlen(path)};
-	struct kp_ev_file_data data = {.file_id = 9, .data_len = len};
-	struct kp_ev_file_end end = {.stored = len, .file_id = 9, .crc32c = crc32c, .state = state};
+	struct kp_ev_file_object end = {
+		.file_id = 9, .state = state, .data_len = KP_OBJECT_HASH_LEN};
 	struct kp_ev_exec_map map = {.start = 0x10000000,
 				     .end = 0x10001000,
 				     .image = 1,
 				     .prot = 1,
 				     .file_id = 9,
 				     .data_len = strlen(path)};
+	struct kp_object object;
 
+	make_object(text, &object);
+	end.len = object.len;
 	SYNTH_PUT(s, file_info, &info, path, strlen(path));
-	SYNTH_PUT(s, file_data, &data, text, len);
-	SYNTH_PUT(s, file_end, &end, NULL, 0);
+	SYNTH_PUT(s, file_object, &end, object.hash, KP_OBJECT_HASH_LEN);
 	SYNTH_PUT(s, exec_map, &map, path, strlen(path));
+	s->session.objects_fd = kp_objects_open(objects_dir);
+}
+
+/* What stands in the place of an object. */
+static void spoil(const char *text, const char *with)
+{
+	char name[KP_OBJECT_NAME_LEN], other[KP_OBJECT_NAME_LEN], command[320];
+	struct kp_object object;
+
+	make_object(text, &object);
+	kp_object_name(&object, name);
+	snprintf(command, sizeof command, "rm %s/objects/%s", objects_dir, name);
+	if (with) {
+		make_object(with, &object);
+		kp_object_name(&object, other);
+		snprintf(command, sizeof command, "cp %s/objects/%s %s/objects/%s", objects_dir,
+			 other, objects_dir, name);
+	}
+	cr_assert_eq(system(command), 0);
 }
 
 Test(engine, refuses_a_file_that_is_not_what_was_mapped)
 {
-	const uint32_t crc = kp_crc32c(0, "text", 4);
 	struct synth s;
 
 	begin(&s);
-	put_file(&s, "/lib/moved.so", "text", KP_FILE_CHANGED, crc);
+	put_file(&s, "/lib/moved.so", "text", KP_FILE_CHANGED);
 	expect_refused(&s, "'/lib/moved.so', which was mapped, is not in the log: it was changed");
 
 	begin(&s);
-	put_file(&s, "/lib/late.so", "text", KP_FILE_DROPPED, crc);
+	put_file(&s, "/lib/late.so", "text", KP_FILE_DROPPED);
 	expect_refused(&s, "'/lib/late.so', which was mapped, is not in the log: the recording "
 			   "ended");
 
 	begin(&s);
-	put_file(&s, "/lib/flipped.so", "text", KP_FILE_WHOLE, crc ^ 1);
-	expect_refused(&s, "'/lib/flipped.so' is damaged");
+	put_file(&s, "/lib/full.so", "text", KP_FILE_UNWRITTEN);
+	expect_refused(&s, "'/lib/full.so', which was mapped, is not in the log: the recorder "
+			   "could not write it");
+	remove_objects();
+}
+
+Test(engine, refuses_a_content_that_is_not_there_or_another)
+{
+	struct synth s;
+
+	begin(&s);
+	put_file(&s, "/lib/swapped.so", "text", KP_FILE_WHOLE);
+	spoil("text", "tent");
+	expect_refused(&s, "the content of '/lib/swapped.so' is damaged: objects/");
+
+	begin(&s);
+	put_file(&s, "/lib/gone.so", "gone", KP_FILE_WHOLE);
+	spoil("gone", NULL);
+	expect_refused(&s, "the content of '/lib/gone.so' is missing");
+
+	begin(&s);
+	put_file(&s, "/lib/alone.so", "text", KP_FILE_WHOLE);
+	close(s.session.objects_fd);
+	s.session.objects_fd = -1;
+	expect_refused(&s, "is not there ('/lib/alone.so' is the first that is missing): copy it");
+	remove_objects();
 }
 
 Test(engine, refuses_what_is_incomplete)

@@ -18,8 +18,10 @@
 #include "../../log/forge.h"
 #include "../../log/synth.h"
 #include "../synth.h"
+#include "base/blake2b.h"
 #include "base/limit.h"
 #include "log/codec.h"
+#include "log/object.h"
 #include "log/segment.h"
 
 #define LOG_MAX 990000u
@@ -76,6 +78,7 @@ struct bomb {
 	struct forge segment;
 	struct kp_encoder *encoder;
 	struct kp_buf batch;
+	const char *dir;
 	uint32_t stream;
 	bool stop; /* the log is as long as it may be */
 };
@@ -268,6 +271,124 @@ static void chains(struct bomb *b)
 	}
 }
 
+/* --- objects --- */
+
+/* Names an object, of a file that the image maps. */
+static void name_object(struct bomb *b, uint32_t id, const struct kp_object *object)
+{
+	struct kp_ev_file_info info = {.file_id = id, .len = 15ull << 30, .data_len = 2};
+	struct kp_ev_file_object end = {
+		.file_id = id, .len = object->len, .data_len = KP_OBJECT_HASH_LEN};
+	struct kp_ev_exec_map map = {.start = HUGE_START + HUGE_LEN + id * 4096ull,
+				     .end = HUGE_START + HUGE_LEN + id * 4096ull + 4096,
+				     .image = 1,
+				     .prot = 1,
+				     .file_id = id,
+				     .data_len = 2};
+
+	SYNTH_PUT(&b->s, file_info, &info, "/f", 2);
+	SYNTH_PUT(&b->s, file_object, &end, object->hash, KP_OBJECT_HASH_LEN);
+	SYNTH_PUT(&b->s, exec_map, &map, "/f", 2);
+}
+
+/* Opens the file of an object whose unpacked bytes begin with the length of a file of 15 GiB. */
+static int open_object(const struct bomb *b, const struct kp_object *object)
+{
+	char name[KP_OBJECT_NAME_LEN], path[512];
+
+	kp_object_name(object, name);
+	snprintf(path, sizeof path, "%s/" KP_OBJECT_FOLDER, b->dir);
+	mkdir(path, 0700);
+	snprintf(path, sizeof path, "%s/" KP_OBJECT_FOLDER "/%.2s", b->dir, name);
+	mkdir(path, 0700);
+	snprintf(path, sizeof path, "%s/" KP_OBJECT_FOLDER "/%s", b->dir, name);
+	return open(path, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
+}
+
+/* So many pieces of pages that are one byte each, packed as well as they can be. */
+static struct kp_object pack_pieces(const struct bomb *b, uint32_t cnt, uint64_t seed)
+{
+	size_t len = 8 + cnt * (8 + 65536ull), n;
+	unsigned char *plain = calloc(1, len), *at = plain + 8, *packed = malloc(LOG_MAX);
+	struct kp_object object = {.len = len};
+	uint64_t head = 15ull << 30;
+	int fd;
+
+	memcpy(plain, &head, 8);
+	for (uint32_t i = 0; i < cnt; i++) {
+		head = (uint64_t)i << 16 | 0xffff;
+		memcpy(at, &head, 8);
+		memset(at + 8, 1 + (int)(seed % 255), 65536);
+		at += 8 + 65536;
+	}
+	if (cnt) /* different for each */
+		memcpy(plain + 16, &seed, 8);
+	kp_blake2b(plain, len, object.hash, sizeof object.hash);
+	n = ZSTD_compress(packed, LOG_MAX, plain, len, 1);
+	fd = open_object(b, &object);
+	if (ZSTD_isError(n) || write(fd, packed, n) != (ssize_t)n)
+		object.len = 0;
+	close(fd);
+	free(plain);
+	free(packed);
+	return object;
+}
+
+/* 4 GiB of which only the length is known, and some that can be had. */
+static void object_pages(struct bomb *b)
+{
+	struct kp_object object = pack_pieces(b, 1000, 0);
+
+	IMAGE(b, spin);
+	name_object(b, 1, &object);
+	object.len = 4ull << 30;
+	name_object(b, 2, &object);
+}
+
+static void object_half(struct bomb *b)
+{
+	struct kp_object object = pack_pieces(b, 900, 0);
+
+	IMAGE(b, spin);
+	name_object(b, 1, &object);
+}
+
+/* Each for a little: all of them for much. */
+static void objects_many(struct bomb *b)
+{
+	IMAGE(b, spin);
+	for (uint32_t i = 1; i < 120; i++) {
+		struct kp_object object = pack_pieces(b, 100, i);
+
+		name_object(b, i, &object);
+	}
+}
+
+/* One that many files have. */
+static void object_shared(struct bomb *b)
+{
+	struct kp_object object = pack_pieces(b, 12, 0);
+
+	IMAGE(b, spin);
+	for (uint32_t i = 1; !b->stop && i < 20000; i++)
+		name_object(b, i, &object);
+}
+
+/* Frames that are left out, over a hole in the file. */
+static void object_hole(struct bomb *b)
+{
+	const uint32_t skip[2] = {0x184d2a50, 0xfffffff0};
+	struct kp_object object = {.hash = {7}, .len = 1ull << 40};
+	int fd = open_object(b, &object);
+
+	for (off_t at = 0; at < 200 * (0xfffffff0ll + 8); at += 0xfffffff0ll + 8)
+		if (pwrite(fd, skip, sizeof skip, at) != sizeof skip)
+			break;
+	close(fd);
+	IMAGE(b, spin);
+	name_object(b, 1, &object);
+}
+
 /* --- what replay reads --- */
 
 static void loop(struct bomb *b)
@@ -287,7 +408,9 @@ static void memory(struct bomb *b)
 static void hole(struct bomb *b)
 {
 	struct kp_ev_file_info info = {.file_id = 7, .len = 15ull << 30, .data_len = 2};
-	struct kp_ev_file_end end = {.file_id = 7, .state = KP_FILE_WHOLE};
+	struct kp_object object = pack_pieces(b, 0, 0);
+	struct kp_ev_file_object end = {
+		.file_id = 7, .len = object.len, .data_len = KP_OBJECT_HASH_LEN};
 	struct kp_ev_exec_map map = {.start = HUGE_START,
 				     .end = HUGE_START + info.len,
 				     .image = 1,
@@ -296,7 +419,7 @@ static void hole(struct bomb *b)
 				     .data_len = 2};
 
 	SYNTH_PUT(&b->s, file_info, &info, "/f", 2);
-	SYNTH_PUT(&b->s, file_end, &end, NULL, 0);
+	SYNTH_PUT(&b->s, file_object, &end, object.hash, KP_OBJECT_HASH_LEN);
 	synth_image(&b->s, look_code, (size_t)(look_code_end - look_code), NULL, 0);
 	SYNTH_PUT(&b->s, exec_map, &map, "/f", 2);
 	b->s.time_ns += 3600000000000ull;
@@ -332,33 +455,6 @@ static void image_pages(struct bomb *b)
 	IMAGE(b, spin);
 	for (uint64_t at = HUGE_START; !b->stop; at += 4096)
 		synth_memory(&b->s, at, "x", 1);
-}
-
-static void file_pages(struct bomb *b)
-{
-	struct kp_ev_file_info info = {.file_id = 7, .len = 15ull << 30, .data_len = 2};
-
-	SYNTH_PUT(&b->s, file_info, &info, "/f", 2);
-	for (uint64_t at = 0; !b->stop && at < info.len; at += 4096) {
-		struct kp_ev_file_data data = {.offset = at, .file_id = 7, .data_len = 1};
-
-		SYNTH_PUT(&b->s, file_data, &data, "x", 1);
-	}
-	IMAGE(b, spin);
-}
-
-static void file_zeros(struct bomb *b)
-{
-	struct kp_ev_file_info info = {.file_id = 7, .len = 15ull << 30, .data_len = 2};
-	static const char none[60000];
-
-	SYNTH_PUT(&b->s, file_info, &info, "/f", 2);
-	for (uint64_t at = 0; !b->stop; at += sizeof none) {
-		struct kp_ev_file_data data = {.offset = at, .file_id = 7, .data_len = sizeof none};
-
-		SYNTH_PUT(&b->s, file_data, &data, none, sizeof none);
-	}
-	IMAGE(b, spin);
 }
 
 static void put_maps(struct bomb *b, uint32_t cnt)
@@ -583,21 +679,25 @@ static const struct {
 	{                     \
 #id, NULL, id \
 	}
-	PUT(streams),      PUT(fat_streams),  PUT(zeros),        PUT(clocks),
-	PUT(all_kinds),    PUT(commands),     PUT(switches),     PUT(tasks),
-	PUT(forks),        PUT(losses),       PUT(cpus),         PUT(chains),
-	PUT(loop),         PUT(memory),       PUT(hole),         PUT(calls),
-	PUT(payloads),     PUT(pages),        PUT(image_pages),  PUT(file_pages),
-	PUT(file_zeros),   PUT(maps),         PUT(maps_allowed), PUT(maps_backwards),
-	PUT(images),       PUT(files),        PUT(children),     PUT(unpaired),
-	PUT(signals),      MAKE(packed),      MAKE(events),      MAKE(grown_events),
-	MAKE(segments),    MAKE(header_deep), MAKE(header_wide), MAKE(header_objects),
-	MAKE(header_name), MAKE(sparse),      MAKE(islands),
+	PUT(streams),      PUT(fat_streams),   PUT(zeros),
+	PUT(clocks),       PUT(all_kinds),     PUT(commands),
+	PUT(switches),     PUT(tasks),         PUT(forks),
+	PUT(losses),       PUT(cpus),          PUT(chains),
+	PUT(loop),         PUT(memory),        PUT(hole),
+	PUT(calls),        PUT(payloads),      PUT(pages),
+	PUT(image_pages),  PUT(object_pages),  PUT(object_half),
+	PUT(objects_many), PUT(object_shared), PUT(object_hole),
+	PUT(maps),         PUT(maps_allowed),  PUT(maps_backwards),
+	PUT(images),       PUT(files),         PUT(children),
+	PUT(unpaired),     PUT(signals),       MAKE(packed),
+	MAKE(events),      MAKE(grown_events), MAKE(segments),
+	MAKE(header_deep), MAKE(header_wide),  MAKE(header_objects),
+	MAKE(header_name), MAKE(sparse),       MAKE(islands),
 };
 
 static int write_log(void (*put)(struct bomb *b), const char *dir)
 {
-	struct bomb b = {.stream = KP_CPU_USER};
+	struct bomb b = {.stream = KP_CPU_USER, .dir = dir};
 	struct kp_ev_command command = {.data_len = 5};
 	struct kp_ev_record_stats stats = {0};
 	struct kp_buf text = {0};
