@@ -150,6 +150,7 @@ int kp_image_build(struct kp_tracee *tracee, const struct kp_session *session,
 	tracee->stub = 0;
 	tracee->regs = image->regs;
 	tracee->regs.orig_rax = -1;
+	tracee->regs.rax = 0; /* exec's result; where the image was taken it was not there yet */
 	tracee->dirty = true;
 	return 0;
 }
