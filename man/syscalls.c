@@ -120,6 +120,8 @@ static void recorded(const struct kp_syscall *row)
 		printf("%s%s %s, ", sep, arg->dir & 1 << KP_DIR_OUT ? "got" : "given",
 		       row->arg_names[i]);
 		length(row, arg);
+		if (arg->dir & KP_ARG_FAILS && arg->rule != KP_LEN_COMMAND)
+			printf(", of a failed call as it was left");
 		sep = "; ";
 	}
 	printf("%s.\n", *sep == ' ' ? " no bytes and no object" : "");

@@ -74,8 +74,8 @@ enum kp_arg_type {
 	KP_ARG_BUF,
 };
 
-/* How many bytes a KP_ARG_BUF has. Except for ALWAYS and STR only captured if the call succeeded.
- */
+/* How many bytes a KP_ARG_BUF has. Except for ALWAYS, STR and those with KP_ARG_FAILS only captured
+ * if the call succeeded. */
 enum kp_len_rule {
 	KP_LEN_NONE,
 	KP_LEN_FIXED,  /* unit bytes */
@@ -99,11 +99,13 @@ enum kp_len_rule {
 
 /* The bytes are data that the process gives away, rather than a parameter; a bit of kp_arg.dir. */
 #define KP_ARG_GIVEN 4
+/* The kernel may write the bytes although the call fails: they are captured then too, as got. */
+#define KP_ARG_FAILS 8
 
 struct kp_arg {
 	kp_u8 type;    /* KP_ARG_ */
 	kp_u8 rule;    /* KP_LEN_, for KP_ARG_BUF */
-	kp_u8 dir;     /* 1 << KP_DIR_IN | 1 << KP_DIR_OUT | KP_ARG_GIVEN */
+	kp_u8 dir;     /* 1 << KP_DIR_IN | 1 << KP_DIR_OUT | KP_ARG_GIVEN | KP_ARG_FAILS */
 	kp_u8 len_arg; /* argument that holds the length, the count or its address */
 	kp_u32 unit;
 };

@@ -65,6 +65,8 @@ struct user_clone_args {
 	__u64 child_tid;
 	__u64 parent_tid;
 };
+#define EAGAIN 11
+#define ENOTTY 25
 #define CLONE_PIDFD 0x1000
 #define CLONE_PARENT_SETTID 0x100000
 
@@ -323,7 +325,7 @@ __noinline int kp_capture_command(__u32 i, __u32 command)
 		rule = *row;
 	else if (c->cap_nr == KP_NR_ioctl)
 		rule = kp_command_encoded(command, addr);
-	if (!rule.dir)
+	if (!rule.dir || (kp_failed(c->ret) && !(rule.dir & 1 << KP_DIR_OUT)))
 		return 0;
 	len = rule.cap ? c->args[rule.cap & 7] : rule.len;
 	if (rule.cap && (__u64)c->ret < len)
@@ -341,7 +343,8 @@ __noinline int kp_capture_clone(__u32 i, __u64 len)
 	__u64 addr = c->args[i & 7];
 	struct user_clone_args a = {};
 
-	kp_capture(addr, len, TAG(i, KP_DIR_IN));
+	if (!kp_failed(c->ret))
+		kp_capture(addr, len, TAG(i, KP_DIR_IN));
 	if (bpf_probe_read_user(&a, sizeof(a), (void *)addr))
 		return 0;
 	if (a.flags & CLONE_PIDFD)
@@ -351,12 +354,20 @@ __noinline int kp_capture_clone(__u32 i, __u64 len)
 	return 0;
 }
 
+/* Errors by which a call says that there was nothing to do: it has written nothing, and they come
+ * by the thousands. */
+static __always_inline bool did_nothing(const struct kp_cpu *c, const struct kp_arg *arg)
+{
+	return (arg->rule == KP_LEN_RET && c->ret == -EAGAIN) ||
+	       (arg->rule == KP_LEN_COMMAND && c->ret == -ENOTTY);
+}
+
 __noinline int kp_capture_arg(__u32 i)
 {
 	struct kp_cpu *c = kp_this_cpu();
 	__u32 nr = c->cap_nr, tag;
 	struct kp_rule_row *row = bpf_map_lookup_elem(&rules, &nr);
-	bool ok = c->ret >= 0 || c->ret < -4095;
+	bool failed = kp_failed(c->ret), got;
 	struct kp_arg *arg;
 	__u64 addr;
 
@@ -373,10 +384,12 @@ __noinline int kp_capture_arg(__u32 i)
 	if (!addr)
 		return 0;
 	/* What both sides use is seen as the kernel left it. */
-	tag = TAG(i, arg->dir & 1 << KP_DIR_OUT ? KP_DIR_OUT : KP_DIR_IN);
+	got = arg->dir & 1 << KP_DIR_OUT || (failed && arg->dir & KP_ARG_FAILS);
+	tag = TAG(i, got ? KP_DIR_OUT : KP_DIR_IN);
 	if (arg->rule == KP_LEN_STR)
 		return kp_capture_str(addr, tag);
-	if (!ok && arg->rule != KP_LEN_ALWAYS)
+	if (failed && arg->rule != KP_LEN_ALWAYS &&
+	    (!(arg->dir & KP_ARG_FAILS) || did_nothing(c, arg)))
 		return 0;
 	switch (arg->rule) {
 	case KP_LEN_IOV:

@@ -98,6 +98,9 @@ struct kp_task {
 	kp_u32 seq;      /* calls completed since the task was selected */
 	kp_u32 selected; /* 1: for replay */
 	kp_u32 i386;     /* as kp_cpu.i386 */
+	kp_u32 restarts; /* number of the call that restart_syscall takes up again, of a selected
+			    one */
+	kp_u32 pad;
 };
 
 /*

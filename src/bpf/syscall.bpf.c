@@ -81,7 +81,7 @@ static __always_inline void capture_state(struct kp_cpu *c, __u32 nr)
 	__u8 rule = kp_fd_rule(nr);
 	__u32 arg = (rule & KP_FD_USED) >> 4;
 
-	if (c->ret < 0 && c->ret >= -4095)
+	if (kp_failed(c->ret))
 		return;
 	if ((rule & KP_FD_USED) == KP_FD_OPENED)
 		kp_capture_state(c->ret, 1);
@@ -97,12 +97,15 @@ static __always_inline void record_selected(struct kp_cpu *c, struct kp_task *t,
 {
 	struct kp_ev_syscall *ev;
 	__u32 seq = ++t->seq;
+	/* A call that is taken up again has the registers, and so the buffers, that it had. */
+	__u32 as = nr == KP_NR_restart_syscall && t->restarts ? t->restarts : nr;
 
+	t->restarts = ret == -ERESTART_RESTARTBLOCK ? as : 0;
 	for (__u32 i = 0; i < KP_ARG_MAX; i++)
 		c->args[i] = kp_argument(regs, i, flags & KP_SYSF_I386);
 	c->ret = ret;
 	c->cap_ns = now;
-	c->cap_nr = nr;
+	c->cap_nr = as;
 	c->cap_seq = seq;
 	c->budget = KP_CAPTURE_MAX;
 	c->incomplete = 0;

@@ -25,7 +25,6 @@
 #define IN_FIX(name, n) ARG(KP_ARG_BUF, name, KP_LEN_FIXED, KP_SYS_IN, 0, n)
 #define OUT_FIX(name, n) ARG(KP_ARG_BUF, name, KP_LEN_FIXED, KP_SYS_OUT, 0, n)
 #define IN_ALW(name, n) ARG(KP_ARG_BUF, name, KP_LEN_ALWAYS, KP_SYS_IN, 0, n)
-#define OUT_ALW(name, n) ARG(KP_ARG_BUF, name, KP_LEN_ALWAYS, KP_SYS_OUT, 0, n)
 #define IN_ARG(name, len, unit) ARG(KP_ARG_BUF, name, KP_LEN_ARG, KP_SYS_IN, len, unit)
 #define OUT_ARG(name, len, unit) ARG(KP_ARG_BUF, name, KP_LEN_ARG, KP_SYS_OUT, len, unit)
 #define IN_ALL(name, len) ARG(KP_ARG_BUF, name, KP_LEN_ARG, KP_SYS_GIVEN, len, 1)
@@ -43,9 +42,12 @@
 #define MMSG_IN(name) ARG(KP_ARG_BUF, name, KP_LEN_MMSG, KP_SYS_GIVEN, 0, 1)
 #define MMSG_OUT(name) ARG(KP_ARG_BUF, name, KP_LEN_MMSG, KP_SYS_OUT, 0, 1)
 #define CMD(name, by, ignore) \
-	ARG(KP_ARG_BUF, name, KP_LEN_COMMAND, KP_SYS_IN | KP_SYS_OUT, by, ignore)
+	ARG(KP_ARG_BUF, name, KP_LEN_COMMAND, KP_SYS_IN | KP_SYS_OUT | KP_ARG_FAILS, by, ignore)
 #define OUT_IF(name, by, bits) ARG(KP_ARG_BUF, name, KP_LEN_IF, KP_SYS_OUT, by, bits)
 #define IN_CLONE(name, size) ARG(KP_ARG_BUF, name, KP_LEN_CLONE, KP_SYS_IN, size, 1)
+#define FAILS(arg) FAILS_OF arg
+#define FAILS_OF(type, name, rule, dir, len_arg, unit) \
+	(type, name, rule, (dir) | KP_ARG_FAILS, len_arg, unit)
 
 /* The words of traits.def without their prefixes. */
 enum {

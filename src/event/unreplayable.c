@@ -3,6 +3,7 @@
  */
 #include "event/unreplayable.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -232,6 +233,14 @@ static bool bytes_reason(const struct kp_ev_syscall *call, const struct kp_call_
 	return true;
 }
 
+/* A failed call of which it is not recorded what it left: bpf has a log of why it refuses a
+ * program, behind a pointer of its structure. Who is not allowed to call it gets none. */
+static bool may_have_written(const struct kp_ev_syscall *call)
+{
+	return call->nr == KP_NR_bpf && !kp_call_was_refused(call) && call->ret != -EPERM &&
+	       call->ret != -ENOSYS;
+}
+
 bool kp_call_unreplayable(const struct kp_ev_syscall *call, const struct kp_call_bytes *bytes,
 			  char reason[KP_REASON_LEN])
 {
@@ -247,6 +256,12 @@ bool kp_call_unreplayable(const struct kp_ev_syscall *call, const struct kp_call
 	if (kp_call_is_vsyscall(call)) {
 		snprintf(reason, KP_REASON_LEN,
 			 "asked the vsyscall page for the time or its CPU (an old C library does)");
+		return true;
+	}
+	if (!kp_call_succeeded(call) && may_have_written(call)) {
+		snprintf(reason, KP_REASON_LEN,
+			 "called %s, which failed and may have written what is not recorded",
+			 kp_syscall_name(call->nr));
 		return true;
 	}
 	if (!kp_call_succeeded(call) || kp_call_was_refused(call))

@@ -23,10 +23,13 @@ const struct kp_arg *kp_payload_rule(const struct kp_ev_payload *payload)
 }
 
 /* Direction in which the bytes behind an argument were captured: what both sides use, as left. */
-static int captured_dir(const struct kp_arg *arg, const struct kp_command_rule *command)
+static int captured_dir(const struct kp_ev_syscall *call, const struct kp_arg *arg,
+			const struct kp_command_rule *command)
 {
 	uint8_t dir = arg->rule == KP_LEN_COMMAND ? command->dir : arg->dir;
 
+	if (arg->dir & KP_ARG_FAILS && !kp_call_succeeded(call))
+		return KP_DIR_OUT;
 	return dir & 1 << KP_DIR_OUT ? KP_DIR_OUT : KP_DIR_IN;
 }
 
@@ -92,18 +95,25 @@ static bool leads_on(const struct kp_arg *arg, const struct kp_ev_payload *paylo
 	return arg->rule == KP_LEN_IOV || arg->rule == KP_LEN_MSG || arg->rule == KP_LEN_MMSG;
 }
 
+/* Whether these are the call's bytes; what restart_syscall takes up again names the call that had
+ * begun it, whose arguments the registers still have. */
+static bool is_calls(const struct kp_ev_syscall *call, const struct kp_ev_payload *payload)
+{
+	return payload->nr == call->nr || call->nr == KP_NR_restart_syscall;
+}
+
 /*
  * Whether the bytes are what the call's row says: of this call, behind one of its buffers, in its
  * direction, at its place. Those of vectors are where the process's own vectors say.
  */
 static bool belongs(const struct kp_ev_syscall *call, const struct kp_ev_payload *payload)
 {
-	const struct kp_syscall *row = kp_syscall_get(call->nr);
+	const struct kp_syscall *row = kp_syscall_get(payload->nr);
 	struct kp_command_rule command;
 	const struct kp_arg *arg;
 	uint64_t args[6];
 
-	if (!row || payload->nr != call->nr || payload->arg >= KP_ARG_MAX)
+	if (!row || !is_calls(call, payload) || payload->arg >= KP_ARG_MAX)
 		return false;
 	kp_call_args(call, args);
 	arg = &row->rule.args[payload->arg];
@@ -112,8 +122,9 @@ static bool belongs(const struct kp_ev_syscall *call, const struct kp_ev_payload
 		       payload->data_len <= 4 && payload->addr == args[payload->arg];
 	command = command_of(call, args);
 	if (leads_on(arg, payload))
-		return arg->rule == KP_LEN_CLONE || payload->dir == captured_dir(arg, &command);
-	return payload->dir == captured_dir(arg, &command) &&
+		return arg->rule == KP_LEN_CLONE ||
+		       payload->dir == captured_dir(call, arg, &command);
+	return payload->dir == captured_dir(call, arg, &command) &&
 	       payload->addr == args[payload->arg] + payload->offset;
 }
 
@@ -225,6 +236,20 @@ static void set_msg_len(struct kp_engine *engine, const struct kp_ev_payload *pa
 				KP_TAIL(payload) + MMSGHDR_MSG_LEN, 4);
 }
 
+/*
+ * Whether the process has the bytes now. More may be captured than the kernel wrote, so they may be
+ * where nobody can write and be there anyhow: a time that ran out behind a constant timeout.
+ */
+static bool put(struct kp_engine *engine, const struct kp_ev_payload *payload)
+{
+	static unsigned char got[KP_DATA_MAX];
+	size_t len = payload->data_len;
+
+	return kp_tracee_write(&engine->tracee, payload->addr, KP_TAIL(payload), len) == 0 ||
+	       (kp_tracee_read(&engine->tracee, payload->addr, got, len) == len &&
+		!memcmp(got, KP_TAIL(payload), len));
+}
+
 int kp_engine_move_bytes(struct kp_engine *engine, const struct kp_step *step)
 {
 	const struct kp_ev_payload *const *payloads = engine->session->payloads.at + step->payload;
@@ -239,8 +264,7 @@ int kp_engine_move_bytes(struct kp_engine *engine, const struct kp_step *step)
 		}
 		if (!payload->data_len)
 			continue;
-		if (kp_tracee_write(&engine->tracee, payload->addr, KP_TAIL(payload),
-				    payload->data_len) < 0)
+		if (!put(engine, payload))
 			return kp_engine_refuse(
 				engine,
 				"call %u (%s): %u recorded bytes have no place at 0x%llx: the "

@@ -161,7 +161,7 @@ static int is_argument_writable(struct kp_engine *engine, const struct kp_ev_sys
 {
 	uint64_t stored = (uint64_t)call->ret, addr = args[index];
 
-	if (arg->dir != 1 << KP_DIR_OUT)
+	if (!(arg->dir & 1 << KP_DIR_OUT))
 		return 1;
 	switch ((enum kp_len_rule)arg->rule) {
 	case KP_LEN_RET: /* 0: the end, nothing there, or too late */
