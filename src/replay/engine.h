@@ -33,6 +33,10 @@ struct kp_engine {
 	struct kp_locks *locks; /* memory that it locked */
 	uint32_t at;            /* index of the next step */
 	uint64_t brk;           /* end of the heap as the process knows it */
+	struct {
+		bool reads_run; /* READ_IMPLIES_EXEC */
+		uint32_t mdwe;  /* flags of PR_SET_MDWE */
+	} rules;                /* rules.h */
 	uint64_t hits;          /* of breakpoints so far */
 	uint64_t search_ns;     /* time spent on finding where signals came */
 	uint64_t told_ns;       /* when that was told */

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 
 #include "event/advice.h"
+#include "replay/rules.h"
 #include "replay/special.h"
 
 #define PAGE_UP(addr) (((addr) + 4095) & ~4095ULL)
@@ -121,7 +122,7 @@ static int map(struct kp_engine *engine, const struct kp_step *step, int fd)
 	bool anonymous = fd == KP_FILE_ANON;
 	uint64_t args[6] = {call->ret,
 			    mapped_len(call),
-			    call->arg2,
+			    kp_rules_prot(engine, call->arg2),
 			    map_flags(call, anonymous),
 			    anonymous ? (uint64_t)-1 : (uint64_t)fd,
 			    anonymous ? 0 : call->arg5};
@@ -210,7 +211,7 @@ int kp_special_brk(struct kp_engine *engine, const struct kp_step *step)
 	uint64_t now = step->call->ret, from = PAGE_UP(engine->brk), to = PAGE_UP(now);
 	uint64_t args[6] = {from,
 			    to - from,
-			    PROT_READ | PROT_WRITE,
+			    kp_rules_prot(engine, PROT_READ | PROT_WRITE),
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
 			    (uint64_t)-1,
 			    0};
@@ -241,6 +242,16 @@ int kp_special_brk(struct kp_engine *engine, const struct kp_step *step)
 
 /* --- protection and advice --- */
 
+/* What comes before the place at which the call failed. */
+static int protect_until(struct kp_engine *engine, const struct kp_step *step,
+			 const uint64_t args[6])
+{
+	int64_t value;
+	int rc = args[1] ? inject(engine, SYS_mprotect, args, &value) : 0;
+
+	return rc < 0 ? rc : set_result(engine, step);
+}
+
 /*
  * What comes before a hole (ENOMEM), before a file that may not be written (EACCES) or before a
  * sealed mapping (EPERM) has the new protection.
@@ -248,9 +259,13 @@ int kp_special_brk(struct kp_engine *engine, const struct kp_step *step)
 int kp_special_mprotect(struct kp_engine *engine, const struct kp_step *step)
 {
 	const struct kp_ev_syscall *call = step->call;
-	uint64_t args[6] = {call->arg0, call->arg1, call->arg2};
+	uint64_t args[6] = {call->arg0, call->arg1, kp_rules_prot(engine, call->arg2)}, at;
 	bool with_key = call->nr == KP_NR_pkey_mprotect && call->arg3 && (int)call->arg3 != -1;
 
+	if (!with_key && kp_rules_deny(engine, call, PAGE_UP(call->arg0 + call->arg1), &at)) {
+		args[1] = at - call->arg0;
+		return protect_until(engine, step, args);
+	}
 	if (!with_key && (kp_call_succeeded(call) || call->ret == -ENOMEM || call->ret == -EACCES ||
 			  call->ret == -EPERM))
 		return run_again(engine, step, SYS_mprotect, args);

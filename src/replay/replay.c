@@ -16,6 +16,7 @@
 #include "replay/engine.h"
 #include "replay/filter.h"
 #include "replay/image.h"
+#include "replay/rules.h"
 #include "replay/walls.h"
 
 /* What a stop may cost beyond the recorded time: page faults, a slower machine. */
@@ -134,6 +135,7 @@ int kp_engine_enter_image(struct kp_engine *engine, uint32_t index)
 		if (rc == 0)
 			rc = kp_image_build(&engine->tracee, engine->session, image, engine->err);
 	}
+	kp_rules_exec(engine);
 	kp_sysv_exec(engine->sysv);
 	kp_locks_done(engine->locks);
 	kp_engine_limit_stack(engine, image->stack_limit);

@@ -8,6 +8,7 @@
 
 #include "event/doubt.h"
 #include "replay/engine.h"
+#include "replay/rules.h"
 
 void kp_call_args(const struct kp_ev_syscall *call, uint64_t ret_args[6])
 {
@@ -217,6 +218,7 @@ int kp_engine_serve(struct kp_engine *engine)
 	else if (kp_call_succeeded(call)) /* an error has no bytes */
 		engine->result->refused++;
 	kp_fds_apply(&engine->fds, call);
+	kp_rules_note(engine, call);
 	note_opened(engine, step);
 	if (kp_syscall_restarts(call->ret) && call->nr != KP_NR_rt_sigreturn)
 		kp_engine_settle_restart(engine, step);
