@@ -17,6 +17,7 @@
 #include "event/doubt.h"
 #include "replay/content.h"
 #include "replay/engine.h"
+#include "replay/lent.h"
 
 #define DEV_ZERO (1u << 20 | 5) /* mem(4) */
 /* linux/fs.h: flags of pwritev2 */
@@ -40,7 +41,8 @@ struct kp_files {
 	struct kp_map index;     /* key → index in files */
 	struct kp_map read_only; /* descriptor → the same file opened for reading */
 	KP_VEC(int) fds;         /* of read_only */
-	uint32_t shared_cnt;     /* mappings through which files are written */
+	struct kp_lent lent;
+	uint32_t shared_cnt; /* mappings through which files are written */
 	bool shares;
 	uint64_t moved; /* by collapsed and inserted ranges */
 	char doubt[512];
@@ -192,6 +194,7 @@ void kp_files_free(struct kp_files *files)
 	for (uint32_t i = 0; i < files->fds.cnt; i++)
 		close(files->fds.at[i]);
 	KP_VEC_DONE(&files->fds);
+	KP_VEC_DONE(&files->lent.bytes);
 	KP_VEC_DONE(&files->files);
 	kp_map_done(&files->index);
 	kp_map_done(&files->read_only);
@@ -350,6 +353,35 @@ static uint64_t write_begin(const struct kp_step *step)
 	return append ? state->len - call->ret : args[offset];
 }
 
+bool kp_files_lends(struct kp_files *files, const struct kp_tracee *tracee,
+		    const struct kp_step *step, const struct kp_ev_payload *payload)
+{
+	const struct kp_ev_file_state *state = step->state;
+	const struct file *file = state && kp_payload_is_output(payload)
+					  ? find(files, kp_inode_key(state->dev, state->ino))
+					  : NULL;
+	uint64_t begin = file ? write_begin(step) : 0;
+
+	return file && kp_lent_note(&files->lent, tracee, file->fd, payload, begin,
+				    begin + step->call->ret);
+}
+
+/* Writes a payload to the file at `at`. */
+static int write_payload(struct kp_files *files, const struct file *file,
+			 const struct kp_step *step, uint64_t at,
+			 const struct kp_ev_payload *payload)
+{
+	int rc = kp_lent_write(&files->lent, file->fd, at, payload);
+
+	if (rc == 0)
+		return kp_content_write(file->fd, at, KP_TAIL(payload), payload->data_len);
+	kp_files_doubt(files,
+		       "call %u writes to '%s' from where the process has that part of it mapped, "
+		       "and what came of it is not all in the log",
+		       step->call->seq, file->path);
+	return rc < 0 ? rc : 0;
+}
+
 static int apply_write(struct kp_files *files, const struct file *file, const struct kp_step *step,
 		       const struct kp_ev_payload *const *payloads)
 {
@@ -361,7 +393,7 @@ static int apply_write(struct kp_files *files, const struct file *file, const st
 
 		if (!kp_payload_is_output(payload) || payload->data_len > end - at)
 			continue;
-		rc = kp_content_write(file->fd, at, KP_TAIL(payload), payload->data_len);
+		rc = write_payload(files, file, step, at, payload);
 		if (rc < 0)
 			return rc;
 		at += payload->data_len;
@@ -506,6 +538,13 @@ int kp_files_apply(struct kp_files *files, const struct kp_step *step,
 	if (!file)
 		return 0;
 	rc = apply(files, file, step, payloads);
+	files->lent.bytes.cnt = 0;
+	if (rc == -EBADMSG)
+		return kp_err_set(
+			err, rc,
+			"call %u wrote to '%s' from where the process has that part of it "
+			"mapped, and what came of it is another here",
+			step->call->seq, file->path);
 	if (rc == 0)
 		rc = settle_length(files, file, step);
 	return rc < 0 ? kp_err_sys(err, rc, "cannot change '%s' as call %u did", file->path,

@@ -43,6 +43,13 @@ int kp_files_map(struct kp_files *files, const struct kp_tracee *tracee, const s
 int kp_files_apply(struct kp_files *files, const struct kp_step *step,
 		   const struct kp_ev_payload *const *payloads, struct kp_err *err);
 
+/*
+ * Whether a payload is what a call writes to a file from where the process has that very part of it
+ * mapped: it was captured when the call had changed it, so that kp_files_apply compares it.
+ */
+bool kp_files_lends(struct kp_files *files, const struct kp_tracee *tracee,
+		    const struct kp_step *step, const struct kp_ev_payload *payload);
+
 /* The process has memory that a child by fork would share. */
 void kp_files_share(struct kp_files *files);
 bool kp_files_shares(const struct kp_files *files);

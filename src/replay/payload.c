@@ -274,7 +274,8 @@ int kp_engine_move_bytes(struct kp_engine *engine, const struct kp_step *step)
 		engine->result->bytes_out += payload->data_len;
 	}
 	for (uint32_t i = 0; i < step->payload_cnt; i++) {
-		if (payloads[i]->dir != KP_DIR_IN)
+		if (payloads[i]->dir != KP_DIR_IN ||
+		    kp_files_lends(engine->files, &engine->tracee, step, payloads[i]))
 			continue;
 		rc = kp_engine_compare(engine, step, payloads[i], payloads[i]->addr, 0,
 				       payloads[i]->data_len);
