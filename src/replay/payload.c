@@ -96,7 +96,7 @@ static bool leads_on(const struct kp_arg *arg, const struct kp_ev_payload *paylo
 }
 
 /* Whether these are the call's bytes; what restart_syscall takes up again names the call that had
- * begun it, whose arguments the registers still have. */
+ * begun it. */
 static bool is_calls(const struct kp_ev_syscall *call, const struct kp_ev_payload *payload)
 {
 	return payload->nr == call->nr || call->nr == KP_NR_restart_syscall;
@@ -124,8 +124,11 @@ static bool belongs(const struct kp_ev_syscall *call, const struct kp_ev_payload
 	if (leads_on(arg, payload))
 		return arg->rule == KP_LEN_CLONE ||
 		       payload->dir == captured_dir(call, arg, &command);
+	/* restart_syscall's record has no arguments: those are in the record of what it takes up.
+	 */
 	return payload->dir == captured_dir(call, arg, &command) &&
-	       payload->addr == args[payload->arg] + payload->offset;
+	       (call->nr == KP_NR_restart_syscall ||
+		payload->addr == args[payload->arg] + payload->offset);
 }
 
 /* Refuses unless each argument of a successful call has as many bytes as it must have. */
