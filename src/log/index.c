@@ -238,7 +238,8 @@ static int read_text(struct kp_index *index, struct kp_index_segment *segment, c
 }
 
 /* Reads the header of a segment; one that is damaged becomes a gap, one that is gone nothing. */
-static int read_header(struct kp_index *index, struct kp_index_segment *segment)
+static int read_header(struct kp_index *index, struct kp_index_segment *segment,
+		       struct kp_schema *before)
 {
 	int fd = kp_index_open_segment(index, segment), r;
 	struct kp_log_gap gap = {0};
@@ -265,6 +266,8 @@ static int read_header(struct kp_index *index, struct kp_index_segment *segment)
 		r = kp_schema_parse(text, segment->start.hdr.text_len, &segment->schema, NULL);
 		gap.why = "the header's text holds no usable schema";
 	}
+	if (r >= 0)
+		segment->schema = kp_schema_share(before, segment->schema);
 	if (r >= 0)
 		r = read_text(index, segment, text);
 	if (r == -EBADMSG) {
@@ -296,7 +299,8 @@ static int read_headers(struct kp_index *index)
 	int r;
 
 	for (size_t i = 0; i < index->segment_cnt; i++) {
-		r = read_header(index, &index->segments[i]);
+		s = &index->segments[i];
+		r = read_header(index, s, i ? s[-1].schema : NULL);
 		if (r < 0)
 			return r;
 	}

@@ -263,18 +263,52 @@ static int parse_kinds(const cJSON *rows, struct kp_schema *schema, unsigned *fi
 	return r;
 }
 
-/* Each segment has a schema, and a log may have thousands of segments. */
-static void shrink_fields(struct kp_schema *schema, unsigned field_cnt)
+/* What is used of an allocation, in an allocation of its own: shrunk in place, it would leave a
+ * hole beside it that nothing fits. */
+static void *trim(void *all, size_t used_len)
 {
-	struct kp_schema_field *fields;
-	uint64_t *word_bits;
+	void *used = malloc(used_len);
 
-	fields = realloc(schema->fields, (field_cnt + 1) * sizeof(*fields));
-	if (fields)
-		schema->fields = fields;
-	word_bits = realloc(schema->word_bits, schema->word_cnt * sizeof(*word_bits));
-	if (word_bits)
-		schema->word_bits = word_bits;
+	if (!used)
+		return all;
+	memcpy(used, all, used_len);
+	free(all);
+	return used;
+}
+
+/* Each segment has a schema, and a log may have thousands of segments. */
+static void trim_fields(struct kp_schema *schema, unsigned field_cnt)
+{
+	schema->field_cnt = (uint16_t)field_cnt;
+	schema->fields = trim(schema->fields, (field_cnt + 1) * sizeof(*schema->fields));
+	schema->word_bits = trim(schema->word_bits, schema->word_cnt * sizeof(*schema->word_bits));
+}
+
+/* Of what was all zeros before it was filled; padding that differs would only keep two apart. */
+static bool same(const void *a, const void *b, size_t len)
+{
+	return !memcmp(a, b, len);
+}
+
+/* With names of their own, which only a later version's schemas have, they count as different. */
+static bool are_alike(const struct kp_schema *a, const struct kp_schema *b)
+{
+	return !a->kind_names && !b->kind_names && !a->group_names && !b->group_names &&
+	       a->word_cnt == b->word_cnt && a->field_cnt == b->field_cnt &&
+	       a->growth_max == b->growth_max && a->is_own == b->is_own &&
+	       same(a->kinds, b->kinds, sizeof(a->kinds)) &&
+	       same(a->to_group, b->to_group, sizeof(a->to_group)) &&
+	       same(a->fields, b->fields, a->field_cnt * sizeof(*a->fields)) &&
+	       same(a->word_bits, b->word_bits, a->word_cnt * sizeof(*a->word_bits));
+}
+
+struct kp_schema *kp_schema_share(struct kp_schema *before, struct kp_schema *next)
+{
+	if (!before || !next || !are_alike(before, next))
+		return next;
+	kp_schema_free(next);
+	before->owner_cnt++;
+	return before;
 }
 
 int kp_schema_parse(const char *text, size_t len, struct kp_schema **ret_schema, struct kp_err *err)
@@ -289,6 +323,7 @@ int kp_schema_parse(const char *text, size_t len, struct kp_schema **ret_schema,
 	schema->fields = calloc(FIELDS_MAX, sizeof(*schema->fields));
 	schema->word_bits = calloc(KP_SCHEMA_WORDS, sizeof(*schema->word_bits));
 	schema->word_cnt = 1;
+	schema->owner_cnt = 1;
 	if (!schema->fields || !schema->word_bits)
 		goto out;
 	r = kp_log_json_read(text, len, &root);
@@ -306,7 +341,7 @@ out:
 				  r == -ENOMEM ? "out of memory"
 					       : "the header's text holds no usable schema");
 	}
-	shrink_fields(schema, field_cnt);
+	trim_fields(schema, field_cnt);
 	*ret_schema = schema;
 	return 0;
 }
@@ -363,7 +398,7 @@ struct kp_set kp_schema_kinds(const struct kp_schema *schema, const struct kp_se
 
 void kp_schema_free(struct kp_schema *schema)
 {
-	if (!schema)
+	if (!schema || --schema->owner_cnt)
 		return;
 	free_names(schema->kind_names);
 	free_names(schema->group_names);

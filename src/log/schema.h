@@ -56,6 +56,8 @@ struct kp_schema {
 	struct kp_schema_field *fields;
 	uint64_t *word_bits; /* of each word, the bits of the fields in it */
 	uint16_t word_cnt;   /* of all kinds, and one before them */
+	uint16_t field_cnt;
+	uint32_t owner_cnt;  /* that kp_schema_free still has to be called for */
 	uint16_t growth_max; /* most bytes by which an event grows when mapped */
 	bool is_own;         /* the log's structs are this program's, byte for byte */
 };
@@ -66,6 +68,12 @@ struct kp_schema {
  */
 int kp_schema_parse(const char *text, size_t len, struct kp_schema **ret_schema,
 		    struct kp_err *err);
+
+/*
+ * The same mapping once for two segments: `next` is freed and `before` returned, now with one owner
+ * more, if they are alike; else `next` as it is.
+ */
+struct kp_schema *kp_schema_share(struct kp_schema *before, struct kp_schema *next);
 
 /* Name of a kind or a group that this program does not have; NULL: the log gives it none. */
 const char *kp_schema_kind_name(const struct kp_schema *schema, unsigned kind);
