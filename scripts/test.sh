@@ -257,15 +257,23 @@ if [ -x "$asan/kprobe" ]; then
 fi
 check build-fuzz 600 bash -c build_fuzz
 names=()
+alone=()
 for script in test/e2e/*.sh; do
 	case $script in */lib.sh) continue ;; esac
-	names+=("e2e/$(basename "$script" .sh)")
+	if grep -q '^# Runs alone:' "$script"; then
+		alone+=("e2e/$(basename "$script" .sh)")
+	else
+		names+=("e2e/$(basename "$script" .sh)")
+	fi
 done
 for source in test/fuzz/fuzz_*.c; do
 	name=$(basename "$source" .c)
 	[ -x "$fuzz/test/$name" ] && names+=("fuzz/${name#fuzz_}")
 done
 many tidy "${names[@]}"
+for name in "${alone[@]}"; do
+	many "$name"
+done
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -4,6 +4,7 @@
 # must get its own answer: what the time was spent on, by whom, and through what. Once in each tier:
 # as system calls are recorded by default, and with a record for each; and once while the tier changes,
 # where an answer may be less sure, but not wrong for sure.
+# Runs alone: what the machine does beside it delays what it measures.
 . "$(dirname "$0")/lib.sh"
 need_root
 command -v python3 >/dev/null || skip "needs python3"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Spans of a server whose requests overlap (test/analyze/programs/pool.c): each is joined with the
 # thread that worked on it, or the answer says why not and what to do.
+# Runs alone: what the machine does beside it delays what it measures.
 . "$(dirname "$0")/lib.sh"
 need_root
 command -v python3 >/dev/null || skip "needs python3"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A busy node recorded for BUSY_S seconds (20): thousands of random windows of all tasks are
 # partitioned exactly.
+# Runs alone: what the machine does beside it delays what it measures.
 . "$(dirname "$0")/lib.sh"
 need_root
 busy=${BUSY_S:-20}
