@@ -50,6 +50,7 @@ int kp_model_on_insert(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_issue(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_complete(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_socket(struct kp_model *m, const struct kp_hdr *hdr);
+int kp_model_on_translation(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_retransmit(struct kp_model *m, const struct kp_hdr *hdr);
 
 #endif

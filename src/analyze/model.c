@@ -458,6 +458,7 @@ static const handler handlers[KP_EV_END] = {
 	[KP_EV_sock_recv] = kp_model_on_recv,
 	[KP_EV_tier] = kp_model_on_tier,
 	[KP_EV_socket] = kp_model_on_socket,
+	[KP_EV_translation] = kp_model_on_translation,
 	[KP_EV_signal_generate] = kp_model_on_signal,
 	[KP_EV_irq] = kp_model_on_irq,
 	[KP_EV_softirq] = kp_model_on_softirq,
@@ -577,6 +578,7 @@ void kp_model_done(struct kp_model *model)
 	KP_VEC_DONE(&model->cpus);
 	KP_VEC_DONE(&model->socks);
 	KP_VEC_DONE(&model->locals);
+	KP_VEC_DONE(&model->translated);
 	KP_VEC_DONE(&model->requests);
 	KP_VEC_DONE(&model->completions);
 	KP_VEC_DONE(&model->signals);
@@ -590,6 +592,7 @@ void kp_model_done(struct kp_model *model)
 	kp_map_done(&model->sock_map);
 	kp_map_done(&model->ends_map);
 	kp_map_done(&model->remote_map);
+	kp_map_done(&model->translated_map);
 	kp_map_done(&model->local_map);
 	kp_map_done(&model->rq_map);
 	kp_map_done(&model->sig_map);

@@ -152,6 +152,18 @@ struct kp_sock {
 	KP_VEC(struct kp_send) sends; /* in the order of exit */
 };
 
+/* Both ends of a connection as one side has them. */
+struct kp_ends {
+	kp_addr laddr, raddr;
+	uint16_t lport, rport;
+};
+
+/* What the sides of a connection have whose addresses are rewritten on the way. */
+struct kp_translated {
+	struct kp_ends side[2];
+	uint8_t obj; /* KP_OBJ_tcp or KP_OBJ_udp */
+};
+
 /* An address of this host. */
 struct kp_local {
 	kp_addr addr;
@@ -217,21 +229,23 @@ struct kp_model {
 	uint64_t keep_from_ns; /* of what is before it only the last states are kept */
 	uint64_t heap_max;     /* what may be taken from malloc; 0: no limit */
 	uint64_t event_cnt;
-	uint64_t last_switch_ns;  /* of any CPU */
-	bool run_ended;           /* the recorder's final accounts came since */
-	struct kp_map tids;       /* tid → newest life */
-	struct kp_map sock_map;   /* number → newest socket that has it */
-	struct kp_map ends_map;   /* hash of both ends → list of sockets */
-	struct kp_map remote_map; /* hash of the other end → list of sockets */
-	struct kp_map local_map;  /* hash of an address → list of locals */
-	struct kp_map rq_map;     /* identity → newest request */
-	struct kp_map sig_map;    /* pid → newest stop signal to it */
+	uint64_t last_switch_ns;      /* of any CPU */
+	bool run_ended;               /* the recorder's final accounts came since */
+	struct kp_map tids;           /* tid → newest life */
+	struct kp_map sock_map;       /* number → newest socket that has it */
+	struct kp_map ends_map;       /* hash of both ends → list of sockets */
+	struct kp_map remote_map;     /* hash of the other end → list of sockets */
+	struct kp_map translated_map; /* hash of both ends of a side → translated * 2 + side */
+	struct kp_map local_map;      /* hash of an address → list of locals */
+	struct kp_map rq_map;         /* identity → newest request */
+	struct kp_map sig_map;        /* pid → newest stop signal to it */
 	KP_VEC(struct kp_task) tasks;
 	KP_VEC(struct kp_name) names;
 	KP_VEC(struct kp_wake) wakes;
 	KP_VEC(struct kp_cpu) cpus;
 	KP_VEC(struct kp_sock) socks;
 	KP_VEC(struct kp_local) locals;
+	KP_VEC(struct kp_translated) translated;
 	KP_VEC(struct kp_request) requests;
 	KP_VEC(struct kp_completion) completions;
 	KP_VEC(struct kp_signal) signals;
@@ -300,6 +314,10 @@ bool kp_model_has_local(const struct kp_model *model, const kp_addr addr);
 /* Keys of the model's maps of ends: of an end, and of both by their keys. */
 uint64_t kp_sock_end_hash(const kp_addr addr, uint16_t port);
 uint64_t kp_sock_ends_hash(uint64_t local, uint64_t remote);
+uint64_t kp_ends_hash(const struct kp_ends *ends);
+
+/* The ends that the socket on the other side has. */
+struct kp_ends kp_model_other_ends(const struct kp_model *model, const struct kp_sock *sock);
 
 bool kp_addr_same(const kp_addr a, const kp_addr b);
 

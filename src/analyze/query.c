@@ -89,19 +89,12 @@ bool kp_model_hole(const struct kp_model *model, uint64_t from_ns, uint64_t to_n
 	return i < model->holes.cnt && model->holes.at[i].t0_ns < to_ns;
 }
 
-/* Whether one is the other end of the other. Families do not matter: a socket of IPv6 takes what
- * one of IPv4 sends. */
-static bool are_peers(const struct kp_sock *a, const struct kp_sock *b)
+/* Whether a socket has these ends. Families do not matter: a socket of IPv6 takes what one of IPv4
+ * sends. */
+static bool has_ends(const struct kp_sock *s, const struct kp_ends *ends, uint8_t obj)
 {
-	return a->is_told && b->is_told && a->obj == b->obj && a->lport == b->rport &&
-	       a->rport == b->lport && kp_addr_same(a->laddr, b->raddr) &&
-	       kp_addr_same(a->raddr, b->laddr);
-}
-
-static uint64_t peer_hash(const struct kp_sock *s)
-{
-	return kp_sock_ends_hash(kp_sock_end_hash(s->raddr, s->rport),
-				 kp_sock_end_hash(s->laddr, s->lport));
+	return s->is_told && s->obj == obj && s->lport == ends->lport && s->rport == ends->rport &&
+	       kp_addr_same(s->laddr, ends->laddr) && kp_addr_same(s->raddr, ends->raddr);
 }
 
 /*
@@ -111,12 +104,13 @@ static uint64_t peer_hash(const struct kp_sock *s)
 static uint32_t peer_next(const struct kp_model *model, uint32_t sock, uint32_t start)
 {
 	const struct kp_sock *s = &model->socks.at[sock];
-	const uint64_t *first = kp_map_get(&model->ends_map, peer_hash(s));
+	const struct kp_ends ends = kp_model_other_ends(model, s);
+	const uint64_t *first = kp_map_get(&model->ends_map, kp_ends_hash(&ends));
 	uint32_t i = start != KP_NONE ? model->socks.at[start].next
 		     : first          ? (uint32_t)*first
 				      : KP_NONE;
 
-	while (i != KP_NONE && !are_peers(&model->socks.at[i], s))
+	while (i != KP_NONE && (!s->is_told || !has_ends(&model->socks.at[i], &ends, s->obj)))
 		i = model->socks.at[i].next;
 	return i;
 }
@@ -234,6 +228,8 @@ const struct kp_send *kp_sock_last_send(const struct kp_sock *sock, uint64_t t_n
 uint32_t kp_model_retransmit(const struct kp_model *model, uint32_t sock, uint64_t from_ns,
 			     uint64_t to_ns)
 {
+	const struct kp_sock *s = &model->socks.at[sock];
+	const struct kp_ends ends = kp_model_other_ends(model, s);
 	uint32_t i, n, at;
 
 	if (!model->retransmits.cnt || to_ns == 0)
@@ -241,7 +237,7 @@ uint32_t kp_model_retransmit(const struct kp_model *model, uint32_t sock, uint64
 	i = UPPER_BOUND(&model->retransmits, t_ns, to_ns - 1);
 	for (n = 0; i-- > 0 && n < CHAIN_MAX && model->retransmits.at[i].t_ns >= from_ns; n++) {
 		at = model->retransmits.at[i].sock;
-		if (at == sock || are_peers(&model->socks.at[at], &model->socks.at[sock]))
+		if (at == sock || (s->is_told && has_ends(&model->socks.at[at], &ends, s->obj)))
 			return i;
 	}
 	return KP_NONE;

@@ -7,6 +7,8 @@
  *    socket from there on;
  *  - a socket without a telling has no ends, and no other end.
  */
+#include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "analyze/ingest.h"
@@ -36,6 +38,12 @@ uint64_t kp_sock_end_hash(const kp_addr addr, uint16_t port)
 uint64_t kp_sock_ends_hash(uint64_t local, uint64_t remote)
 {
 	return local * 0x9e3779b97f4a7c15u ^ remote;
+}
+
+uint64_t kp_ends_hash(const struct kp_ends *ends)
+{
+	return kp_sock_ends_hash(kp_sock_end_hash(ends->laddr, ends->lport),
+				 kp_sock_end_hash(ends->raddr, ends->rport));
 }
 
 /* --- lists of sockets that are alike --- */
@@ -215,4 +223,57 @@ int kp_model_on_socket(struct kp_model *m, const struct kp_hdr *hdr)
 	learn_end(s->laddr, &s->lport, e->laddr, e->lport);
 	learn_end(s->raddr, &s->rport, e->raddr, e->rport);
 	return keep_ends(m, i);
+}
+
+/* --- connections whose addresses are rewritten on the way --- */
+
+static void set_end(kp_addr addr, uint16_t *port, const kp_addr from_addr, uint16_t from_port)
+{
+	memcpy(addr, from_addr, KP_ADDR_LEN);
+	*port = from_port;
+}
+
+/* The last that is told of a side's ends counts: they are given to one connection after another. */
+int kp_model_on_translation(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_translation *e = (const void *)hdr;
+	struct kp_translated t = {.obj = e->protocol == IPPROTO_UDP ? KP_OBJ_udp : KP_OBJ_tcp};
+	struct kp_ends *client = &t.side[0], *server = &t.side[1];
+
+	set_end(client->laddr, &client->lport, e->client_laddr, e->client_lport);
+	set_end(client->raddr, &client->rport, e->client_raddr, e->client_rport);
+	set_end(server->laddr, &server->lport, e->server_laddr, e->server_lport);
+	set_end(server->raddr, &server->rport, e->server_raddr, e->server_rport);
+	if (KP_VEC_PUSH(&m->translated, t) < 0)
+		return -ENOMEM;
+	for (uint64_t side = 0; side < 2; side++)
+		if (kp_map_put(&m->translated_map, kp_ends_hash(&t.side[side]),
+			       (m->translated.cnt - 1) * 2ull + side) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static bool same_ends(const struct kp_ends *a, const struct kp_ends *b)
+{
+	return a->lport == b->lport && a->rport == b->rport && kp_addr_same(a->laddr, b->laddr) &&
+	       kp_addr_same(a->raddr, b->raddr);
+}
+
+struct kp_ends kp_model_other_ends(const struct kp_model *model, const struct kp_sock *sock)
+{
+	struct kp_ends own, other;
+	const struct kp_translated *t;
+	const uint64_t *known;
+
+	set_end(own.laddr, &own.lport, sock->laddr, sock->lport);
+	set_end(own.raddr, &own.rport, sock->raddr, sock->rport);
+	known = kp_map_get(&model->translated_map, kp_ends_hash(&own));
+	if (known) {
+		t = &model->translated.at[*known / 2];
+		if (t->obj == sock->obj && same_ends(&t->side[*known % 2], &own))
+			return t->side[1 - *known % 2];
+	}
+	set_end(other.laddr, &other.lport, sock->raddr, sock->rport);
+	set_end(other.raddr, &other.rport, sock->laddr, sock->lport);
+	return other;
 }

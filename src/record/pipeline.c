@@ -317,6 +317,16 @@ size_t kp_pipeline_memory(struct kp_pipeline *pipeline, size_t *ret_max)
 	return len;
 }
 
+uint64_t kp_pipeline_segment(struct kp_pipeline *pipeline)
+{
+	uint64_t segment;
+
+	pthread_mutex_lock(&pipeline->lock);
+	segment = pipeline->segment;
+	pthread_mutex_unlock(&pipeline->lock);
+	return segment;
+}
+
 bool kp_pipeline_snapshot_hangs(struct kp_pipeline *pipeline, uint64_t after_ns, uint32_t *ret_pid)
 {
 	bool hangs;

@@ -80,6 +80,9 @@ unsigned kp_pipeline_load(struct kp_pipeline *pipeline);
 /* Bytes of memory in which events wait or can wait, and the most that this can be. */
 size_t kp_pipeline_memory(struct kp_pipeline *pipeline, size_t *ret_max);
 
+/* Number of the segment that is being written. */
+uint64_t kp_pipeline_segment(struct kp_pipeline *pipeline);
+
 /* Whether the snapshot has been at work for more than after_ns, and the process it is at. */
 bool kp_pipeline_snapshot_hangs(struct kp_pipeline *pipeline, uint64_t after_ns, uint32_t *ret_pid);
 

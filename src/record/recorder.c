@@ -25,9 +25,10 @@
 #define SECOND_NS 1000000000ull
 #define BLOCK_AGE_NS 500000000ull
 #define ACCOUNT_NS 100000000ull /* losses are looked for so often */
-#define TIER_NS 10000000000ull  /* it is said again so often */
-#define HANG_NS 5000000000ull   /* for a snapshot */
-#define LOOP_FDS 8              /* descriptors that the loop needs, and some */
+#define CONNTRACK_NS 500000000ull
+#define TIER_NS 10000000000ull /* it is said again so often */
+#define HANG_NS 5000000000ull  /* for a snapshot */
+#define LOOP_FDS 8             /* descriptors that the loop needs, and some */
 
 void kp_recorder_warn(const struct recorder *r, const char *text)
 {
@@ -95,6 +96,40 @@ static void watch_clocks(void *owner)
 static void write_clocks(void *owner)
 {
 	kp_clocks_write(&((struct recorder *)owner)->clocks);
+}
+
+static int start_conntrack(void *owner, struct kp_err *err)
+{
+	struct recorder *r = owner;
+	struct kp_err warning = {0};
+
+	(void)err; /* what is not there is missing, and no reason to end */
+	if (kp_conntrack_open(&r->conntrack, &warning) < 0)
+		kp_recorder_warn(r, warning.text);
+	return 0;
+}
+
+/* A segment says by itself which connections are translated. */
+static void read_conntrack(void *owner)
+{
+	struct recorder *r = owner;
+	uint64_t segment = kp_pipeline_segment(r->pipeline), lost = r->conntrack.lost;
+
+	if (segment != r->conntrack_segment)
+		kp_conntrack_ask(&r->conntrack);
+	r->conntrack_segment = segment;
+	kp_conntrack_read(&r->conntrack, kp_pipeline_drain_sink(r->pipeline));
+	if (!lost && r->conntrack.lost)
+		kp_recorder_warn(r, "the kernel's connection tracking tells more than can be read: "
+				    "the other ends of some translated connections are missing");
+}
+
+static void stop_conntrack(void *owner)
+{
+	struct recorder *r = owner;
+
+	kp_conntrack_read(&r->conntrack, kp_pipeline_drain_sink(r->pipeline));
+	kp_conntrack_done(&r->conntrack);
 }
 
 static void sum_irqs(void *owner)
@@ -185,6 +220,8 @@ static const struct kp_source sources[] = {
 	{"losses", 0, ACCOUNT_NS, NULL, tell_losses, NULL},
 	{"runs that the kernel left out", 0, SECOND_NS, NULL, tell_misses, NULL},
 	{"errors of the log", 0, ACCOUNT_NS, NULL, check_log, NULL},
+	{"translated connections", 1u << KP_GROUP_tcp, CONNTRACK_NS, start_conntrack,
+	 read_conntrack, stop_conntrack},
 	{"interrupts", 1u << KP_GROUP_irq, SECOND_NS, NULL, sum_irqs, sum_irqs},
 	{"tier", 0, TIER_NS, start_tiers, repeat_tier, NULL},
 	{"budget", 0, SECOND_NS, NULL, look_at_budget, NULL},
@@ -370,7 +407,7 @@ int kp_recorder_run(const struct kp_recorder_options *options,
 	if (!r)
 		return kp_err_sys(err, -ENOMEM, "cannot start the recorder");
 	r->options = options;
-	r->clocks.fd = -1;
+	r->clocks.fd = r->conntrack.fd = -1;
 	r->sources = (struct kp_sources){
 		.table = sources, .cnt = SOURCE_CNT, .groups = options->groups, .owner = r};
 	kp_process_prepare(&r->process);
@@ -383,6 +420,7 @@ int kp_recorder_run(const struct kp_recorder_options *options,
 		error = run_loop(r, err);
 	close_loop(r);
 	kp_clocks_done(&r->clocks);
+	kp_conntrack_done(&r->conntrack);
 	end.reason = error < 0 ? KP_END_FAILED : r->reason;
 	end.sig = r->end_sig;
 	closed = kp_pipeline_stop(r->pipeline, &end, &close_err);

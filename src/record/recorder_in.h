@@ -14,6 +14,7 @@
 #include "record/budget.h"
 #include "record/clocks.h"
 #include "record/command.h"
+#include "record/conntrack.h"
 #include "record/lint.h"
 #include "record/pipeline.h"
 #include "record/probes.h"
@@ -32,6 +33,8 @@ struct recorder {
 	struct kp_command_run *command;
 	struct kp_tally *tally;
 	struct kp_clocks clocks;
+	struct kp_conntrack conntrack;
+	uint64_t conntrack_segment; /* for which it was asked for all */
 	struct kp_lint *lint;
 	struct kp_sources sources;
 	struct kp_err error; /* first error of writing */

@@ -352,6 +352,40 @@ Test(rules, a_sender_behind_address_translation)
 	}
 }
 
+/* The kernel told which ends the other side has. */
+Test(rules, a_sender_behind_a_translation_that_is_told)
+{
+	const struct ends virtual = {0x0100000a, 0xc800000a, 40000, 80};
+	const struct ends server = {0x0200000a, 0x6300000a, 7001, 50000};
+	struct kp_ev_translation told = {.client_lport = 40000,
+					 .client_rport = 80,
+					 .server_lport = 7001,
+					 .server_rport = 50000,
+					 .protocol = 6};
+	struct kp_walk w;
+
+	put_v4(told.client_laddr, virtual.laddr);
+	put_v4(told.client_raddr, virtual.raddr);
+	put_v4(told.server_laddr, server.laddr);
+	put_v4(told.server_raddr, server.raddr);
+	for (int is_told = 1; is_told >= 0; is_told--) {
+		begin();
+		if (is_told)
+			feed(&m, &told, KP_EV_translation, sizeof(told), 0, KP_CPU_USER, 0);
+		sw(&m, 0, 1, 0, 0, B);
+		sw(&m, 1000, 0, A, S, 0);
+		call_tcp(&m, 7000, 7900, B, SYS_sendto, server);
+		wake_net(&m, 8000, 1, 0, A, virtual);
+		sw(&m, 8000, 0, 0, 0, A);
+		call_tcp(&m, 900, 8100, A, SYS_recvfrom, virtual);
+		w = finish(0, 10000);
+		cr_expect_eq(spent(&w, KP_B_on_cpu, B), is_told ? 6900 * US : 0);
+		if (is_told)
+			cr_expect_eq(w.pieces.at[1].confidence, 'A');
+		done(&w);
+	}
+}
+
 /* A wake in the middle of a send by a socket that is neither end: somebody on this host sent it. */
 Test(rules, a_local_sender_that_is_not_found_is_not_the_network)
 {
