@@ -202,6 +202,11 @@ static int make(const struct kp_incident *what, const struct log *log, const cha
 	remember(report, what);
 	if (why)
 		add_note(report, why);
+	/* A name or a sentence that had no room is missing in it. */
+	if (report->arena.failed) {
+		kp_report_done(report);
+		return kp_err_sys(err, -ENOMEM, "cannot make the report");
+	}
 	if (save(what, report, err) == 0)
 		return 0;
 	kp_err_prefix(err, 0, "the report is not saved");

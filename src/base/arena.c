@@ -20,16 +20,22 @@ void *kp_arena_alloc(struct kp_arena *arena, size_t len)
 	size_t cap;
 	char *place;
 
-	if (len > SIZE_MAX / 2)
+	if (len > SIZE_MAX / 2) {
+		arena->failed = true;
 		return NULL;
+	}
 	len = (len + 15) & ~(size_t)15;
 	if (!arena->newest || arena->cap - arena->used < len) {
 		cap = len > CHUNK_LEN ? len : CHUNK_LEN;
 		chunk = calloc(1, sizeof(*chunk) + cap);
-		if (!chunk)
+		if (!chunk) {
+			arena->failed = true;
 			return NULL;
+		}
 		chunk->older = arena->newest;
-		*arena = (struct kp_arena){.newest = chunk, .cap = cap};
+		arena->newest = chunk;
+		arena->used = 0;
+		arena->cap = cap;
 	}
 	place = (char *)(arena->newest + 1) + arena->used;
 	arena->used += len;

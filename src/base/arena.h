@@ -5,6 +5,7 @@
 #ifndef KP_BASE_ARENA_H
 #define KP_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct kp_arena_chunk;
@@ -13,6 +14,7 @@ struct kp_arena {
 	struct kp_arena_chunk *newest;
 	size_t used; /* bytes taken from the newest chunk */
 	size_t cap;  /* bytes that it has */
+	bool failed; /* something had no room; who fills it may look at the end only */
 };
 
 /* len zeroed bytes, aligned to 16; NULL: out of memory. */
