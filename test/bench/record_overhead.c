@@ -26,35 +26,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench.h"
+
 #define ROUNDS 60
 #define ROUND_TOLD 3          /* the fastest ones may be luck */
 #define SETTLE_NS 2000000000l /* until a recorder has attached */
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-static void must(int ok, const char *what)
-{
-	if (ok)
-		return;
-	perror(what);
-	exit(1);
-}
-
-/* Both sides of a conversation on one CPU: the distance of two CPUs' wakeups is noise here. */
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
 
 /* --- the workloads: each does n operations and returns the nanoseconds it took --- */
 
@@ -163,6 +139,7 @@ static void measure(int is_slow)
 {
 	double ns[ROUNDS];
 
+	/* Both sides of a conversation: the distance of two CPUs' wakeups is noise here. */
 	pin(0);
 	for (size_t w = 0; w < WORKLOAD_CNT; w++) {
 		unsigned n = is_slow ? workloads[w].n_slow : workloads[w].n;
