@@ -342,12 +342,14 @@ static int run_to_hit(struct kp_engine *engine, const struct kp_step *step)
 
 	if (rc)
 		return rc;
+	/* All calls until here were alike: code that computes otherwise on this CPU, say. */
 	if (stop.kind == KP_STOP_SYSCALL)
-		return kp_engine_diverge(
-			engine, step,
-			"signal %s was to interrupt the process at 0x%llx, which it "
-			"does not reach in that state",
-			signal_text(step->deliver->sig), (unsigned long long)regs->ip);
+		return kp_engine_refuse(
+			engine,
+			"%s interrupted the process at 0x%llx between calls %u and %u, which is "
+			"not reached here in that state: whether it goes on alike cannot be judged",
+			signal_text(step->deliver->sig), (unsigned long long)regs->ip,
+			step->deliver->seq, step->deliver->seq + 1);
 	if (stop.kind != KP_STOP_TRAP)
 		return kp_engine_unexpected(engine, &stop);
 	engine->hits++;
