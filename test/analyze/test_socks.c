@@ -2,43 +2,22 @@
  * Sockets by their numbers, as far as the log tells what those mean: whose send ended a wait.
  */
 #include <arpa/inet.h>
-#include <sys/syscall.h>
 
-#include "analyze/ingest.h"
-#include "analyze/rules.h"
-#include "stream.h"
-
-#define S KP_TASK_INTERRUPTIBLE
-#define A 100 /* the incident's thread */
-#define B 200
-#define C 300
-
-static const struct ends client = {0x0100007f, 0x0100007f, 40000, 80};
-
-static struct kp_model m;
+#include "story.h"
 
 /* A waits on CPU 0 from 1000 on, B and then nobody runs on CPU 1. */
-static void begin(void)
+static void begin_waiting(void)
 {
-	cr_assert_eq(kp_model_init(&m), 0);
-	sw(&m, 0, 0, 0, 0, A);
+	begin();
 	sw(&m, 0, 1, 0, 0, B);
 	sw(&m, 1000, 0, A, S, 0);
 }
 
 /* A's time, which goes on at 8000. */
-static struct kp_walk finish(void)
+static struct kp_walk finish_waiting(void)
 {
 	sw(&m, 8000, 0, 0, 0, A);
-	sw(&m, 100000, 0, A, 0, 0);
-	cr_assert_eq(kp_model_finish(&m), 0);
-	return walk_of(&m, A, 0, 10000);
-}
-
-static void done(struct kp_walk *w)
-{
-	kp_walk_done(w);
-	kp_model_done(&m);
+	return finish(0, 10000);
 }
 
 /* Whether A's wait is B's doing. */
@@ -80,7 +59,7 @@ static void wake_by(uint64_t us, uint32_t target, uint64_t number)
 /* Two servers' addresses, of which the words' exclusive or is the same: B's is the client's. */
 Test(socks, whole_addresses_of_ipv6)
 {
-	begin();
+	begin_waiting();
 	tell_v6(1, "fd00::1", "fd00::1:0:2", 40000, 80);
 	tell_v6(2, "fd00::1:0:2", "fd00::1", 80, 40000);
 	tell_v6(3, "fd00::2:0:1", "fd00::1", 80, 40000);
@@ -88,7 +67,7 @@ Test(socks, whole_addresses_of_ipv6)
 	call_by(7000, 7900, C, SYS_sendto, 3);
 	wake_by(8000, A, 1);
 	call_by(900, 8100, A, SYS_recvfrom, 1);
-	struct kp_walk w = finish();
+	struct kp_walk w = finish_waiting();
 	expect_sender(&w);
 	done(&w);
 }
@@ -96,12 +75,12 @@ Test(socks, whole_addresses_of_ipv6)
 /* One end of IPv4, the other of IPv6 that takes both. */
 Test(socks, families_meet)
 {
-	begin();
+	begin_waiting();
 	tell_v6(2, "::ffff:127.0.0.1", "::ffff:127.0.0.1", 80, 40000);
 	call_by(7000, 7900, B, SYS_sendto, 2);
 	wake_net(&m, 8000, 1, 0, A, client);
 	call_tcp(&m, 900, 8100, A, SYS_recvfrom, client);
-	struct kp_walk w = finish();
+	struct kp_walk w = finish_waiting();
 	expect_sender(&w);
 	done(&w);
 }
@@ -109,11 +88,11 @@ Test(socks, families_meet)
 /* The tellings are lost: the sender may be anybody. */
 Test(socks, not_told)
 {
-	begin();
+	begin_waiting();
 	call_by(7000, 7900, B, SYS_sendto, 2);
 	wake_by(8000, A, 1);
 	call_by(900, 8100, A, SYS_recvfrom, 1);
-	struct kp_walk w = finish();
+	struct kp_walk w = finish_waiting();
 	cr_expect_eq(spent(&w, KP_B_on_cpu, B), 0);
 	cr_expect_eq(spent(&w, KP_B_network, 0), 7000 * US);
 	for (uint32_t i = 0; i < w.pieces.cnt; i++)
@@ -128,7 +107,7 @@ Test(socks, one_socket_by_two_numbers)
 {
 	struct kp_ev_socket ev = {.netns = 1, .lport = 80, .rport = 40000, .obj = KP_OBJ_tcp};
 
-	begin();
+	begin_waiting();
 	call_by(6000, 6900, B, SYS_sendto, KP_SOCK_INO + 77);
 	ev.ino = 77;
 	put_v4(ev.laddr, client.raddr);
@@ -141,7 +120,7 @@ Test(socks, one_socket_by_two_numbers)
 	cr_expect_eq(m.socks.at[0].lport, 80);
 	wake_net(&m, 8000, 1, 0, A, client);
 	call_tcp(&m, 900, 8100, A, SYS_recvfrom, client);
-	struct kp_walk w = finish();
+	struct kp_walk w = finish_waiting();
 	expect_sender(&w);
 	done(&w);
 }
@@ -149,7 +128,7 @@ Test(socks, one_socket_by_two_numbers)
 /* A number that is told with another peer is another socket from there on. */
 Test(socks, connected_anew)
 {
-	begin();
+	begin_waiting();
 	tell_v6(1, "fd00::1", "fd00::2", 40000, 53);
 	call_by(100, 200, A, SYS_sendto, 1);
 	tell_v6(1, "fd00::1", "fd00::3", 40000, 53);
