@@ -160,9 +160,12 @@ struct kp_ends {
 
 /* What the sides of a connection have whose addresses are rewritten on the way. */
 struct kp_translated {
+	uint64_t t_ns; /* when it was told, KP_TRANSLATED_LATE_NS after its begin at the most */
 	struct kp_ends side[2];
-	uint8_t obj; /* KP_OBJ_tcp or KP_OBJ_udp */
+	uint32_t next[2]; /* by side, what was told before of ends with the same hash */
+	uint8_t obj;      /* KP_OBJ_tcp or KP_OBJ_udp */
 };
+#define KP_TRANSLATED_LATE_NS 1000000000ull
 
 /* An address of this host. */
 struct kp_local {
@@ -235,7 +238,7 @@ struct kp_model {
 	struct kp_map sock_map;       /* number → newest socket that has it */
 	struct kp_map ends_map;       /* hash of both ends → list of sockets */
 	struct kp_map remote_map;     /* hash of the other end → list of sockets */
-	struct kp_map translated_map; /* hash of both ends of a side → translated * 2 + side */
+	struct kp_map translated_map; /* hash of a side's ends → list of translated * 2 + side */
 	struct kp_map local_map;      /* hash of an address → list of locals */
 	struct kp_map rq_map;         /* identity → newest request */
 	struct kp_map sig_map;        /* pid → newest stop signal to it */
@@ -313,11 +316,12 @@ bool kp_model_has_local(const struct kp_model *model, const kp_addr addr);
 
 /* Keys of the model's maps of ends: of an end, and of both by their keys. */
 uint64_t kp_sock_end_hash(const kp_addr addr, uint16_t port);
-uint64_t kp_sock_ends_hash(uint64_t local, uint64_t remote);
 uint64_t kp_ends_hash(const struct kp_ends *ends);
 
-/* The ends that the socket on the other side has. */
-struct kp_ends kp_model_other_ends(const struct kp_model *model, const struct kp_sock *sock);
+/* The ends that the socket on the other side had at t_ns. Where it cannot be told which of two
+ * translations held then, none is taken. */
+struct kp_ends kp_model_other_ends(const struct kp_model *model, const struct kp_sock *sock,
+				   uint64_t t_ns);
 
 bool kp_addr_same(const kp_addr a, const kp_addr b);
 

@@ -98,13 +98,14 @@ static bool has_ends(const struct kp_sock *s, const struct kp_ends *ends, uint8_
 }
 
 /*
- * The socket on the other end, if it is on this host: in the same network namespace, else in
- * another one with a send at all. start: KP_NONE, or the result before.
+ * The socket on the other end at t_ns, if it is on this host: in the same network namespace, else
+ * in another one with a send at all. start: KP_NONE, or the result before.
  */
-static uint32_t peer_next(const struct kp_model *model, uint32_t sock, uint32_t start)
+static uint32_t peer_next(const struct kp_model *model, uint32_t sock, uint64_t t_ns,
+			  uint32_t start)
 {
 	const struct kp_sock *s = &model->socks.at[sock];
-	const struct kp_ends ends = kp_model_other_ends(model, s);
+	const struct kp_ends ends = kp_model_other_ends(model, s, t_ns);
 	const uint64_t *first = kp_map_get(&model->ends_map, kp_ends_hash(&ends));
 	uint32_t i = start != KP_NONE ? model->socks.at[start].next
 		     : first          ? (uint32_t)*first
@@ -168,7 +169,8 @@ const struct kp_send *kp_model_peer_send(const struct kp_model *model, uint32_t 
 	if (!s->rport) /* a listening socket */
 		return connect_to(model, s, t_ns);
 	/* In time the same ends belong to one socket after another. */
-	for (pass = 0; pass < 64 && (peer = peer_next(model, sock, peer)) != KP_NONE; pass++) {
+	for (pass = 0; pass < 64 && (peer = peer_next(model, sock, t_ns, peer)) != KP_NONE;
+	     pass++) {
 		send = send_at(&model->socks.at[peer], t_ns);
 		is_near = model->socks.at[peer].netns == s->netns;
 		if (!send || (is_best_near && !is_near))
@@ -189,7 +191,7 @@ const struct kp_send *kp_model_translated_send(const struct kp_model *model, uin
 	const struct kp_send *best = NULL, *send;
 	uint32_t i, n;
 
-	if (!s->lport || !s->rport || peer_next(model, sock, KP_NONE) != KP_NONE)
+	if (!s->lport || !s->rport || peer_next(model, sock, t_ns, KP_NONE) != KP_NONE)
 		return NULL;
 	first = kp_map_get(&model->remote_map, kp_sock_end_hash(s->laddr, s->lport));
 	i = first ? (uint32_t)*first : KP_NONE;
@@ -229,7 +231,7 @@ uint32_t kp_model_retransmit(const struct kp_model *model, uint32_t sock, uint64
 			     uint64_t to_ns)
 {
 	const struct kp_sock *s = &model->socks.at[sock];
-	const struct kp_ends ends = kp_model_other_ends(model, s);
+	const struct kp_ends ends = kp_model_other_ends(model, s, to_ns);
 	uint32_t i, n, at;
 
 	if (!model->retransmits.cnt || to_ns == 0)

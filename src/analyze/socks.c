@@ -13,6 +13,7 @@
 
 #include "analyze/ingest.h"
 
+#define SIDES_MAX 4096 /* places of a list that are looked at */
 #define NEXT(m, i, member) (*(uint32_t *)((char *)&(m)->socks.at[i] + (member)))
 
 bool kp_addr_is_any(const kp_addr addr)
@@ -35,15 +36,15 @@ uint64_t kp_sock_end_hash(const kp_addr addr, uint16_t port)
 	return ((words[0] ^ port) * 0x9e3779b97f4a7c15u ^ words[1]) * 0xc2b2ae3d27d4eb4fu;
 }
 
-uint64_t kp_sock_ends_hash(uint64_t local, uint64_t remote)
+static uint64_t ends_hash(uint64_t local, uint64_t remote)
 {
 	return local * 0x9e3779b97f4a7c15u ^ remote;
 }
 
 uint64_t kp_ends_hash(const struct kp_ends *ends)
 {
-	return kp_sock_ends_hash(kp_sock_end_hash(ends->laddr, ends->lport),
-				 kp_sock_end_hash(ends->raddr, ends->rport));
+	return ends_hash(kp_sock_end_hash(ends->laddr, ends->lport),
+			 kp_sock_end_hash(ends->raddr, ends->rport));
 }
 
 /* --- lists of sockets that are alike --- */
@@ -93,7 +94,7 @@ static void forget_ends(struct kp_model *m, uint32_t i)
 	const struct kp_sock *s = &m->socks.at[i];
 	uint64_t remote = remote_hash(s);
 
-	unlink_sock(m, &m->ends_map, kp_sock_ends_hash(local_hash(s), remote), i,
+	unlink_sock(m, &m->ends_map, ends_hash(local_hash(s), remote), i,
 		    offsetof(struct kp_sock, next));
 	unlink_sock(m, &m->remote_map, remote, i, offsetof(struct kp_sock, next_remote));
 }
@@ -120,7 +121,7 @@ static int keep_ends(struct kp_model *m, uint32_t i)
 	struct kp_sock *s = &m->socks.at[i];
 	uint64_t remote = remote_hash(s);
 
-	if (link_sock(m, &m->ends_map, kp_sock_ends_hash(local_hash(s), remote), i,
+	if (link_sock(m, &m->ends_map, ends_hash(local_hash(s), remote), i,
 		      offsetof(struct kp_sock, next)) < 0 ||
 	    link_sock(m, &m->remote_map, remote, i, offsetof(struct kp_sock, next_remote)) < 0 ||
 	    add_local(m, s->laddr) < 0)
@@ -227,30 +228,14 @@ int kp_model_on_socket(struct kp_model *m, const struct kp_hdr *hdr)
 
 /* --- connections whose addresses are rewritten on the way --- */
 
-static void set_end(kp_addr addr, uint16_t *port, const kp_addr from_addr, uint16_t from_port)
+static struct kp_ends ends_of(const kp_addr laddr, uint16_t lport, const kp_addr raddr,
+			      uint16_t rport)
 {
-	memcpy(addr, from_addr, KP_ADDR_LEN);
-	*port = from_port;
-}
+	struct kp_ends ends = {.lport = lport, .rport = rport};
 
-/* The last that is told of a side's ends counts: they are given to one connection after another. */
-int kp_model_on_translation(struct kp_model *m, const struct kp_hdr *hdr)
-{
-	const struct kp_ev_translation *e = (const void *)hdr;
-	struct kp_translated t = {.obj = e->protocol == IPPROTO_UDP ? KP_OBJ_udp : KP_OBJ_tcp};
-	struct kp_ends *client = &t.side[0], *server = &t.side[1];
-
-	set_end(client->laddr, &client->lport, e->client_laddr, e->client_lport);
-	set_end(client->raddr, &client->rport, e->client_raddr, e->client_rport);
-	set_end(server->laddr, &server->lport, e->server_laddr, e->server_lport);
-	set_end(server->raddr, &server->rport, e->server_raddr, e->server_rport);
-	if (KP_VEC_PUSH(&m->translated, t) < 0)
-		return -ENOMEM;
-	for (uint64_t side = 0; side < 2; side++)
-		if (kp_map_put(&m->translated_map, kp_ends_hash(&t.side[side]),
-			       (m->translated.cnt - 1) * 2ull + side) < 0)
-			return -ENOMEM;
-	return 0;
+	memcpy(ends.laddr, laddr, KP_ADDR_LEN);
+	memcpy(ends.raddr, raddr, KP_ADDR_LEN);
+	return ends;
 }
 
 static bool same_ends(const struct kp_ends *a, const struct kp_ends *b)
@@ -259,21 +244,94 @@ static bool same_ends(const struct kp_ends *a, const struct kp_ends *b)
 	       kp_addr_same(a->raddr, b->raddr);
 }
 
-struct kp_ends kp_model_other_ends(const struct kp_model *model, const struct kp_sock *sock)
+/* The newest translation at or behind a place of a list that has these ends; KP_NONE: none, or not
+ * within so many. */
+static uint64_t find_side(const struct kp_model *m, uint64_t at, const struct kp_ends *ends,
+			  uint8_t obj)
 {
-	struct kp_ends own, other;
 	const struct kp_translated *t;
-	const uint64_t *known;
 
-	set_end(own.laddr, &own.lport, sock->laddr, sock->lport);
-	set_end(own.raddr, &own.rport, sock->raddr, sock->rport);
-	known = kp_map_get(&model->translated_map, kp_ends_hash(&own));
-	if (known) {
-		t = &model->translated.at[*known / 2];
-		if (t->obj == sock->obj && same_ends(&t->side[*known % 2], &own))
-			return t->side[1 - *known % 2];
+	for (uint32_t n = 0; at != KP_NONE && n < SIDES_MAX; n++, at = t->next[at % 2]) {
+		t = &m->translated.at[at / 2];
+		if (t->obj == obj && same_ends(&t->side[at % 2], ends))
+			return at;
 	}
-	set_end(other.laddr, &other.lport, sock->raddr, sock->rport);
-	set_end(other.raddr, &other.rport, sock->laddr, sock->lport);
-	return other;
+	return KP_NONE;
+}
+
+static uint64_t first_side(const struct kp_model *m, const struct kp_ends *ends, uint8_t obj)
+{
+	const uint64_t *first = kp_map_get(&m->translated_map, kp_ends_hash(ends));
+
+	return find_side(m, first ? *first : KP_NONE, ends, obj);
+}
+
+static const struct kp_ends *other_side(const struct kp_model *m, uint64_t at)
+{
+	return &m->translated.at[at / 2].side[1 - at % 2];
+}
+
+static int link_side(struct kp_model *m, uint32_t i, uint32_t side)
+{
+	struct kp_translated *t = &m->translated.at[i];
+	uint64_t *first = kp_map_upsert(&m->translated_map, kp_ends_hash(&t->side[side]), KP_NONE);
+
+	if (!first)
+		return -ENOMEM;
+	t->next[side] = (uint32_t)*first;
+	*first = i * 2ull + side;
+	return 0;
+}
+
+int kp_model_on_translation(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_translation *e = (const void *)hdr;
+	struct kp_translated t = {
+		.t_ns = hdr->time_ns,
+		.side = {ends_of(e->client_laddr, e->client_lport, e->client_raddr,
+				 e->client_rport),
+			 ends_of(e->server_laddr, e->server_lport, e->server_raddr,
+				 e->server_rport)},
+		.obj = e->protocol == IPPROTO_UDP ? KP_OBJ_udp : KP_OBJ_tcp,
+	};
+	uint64_t known = first_side(m, &t.side[0], t.obj);
+
+	/* Each segment tells again of those that there are. */
+	if (known != KP_NONE && same_ends(other_side(m, known), &t.side[1]))
+		return 0;
+	if (m->translated.cnt >= KP_NONE / 2 || KP_VEC_PUSH(&m->translated, t) < 0 ||
+	    link_side(m, m->translated.cnt - 1, 0) < 0 ||
+	    link_side(m, m->translated.cnt - 1, 1) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+/* In time the same ends belong to one connection after another; the newest are first. */
+static uint64_t side_at(const struct kp_model *m, const struct kp_ends *ends, uint8_t obj,
+			uint64_t t_ns)
+{
+	uint64_t at = first_side(m, ends, obj), before;
+
+	for (uint32_t n = 0; at != KP_NONE && n < SIDES_MAX &&
+			     m->translated.at[at / 2].t_ns > t_ns + KP_TRANSLATED_LATE_NS;
+	     n++)
+		at = find_side(m, m->translated.at[at / 2].next[at % 2], ends, obj);
+	if (at == KP_NONE || m->translated.at[at / 2].t_ns <= t_ns)
+		return at;
+	if (m->translated.at[at / 2].t_ns > t_ns + KP_TRANSLATED_LATE_NS)
+		return KP_NONE; /* too many came since */
+	/* It is told a while after its begin: until then the one before may still hold. */
+	before = find_side(m, m->translated.at[at / 2].next[at % 2], ends, obj);
+	return before == KP_NONE || same_ends(other_side(m, at), other_side(m, before)) ? at
+											: KP_NONE;
+}
+
+struct kp_ends kp_model_other_ends(const struct kp_model *model, const struct kp_sock *sock,
+				   uint64_t t_ns)
+{
+	struct kp_ends own = ends_of(sock->laddr, sock->lport, sock->raddr, sock->rport);
+	uint64_t at = side_at(model, &own, sock->obj, t_ns);
+
+	return at != KP_NONE ? *other_side(model, at)
+			     : ends_of(sock->raddr, sock->rport, sock->laddr, sock->lport);
 }

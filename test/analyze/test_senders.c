@@ -159,6 +159,38 @@ Test(rules, a_sender_behind_a_translation_that_is_told)
 	}
 }
 
+/* The client's ends go to one server after another. */
+Test(rules, the_translation_of_that_time)
+{
+	static const struct ends other = {0x0300000a, 0x6300000a, 7001, 50000};
+	static const struct {
+		uint64_t told_us, other_us;
+		bool is_known;
+	} cases[] = {
+		{0, 2000000, true},     /* the other connection came long after */
+		{0, 9000, false},       /* it may have begun before the answer */
+		{9000, 3000000, true},  /* told late, and none was before it */
+		{2000000, 0, false},    /* this one came long after */
+		{2000000, 9000, false}, /* the same */
+	};
+	struct kp_walk w;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		bool first = cases[i].told_us < cases[i].other_us;
+
+		begin();
+		tell_translation(first ? cases[i].told_us : cases[i].other_us,
+				 first ? of_server : other);
+		tell_translation(first ? cases[i].other_us : cases[i].told_us,
+				 first ? other : of_server);
+		answer_of_server();
+		w = finish(0, 10000);
+		cr_expect_eq(spent(&w, KP_B_on_cpu, B), cases[i].is_known ? 6900 * US : 0,
+			     "case %zu", i);
+		done(&w);
+	}
+}
+
 /* A wake in the middle of a send by a socket that is neither end: somebody on this host sent it. */
 Test(rules, a_local_sender_that_is_not_found_is_not_the_network)
 {
