@@ -8,6 +8,7 @@
 
 #include "analyze/rules.h"
 #include "base/text.h"
+#include "event/addr.h"
 #include "event/event.h"
 #include "event/syscall.h"
 
@@ -38,15 +39,11 @@ static const char *softirq_name(uint32_t vector)
 
 static void put_sock_end(const kp_addr addr, uint16_t port, struct kp_buf *out)
 {
-	size_t begin = out->len;
-	bool is_v6;
+	bool is_v4 = kp_addr_is_v4(addr);
 
+	kp_buf_puts(out, is_v4 ? "" : "[");
 	kp_addr_print(addr, out);
-	is_v6 = memchr(out->data + begin, ':', out->len - begin);
-	out->len = begin;
-	kp_buf_puts(out, is_v6 ? "[" : "");
-	kp_addr_print(addr, out);
-	kp_buf_printf(out, "%s:%u", is_v6 ? "]" : "", port);
+	kp_buf_printf(out, "%s:%u", is_v4 ? "" : "]", port);
 }
 
 uint32_t kp_evidence_dev(const struct kp_model *model, uint64_t obj)

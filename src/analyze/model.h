@@ -16,6 +16,7 @@
 
 #include "base/map.h"
 #include "base/vec.h"
+#include "event/addr.h"
 #include "kprobe/event.h"
 
 #define KP_NONE UINT32_MAX /* no such index */
@@ -322,11 +323,6 @@ uint64_t kp_ends_hash(const struct kp_ends *ends);
  * translations held then, none is taken. */
 struct kp_ends kp_model_other_ends(const struct kp_model *model, const struct kp_sock *sock,
 				   uint64_t t_ns);
-
-bool kp_addr_same(const kp_addr a, const kp_addr b);
-
-/* Whether it is the address of no host (0.0.0.0, ::). */
-bool kp_addr_is_any(const kp_addr addr);
 
 /* The last send on sock itself that began at or before t_ns, or NULL. */
 const struct kp_send *kp_sock_last_send(const struct kp_sock *sock, uint64_t t_ns);

@@ -16,18 +16,6 @@
 #define SIDES_MAX 4096 /* places of a list that are looked at */
 #define NEXT(m, i, member) (*(uint32_t *)((char *)&(m)->socks.at[i] + (member)))
 
-bool kp_addr_is_any(const kp_addr addr)
-{
-	static const kp_addr any6, any4 = {[10] = 0xff, [11] = 0xff};
-
-	return !memcmp(addr, any6, KP_ADDR_LEN) || !memcmp(addr, any4, KP_ADDR_LEN);
-}
-
-bool kp_addr_same(const kp_addr a, const kp_addr b)
-{
-	return !memcmp(a, b, KP_ADDR_LEN);
-}
-
 uint64_t kp_sock_end_hash(const kp_addr addr, uint16_t port)
 {
 	uint64_t words[2];

@@ -115,9 +115,6 @@ struct kp_print {
 	const struct kp_call_texts *texts; /* of a system call; NULL: none is known */
 };
 
-/* An address as IPv4, if it is that, or IPv6. */
-void kp_addr_print(const kp_addr addr, struct kp_buf *out);
-
 /* One line of text without newline. */
 void kp_event_print_text(const struct kp_hdr *event, const struct kp_print *how,
 			 struct kp_buf *out);

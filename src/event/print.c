@@ -3,11 +3,11 @@
  * Events as text for people and as JSON for programs, both generic over the descriptors. Only a
  * system call's text has a form of its own (kp_syscall_print).
  */
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "event/addr.h"
 #include "event/event.h"
 #include "event/syscall.h"
 
@@ -88,23 +88,6 @@ static void print_ctx(uint64_t value, struct kp_buf *out)
 		}
 	if (value)
 		kp_buf_printf(out, "%s0x%" PRIx64, sep, value);
-}
-
-static const kp_addr v4_zero = {[10] = 0xff, [11] = 0xff};
-static const kp_addr v6_zero;
-
-static bool is_v4(const kp_addr addr)
-{
-	return !memcmp(addr, v4_zero, 12);
-}
-
-void kp_addr_print(const kp_addr addr, struct kp_buf *out)
-{
-	char text[INET6_ADDRSTRLEN];
-	const void *v4 = addr + 12;
-
-	kp_buf_puts(out, is_v4(addr) ? inet_ntop(AF_INET, v4, text, sizeof(text))
-				     : inet_ntop(AF_INET6, addr, text, sizeof(text)));
 }
 
 static void print_error(int64_t value, struct kp_buf *out)
@@ -191,10 +174,8 @@ static void print_value(const struct kp_hdr *event, const struct kp_field *field
 /* Fields that say nothing: padding, and objects that the event does not have. */
 static bool is_omitted(const struct kp_hdr *event, const struct kp_field *f)
 {
-	const char *at = (const char *)event + f->offset;
-
 	if (f->type == KP_T_addr)
-		return !memcmp(at, v4_zero, KP_ADDR_LEN) || !memcmp(at, v6_zero, KP_ADDR_LEN);
+		return kp_addr_is_any((const kp_u8 *)event + f->offset);
 	if (f->format == KP_F_SYSNR && kp_event_value(event, f) == KP_NR_NONE)
 		return true;
 	if (f->type == KP_T_comm || kp_event_value(event, f))

@@ -15,11 +15,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "event/addr.h"
+
 /* Present while connection tracking is in the kernel, loaded or built in. */
 #define IN_USE "/proc/sys/net/netfilter/nf_conntrack_count"
-#define RECEIVE_LEN                                                                   \
-	(8 << 20) /* bytes that may wait for us in the kernel: some 8,000 connections \
-		   */
+/* Bytes that may wait for us in the kernel: some 8,000 connections. */
+#define RECEIVE_LEN (8 << 20)
 #define ATTRIBUTE_MAX 32
 
 struct attribute {
@@ -49,18 +50,14 @@ static void split(struct attribute attributes[ATTRIBUTE_MAX], const void *bytes,
 	}
 }
 
-static bool get_addr(uint8_t addr[16], const struct attribute *v4, const struct attribute *v6)
+static bool get_addr(kp_addr addr, const struct attribute *v4, const struct attribute *v6)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	if (v6->len == 16) {
-		memcpy(addr, v6->data, 16);
-	} else if (v4->len == 4) {
-		memcpy(addr, mapped, sizeof(mapped));
-		memcpy(addr + sizeof(mapped), v4->data, 4);
-	} else {
+	if (v6->len == KP_ADDR_LEN)
+		memcpy(addr, v6->data, KP_ADDR_LEN);
+	else if (v4->len == 4)
+		kp_addr_from_v4(addr, v4->data);
+	else
 		return false;
-	}
 	return true;
 }
 
@@ -75,7 +72,7 @@ static bool get_port(uint16_t *port, const struct attribute *attribute)
 
 /* One direction of a connection: where its packets come from, and where they go. */
 struct direction {
-	uint8_t from[16], to[16];
+	kp_addr from, to;
 	uint16_t from_port, to_port;
 	uint8_t protocol;
 };
@@ -97,9 +94,9 @@ static bool get_direction(struct direction *d, const struct attribute *tuple)
 	       get_port(&d->to_port, &proto[CTA_PROTO_DST_PORT]);
 }
 
-static bool is_same(const uint8_t a[16], uint16_t a_port, const uint8_t b[16], uint16_t b_port)
+static bool is_same(const kp_addr a, uint16_t a_port, const kp_addr b, uint16_t b_port)
 {
-	return !memcmp(a, b, 16) && a_port == b_port;
+	return kp_addr_same(a, b) && a_port == b_port;
 }
 
 /* The client's packets set out so; the server's answers, which its end is that of, set out so. */

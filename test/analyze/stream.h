@@ -59,13 +59,6 @@ static inline struct ends swapped(struct ends e)
 	return (struct ends){e.raddr, e.laddr, e.rport, e.lport};
 }
 
-static inline void put_v4(kp_addr to, uint32_t addr)
-{
-	memset(to, 0, KP_ADDR_LEN);
-	memset(to + 10, 0xff, 2);
-	memcpy(to + 12, &addr, sizeof(addr));
-}
-
 static inline uint64_t ino_of(uint64_t sock)
 {
 	return sock % 1000 + 1000;
@@ -79,8 +72,8 @@ static inline uint64_t tell_sock(struct kp_model *m, uint8_t obj, struct ends e)
 	ev.sock = ((uint64_t)e.laddr * 31 + e.raddr * 7ull) << 8 ^ ((uint64_t)e.lport << 16) ^
 		  e.rport ^ obj;
 	ev.ino = ino_of(ev.sock);
-	put_v4(ev.laddr, e.laddr);
-	put_v4(ev.raddr, e.raddr);
+	kp_addr_from_v4(ev.laddr, &e.laddr);
+	kp_addr_from_v4(ev.raddr, &e.raddr);
 	feed(m, &ev, KP_EV_socket, sizeof(ev), 0, KP_CPU_USER, 0);
 	return ev.sock;
 }

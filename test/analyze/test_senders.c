@@ -123,10 +123,10 @@ static void tell_translation(uint64_t us, struct ends e)
 				       .server_rport = e.rport,
 				       .protocol = 6};
 
-	put_v4(ev.client_laddr, of_client.laddr);
-	put_v4(ev.client_raddr, of_client.raddr);
-	put_v4(ev.server_laddr, e.laddr);
-	put_v4(ev.server_raddr, e.raddr);
+	kp_addr_from_v4(ev.client_laddr, &of_client.laddr);
+	kp_addr_from_v4(ev.client_raddr, &of_client.raddr);
+	kp_addr_from_v4(ev.server_laddr, &e.laddr);
+	kp_addr_from_v4(ev.server_raddr, &e.raddr);
 	feed(&m, &ev, KP_EV_translation, sizeof(ev), us, KP_CPU_USER, 0);
 }
 

@@ -110,8 +110,8 @@ Test(socks, one_socket_by_two_numbers)
 	begin_waiting();
 	call_by(6000, 6900, B, SYS_sendto, KP_SOCK_INO + 77);
 	ev.ino = 77;
-	put_v4(ev.laddr, client.raddr);
-	put_v4(ev.raddr, client.laddr);
+	kp_addr_from_v4(ev.laddr, &client.raddr);
+	kp_addr_from_v4(ev.raddr, &client.laddr);
 	ev.sock = 5;
 	feed(&m, &ev, KP_EV_socket, sizeof(ev), 0, KP_CPU_USER, 0);
 	ev.lport = 0;
