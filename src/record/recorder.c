@@ -51,9 +51,8 @@ void kp_recorder_notice(const struct recorder *r, const char *format, ...)
 
 /* --- what is said and looked at beside the rings --- */
 
-static void check_log(void *owner)
+static void check_log(struct recorder *r)
 {
-	struct recorder *r = owner;
 	struct kp_err err;
 
 	if (kp_pipeline_error(r->pipeline, &err) < 0) {
@@ -73,9 +72,8 @@ static void on_clock_set(uv_poll_t *poll, int status, int events)
 	kp_clocks_watch(&r->clocks);
 }
 
-static int start_clocks(void *owner, struct kp_err *err)
+static int start_clocks(struct recorder *r, struct kp_err *err)
 {
-	struct recorder *r = owner;
 	int error;
 
 	kp_clocks_init(&r->clocks, kp_pipeline_drain_sink(r->pipeline));
@@ -88,19 +86,18 @@ static int start_clocks(void *owner, struct kp_err *err)
 	return error < 0 ? kp_err_sys(err, error, "cannot watch the clocks") : 0;
 }
 
-static void watch_clocks(void *owner)
+static void watch_clocks(struct recorder *r)
 {
-	kp_clocks_watch(&((struct recorder *)owner)->clocks);
+	kp_clocks_watch(&r->clocks);
 }
 
-static void write_clocks(void *owner)
+static void write_clocks(struct recorder *r)
 {
-	kp_clocks_write(&((struct recorder *)owner)->clocks);
+	kp_clocks_write(&r->clocks);
 }
 
-static int start_conntrack(void *owner, struct kp_err *err)
+static int start_conntrack(struct recorder *r, struct kp_err *err)
 {
-	struct recorder *r = owner;
 	struct kp_err warning = {0};
 
 	(void)err; /* what is not there is missing, and no reason to end */
@@ -110,9 +107,8 @@ static int start_conntrack(void *owner, struct kp_err *err)
 }
 
 /* A segment says by itself which connections are translated. */
-static void read_conntrack(void *owner)
+static void read_conntrack(struct recorder *r)
 {
-	struct recorder *r = owner;
 	uint64_t segment = kp_pipeline_segment(r->pipeline), lost = r->conntrack.lost;
 
 	if (segment != r->conntrack_segment)
@@ -124,62 +120,39 @@ static void read_conntrack(void *owner)
 				    "the other ends of some translated connections are missing");
 }
 
-static void stop_conntrack(void *owner)
+static void stop_conntrack(struct recorder *r)
 {
-	struct recorder *r = owner;
-
 	kp_conntrack_read(&r->conntrack, kp_pipeline_drain_sink(r->pipeline));
 	kp_conntrack_done(&r->conntrack);
 }
 
-static void sum_irqs(void *owner)
+static void sum_irqs(struct recorder *r)
 {
-	kp_tally_irq(((struct recorder *)owner)->tally);
+	kp_tally_irq(r->tally);
 }
 
-static void pace(void *owner)
+static void seal_blocks(struct recorder *r)
 {
-	kp_recorder_pace(owner);
+	kp_pipeline_flush(r->pipeline, BLOCK_AGE_NS);
 }
 
-static void seal_blocks(void *owner)
+static void tell_losses(struct recorder *r)
 {
-	kp_pipeline_flush(((struct recorder *)owner)->pipeline, BLOCK_AGE_NS);
+	kp_tally_losses(r->tally);
 }
 
-static void tell_losses(void *owner)
+static void tell_misses(struct recorder *r)
 {
-	kp_tally_losses(((struct recorder *)owner)->tally);
+	kp_tally_misses(r->tally);
 }
 
-static void tell_misses(void *owner)
+static void repeat_tier(struct recorder *r)
 {
-	kp_tally_misses(((struct recorder *)owner)->tally);
+	kp_tiers_repeat(r->tiers);
 }
 
-static void watch_command(void *owner)
+static void watch_snapshot(struct recorder *r)
 {
-	kp_recorder_watch_command(owner);
-}
-
-static int start_tiers(void *owner, struct kp_err *err)
-{
-	return kp_recorder_start_tiers(owner, err);
-}
-
-static void repeat_tier(void *owner)
-{
-	kp_tiers_repeat(((struct recorder *)owner)->tiers);
-}
-
-static void look_at_budget(void *owner)
-{
-	kp_recorder_look_at_budget(owner);
-}
-
-static void watch_snapshot(void *owner)
-{
-	struct recorder *r = owner;
 	char text[192];
 	uint32_t pid;
 
@@ -201,9 +174,8 @@ static void sum_up(struct recorder *r, struct kp_totals *ret_totals)
 	ret_totals->log_len += ret_totals->objects_len;
 }
 
-static void tell_second(void *owner)
+static void tell_second(struct recorder *r)
 {
-	struct recorder *r = owner;
 	struct kp_totals totals;
 
 	if (!r->options->on_second)
@@ -215,7 +187,7 @@ static void tell_second(void *owner)
 static const struct kp_source sources[] = {
 	{"steps of the clocks", 1u << KP_GROUP_clock, 0, start_clocks, watch_clocks, NULL},
 	{"clocks", 1u << KP_GROUP_clock, SECOND_NS, NULL, write_clocks, write_clocks},
-	{"pace of the command", 0, 0, NULL, pace, NULL},
+	{"pace of the command", 0, 0, NULL, kp_recorder_pace, NULL},
 	{"old blocks", 0, 0, NULL, seal_blocks, NULL},
 	{"losses", 0, ACCOUNT_NS, NULL, tell_losses, NULL},
 	{"runs that the kernel left out", 0, SECOND_NS, NULL, tell_misses, NULL},
@@ -223,9 +195,9 @@ static const struct kp_source sources[] = {
 	{"translated connections", 1u << KP_GROUP_tcp, CONNTRACK_NS, start_conntrack,
 	 read_conntrack, stop_conntrack},
 	{"interrupts", 1u << KP_GROUP_irq, SECOND_NS, NULL, sum_irqs, sum_irqs},
-	{"tier", 0, TIER_NS, start_tiers, repeat_tier, NULL},
-	{"budget", 0, SECOND_NS, NULL, look_at_budget, NULL},
-	{"command", 0, SECOND_NS, NULL, watch_command, NULL},
+	{"tier", 0, TIER_NS, kp_recorder_start_tiers, repeat_tier, NULL},
+	{"budget", 0, SECOND_NS, NULL, kp_recorder_look_at_budget, NULL},
+	{"command", 0, SECOND_NS, NULL, kp_recorder_watch_command, NULL},
 	{"snapshot", 0, SECOND_NS, NULL, watch_snapshot, NULL},
 	{"statistics", 0, SECOND_NS, NULL, tell_second, NULL},
 };

@@ -11,14 +11,16 @@
 
 #include "base/err.h"
 
+struct recorder; /* whose sources they are: the owner */
+
 struct kp_source {
 	const char *name;
 	uint32_t groups;    /* of which one must be recorded; 0: always there */
 	uint64_t period_ns; /* between two ticks at least; 0: at each turn */
 	/* Each may be NULL. */
-	int (*start)(void *owner, struct kp_err *err);
-	void (*tick)(void *owner);
-	void (*stop)(void *owner); /* its last word, when the rings are empty */
+	int (*start)(struct recorder *owner, struct kp_err *err);
+	void (*tick)(struct recorder *owner);
+	void (*stop)(struct recorder *owner); /* its last word, when the rings are empty */
 };
 
 #define KP_SOURCE_MAX 16
@@ -27,7 +29,7 @@ struct kp_sources {
 	const struct kp_source *table;
 	size_t cnt;      /* at most KP_SOURCE_MAX */
 	uint32_t groups; /* that are recorded */
-	void *owner;
+	struct recorder *owner;
 	uint64_t due_ns[KP_SOURCE_MAX];
 	size_t started_cnt;
 };

@@ -6,41 +6,42 @@
 
 #include "record/sources.h"
 
-struct seen {
+/* The owner, here one that counts. */
+struct recorder {
 	int started, often, seldom, stopped, other;
 };
 
-static int start(void *owner, struct kp_err *err)
+static int start(struct recorder *owner, struct kp_err *err)
 {
 	(void)err;
-	((struct seen *)owner)->started++;
+	owner->started++;
 	return 0;
 }
 
-static int fail(void *owner, struct kp_err *err)
+static int fail(struct recorder *owner, struct kp_err *err)
 {
 	(void)owner;
 	return kp_err_set(err, -EIO, "it cannot");
 }
 
-static void often(void *owner)
+static void often(struct recorder *owner)
 {
-	((struct seen *)owner)->often++;
+	owner->often++;
 }
 
-static void seldom(void *owner)
+static void seldom(struct recorder *owner)
 {
-	((struct seen *)owner)->seldom++;
+	owner->seldom++;
 }
 
-static void other(void *owner)
+static void other(struct recorder *owner)
 {
-	((struct seen *)owner)->other++;
+	owner->other++;
 }
 
-static void stop(void *owner)
+static void stop(struct recorder *owner)
 {
-	((struct seen *)owner)->stopped++;
+	owner->stopped++;
 }
 
 static const struct kp_source table[] = {
@@ -51,7 +52,7 @@ static const struct kp_source table[] = {
 
 Test(sources, each_is_ticked_at_its_pace)
 {
-	struct seen seen = {0};
+	struct recorder seen = {0};
 	struct kp_sources s = {.table = table, .cnt = 3, .groups = 1, .owner = &seen};
 	struct kp_err err;
 
@@ -77,7 +78,7 @@ Test(sources, what_was_not_started_is_not_stopped)
 	static const struct kp_source broken[] = {{"whole", 0, 0, start, NULL, stop},
 						  {"broken", 0, 0, fail, NULL, stop},
 						  {"after", 0, 0, start, NULL, stop}};
-	struct seen seen = {0};
+	struct recorder seen = {0};
 	struct kp_sources s = {.table = broken, .cnt = 3, .owner = &seen};
 	struct kp_err err;
 
