@@ -525,8 +525,7 @@ int kp_archive_error(struct kp_archive *archive, struct kp_err *ret_err)
 
 bool kp_archive_wait(struct kp_archive *archive, uint64_t wait_ns)
 {
-	uint64_t at = kp_clock_ns(CLOCK_MONOTONIC) + wait_ns;
-	struct timespec until = {(time_t)(at / 1000000000), (long)(at % 1000000000)};
+	struct timespec until = kp_cond_until(wait_ns);
 	bool all;
 
 	if (archive->tid)
@@ -564,7 +563,6 @@ int kp_archive_new(const struct kp_sink *sink, struct kp_objects *objects,
 		   struct kp_archive **ret_archive, struct kp_err *err)
 {
 	struct kp_archive *archive = calloc(1, sizeof(*archive));
-	pthread_condattr_t monotonic;
 	int r;
 
 	if (!archive) {
@@ -577,10 +575,7 @@ int kp_archive_new(const struct kp_sink *sink, struct kp_objects *objects,
 	archive->left_max = pinned_max();
 	pthread_mutex_init(&archive->lock, NULL);
 	pthread_cond_init(&archive->work, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&archive->done, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	kp_cond_init_timed(&archive->done);
 	r = kp_thread_start(&archive->thread, "kp-archive", copy_loop, archive);
 	if (r < 0) {
 		discard(archive);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "event/event.h"
 #include "record/pipeline_in.h"
+#include "record/thread.h"
 
 #define DEFAULT_QUEUE_LEN (256ull << 20)
 #define RETRY_NS 10000000ull
@@ -57,7 +58,7 @@ static bool grow_block(struct kp_pipeline *p, struct kp_pipeline_stream *stream,
  * just now, or memory had run out. false: it is too late. */
 static bool wait_for_room(struct kp_pipeline *p)
 {
-	struct timespec until = kp_pipeline_from_now(RETRY_NS);
+	struct timespec until = kp_cond_until(RETRY_NS);
 	bool stopping;
 
 	pthread_mutex_lock(&p->lock);
@@ -386,19 +387,14 @@ static void free_pipeline(struct kp_pipeline *p)
 
 static void init_sync(struct kp_pipeline *p)
 {
-	pthread_condattr_t monotonic;
-
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_mutex_init(&p->user_lock, NULL);
 	pthread_cond_init(&p->work, NULL);
 	pthread_cond_init(&p->turn, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->space, &monotonic);
-	pthread_cond_init(&p->tick, &monotonic);
+	kp_cond_init_timed(&p->space);
+	kp_cond_init_timed(&p->tick);
 	pthread_cond_init(&p->snapshot_wanted, NULL);
-	pthread_cond_init(&p->snapshot_made, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	kp_cond_init_timed(&p->snapshot_made);
 }
 
 int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipeline **ret_pipeline,

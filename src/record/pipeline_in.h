@@ -12,7 +12,6 @@
 #define KP_RECORD_PIPELINE_IN_H
 
 #include <pthread.h>
-#include <time.h>
 
 #include "record/pipeline.h"
 #include "record/pool.h"
@@ -95,9 +94,6 @@ void kp_pipeline_keep_unsaid(struct kp_pipeline *p, const struct kp_ev_lost *eve
 /* 0 or a negative errno; then none runs. */
 int kp_pipeline_start_threads(struct kp_pipeline *p);
 void kp_pipeline_stop_threads(struct kp_pipeline *p);
-
-/* A moment on CLOCK_MONOTONIC, which the conditions with a time wait by. */
-struct timespec kp_pipeline_from_now(uint64_t ns);
 
 /* In kp_log_append or kp_log_create: only asks for a snapshot, since it may take any time. */
 void kp_pipeline_on_segment(uint64_t segment, void *arg);

@@ -101,13 +101,6 @@ static void *write_loop(void *arg)
 	return NULL;
 }
 
-struct timespec kp_pipeline_from_now(uint64_t ns)
-{
-	uint64_t at = kp_clock_ns(CLOCK_MONOTONIC) + ns;
-
-	return (struct timespec){(time_t)(at / 1000000000), (long)(at % 1000000000)};
-}
-
 static void *sync_loop(void *arg)
 {
 	struct kp_pipeline *p = arg;
@@ -117,7 +110,7 @@ static void *sync_loop(void *arg)
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->stopping) {
-		until = kp_pipeline_from_now(p->sync_ns);
+		until = kp_cond_until(p->sync_ns);
 		pthread_cond_timedwait(&p->tick, &p->lock, &until);
 		if (p->stopping)
 			break;
@@ -178,7 +171,7 @@ static void *snapshot_loop(void *arg)
 
 void kp_pipeline_end_snapshot(struct kp_pipeline *p)
 {
-	struct timespec until = kp_pipeline_from_now(SNAPSHOT_WAIT_NS);
+	struct timespec until = kp_cond_until(SNAPSHOT_WAIT_NS);
 	int r = 0;
 
 	if (p->is_snapshot_lost)

@@ -7,9 +7,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "record/thread.h"
 
 #define BOTH_NS 1000000000ull /* both tiers are recorded around a change */
@@ -55,8 +53,7 @@ static void tell(struct kp_tiers *t, enum kp_tier before, enum kp_tier_why why)
 /* Unless it is time to stop. */
 static void wait_a_second(struct kp_tiers *t)
 {
-	uint64_t at = kp_clock_ns(CLOCK_MONOTONIC) + BOTH_NS;
-	struct timespec until = {(time_t)(at / 1000000000), (long)(at % 1000000000)};
+	struct timespec until = kp_cond_until(BOTH_NS);
 	int r = 0;
 
 	pthread_mutex_lock(&t->lock);
@@ -123,7 +120,6 @@ int kp_tiers_start(const struct kp_tiers_options *options, struct kp_tiers **ret
 		   struct kp_err *err)
 {
 	struct kp_tiers *t = calloc(1, sizeof(*t));
-	pthread_condattr_t monotonic;
 	int r;
 
 	if (!t)
@@ -132,10 +128,7 @@ int kp_tiers_start(const struct kp_tiers_options *options, struct kp_tiers **ret
 	t->tier = kp_probes_tier(options->groups);
 	t->wanted = t->tier;
 	pthread_mutex_init(&t->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&t->turn, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	kp_cond_init_timed(&t->turn);
 	tell(t, t->tier, KP_TIER_WHY_same);
 	r = kp_thread_start(&t->thread, "kp-tiers", change_loop, t);
 	if (r < 0) {
