@@ -218,13 +218,6 @@ const char *kp_span_attr(const struct kp_span *span, const char *key)
 
 /* --- resources --- */
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static void set_pid(struct kp_trace_in *in, struct kp_resource *r, const char *text, const char *at)
 {
 	/* A number may be written as a double: 1384.0, 1.384e+03. */
@@ -275,7 +268,7 @@ static void take_wanted(struct kp_trace_in *in, const struct wanted *w, struct k
 		*(const char **)((char *)r + w->place) = keep_scratch(in);
 		break;
 	case PROGRAM:
-		text = base_name(text);
+		text = basename(text);
 		r->programs[w->place] = keep(in, text, strlen(text));
 		break;
 	case CONTAINER:

@@ -26,6 +26,14 @@
 
 #define STORED_LEN 65536u
 
+uint64_t kp_object_key(const struct kp_object *object)
+{
+	uint64_t key;
+
+	memcpy(&key, object->hash, sizeof(key));
+	return key;
+}
+
 void kp_object_name(const struct kp_object *object, char name[KP_OBJECT_NAME_LEN])
 {
 	char *at = name;

@@ -30,6 +30,9 @@ struct kp_object {
 	uint64_t len; /* of the unpacked bytes */
 };
 
+/* The begin of its hash, for maps: another object may have the same. */
+uint64_t kp_object_key(const struct kp_object *object);
+
 /* Its name in the folder. */
 void kp_object_name(const struct kp_object *object, char name[KP_OBJECT_NAME_LEN]);
 

@@ -111,10 +111,9 @@ static int each_mapped(struct kp_session *session, const struct kp_session *who,
 
 static int make_memory(struct kp_archived *file, struct kp_err *err)
 {
-	const char *base = strrchr(file->path, '/');
+	const char *base = basename(file->path);
 	int code;
 
-	base = base ? base + 1 : file->path;
 	file->fd = memfd_create(strlen(base) < 200 ? base : "file", MFD_CLOEXEC);
 	if (file->fd >= 0 && ftruncate(file->fd, (off_t)file->len) == 0)
 		return 0;
@@ -123,15 +122,6 @@ static int make_memory(struct kp_archived *file, struct kp_err *err)
 		close(file->fd);
 	file->fd = -1;
 	return kp_err_sys(err, code, "cannot hold archived file '%s' in memory", file->path);
-}
-
-/* The first 8 bytes of a hash. */
-static uint64_t key_of(const struct kp_object *object)
-{
-	uint64_t key;
-
-	memcpy(&key, object->hash, sizeof(key));
-	return key;
 }
 
 /* The objects, by key: index in session->files plus 1 of one that has it. */
@@ -148,12 +138,12 @@ static int count_length(struct kp_session *session, struct kp_archived *file, vo
 	const char *why;
 	uint64_t len;
 
-	if (session->objects_fd < 0 || kp_map_get(&objects->lens, key_of(&file->object)))
+	if (session->objects_fd < 0 || kp_map_get(&objects->lens, kp_object_key(&file->object)))
 		return 0;
 	if (kp_object_disk_len(session->objects_fd, &file->object, &len, &why) < 0)
 		return 0; /* said when it is read */
 	objects->disk_len += len;
-	if (kp_map_put(&objects->lens, key_of(&file->object), 1) < 0)
+	if (kp_map_put(&objects->lens, kp_object_key(&file->object), 1) < 0)
 		return kp_err_set(err, -ENOMEM, "out of memory");
 	return 0;
 }
@@ -203,7 +193,7 @@ static int read_file(struct kp_session *session, struct kp_archived *file, void 
 		     struct kp_err *err)
 {
 	struct objects *objects = arg;
-	const uint64_t *index = kp_map_get(&objects->read, key_of(&file->object));
+	const uint64_t *index = kp_map_get(&objects->read, kp_object_key(&file->object));
 	const struct kp_archived *same = index ? &session->files.at[*index] : NULL;
 	int rc;
 
@@ -219,7 +209,7 @@ static int read_file(struct kp_session *session, struct kp_archived *file, void 
 		return rc < 0 ? kp_err_sys(err, rc, "cannot hold '%s' in memory", file->path) : 0;
 	}
 	rc = read_object(session, file, err);
-	if (rc == 0 && kp_map_put(&objects->read, key_of(&file->object),
+	if (rc == 0 && kp_map_put(&objects->read, kp_object_key(&file->object),
 				  (uint64_t)(file - session->files.at)) < 0)
 		rc = kp_err_set(err, -ENOMEM, "out of memory");
 	return rc;

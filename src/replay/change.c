@@ -118,7 +118,7 @@ bool kp_change_was_made(const struct kp_session *session, const struct kp_step *
 {
 	const struct kp_ev_syscall *call = step->call;
 	const struct kp_syscall *row = kp_syscall_get(call->nr);
-	struct kp_call_bytes bytes = kp_session_call_bytes(session, step);
+	struct kp_call_bytes bytes;
 
 	if (kp_step_is_exec(step))
 		return true;
@@ -127,8 +127,10 @@ bool kp_change_was_made(const struct kp_session *session, const struct kp_step *
 		return false;
 	if (has_command(row))
 		return command_changes(call);
-	if (row->traits & KP_TRAIT_OPENS || kp_syscall_flags_arg(row, KP_FLAGS_open) >= 0)
+	if (row->traits & KP_TRAIT_OPENS || kp_syscall_flags_arg(row, KP_FLAGS_open) >= 0) {
+		bytes = kp_session_call_bytes(session, step);
 		return kp_call_open_flags(call, &bytes) & OPEN_CHANGES;
+	}
 	if (row->traits & KP_TRAIT_ASKS)
 		return sets(row, call);
 	/* A new descriptor is nothing yet. */

@@ -115,13 +115,6 @@ static const char *full_path(const struct kp_engine *engine, struct kp_arena *ar
 	return full;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /*
  * What follows the script's name among the arguments, if the image is that of an interpreter: the
  * program that was named is not mapped, and the arguments are interpreter, option, script, rest.
@@ -132,7 +125,7 @@ static char **behind_script(const struct kp_image *image, const struct kp_startu
 	size_t cnt = count(then->argv);
 
 	for (uint32_t i = 0; i < image->maps.cnt; i++)
-		if (!strcmp(base_name(image->maps.at[i].path), base_name(then->path)))
+		if (!strcmp(basename(image->maps.at[i].path), basename(then->path)))
 			return NULL;
 	if (cnt < rest + 2 || strcmp(then->argv[cnt - rest - 1], then->path) != 0)
 		return NULL;
