@@ -101,11 +101,13 @@ enum kp_len_rule {
 #define KP_ARG_GIVEN 4
 /* The kernel may write the bytes although the call fails: they are captured then too, as got. */
 #define KP_ARG_FAILS 8
+/* The bytes are the address of a socket, of which each family has parts that nobody looks at. */
+#define KP_ARG_SOCKADDR 16
 
 struct kp_arg {
 	kp_u8 type;    /* KP_ARG_ */
 	kp_u8 rule;    /* KP_LEN_, for KP_ARG_BUF */
-	kp_u8 dir;     /* 1 << KP_DIR_IN | 1 << KP_DIR_OUT | KP_ARG_GIVEN | KP_ARG_FAILS */
+	kp_u8 dir;     /* 1 << KP_DIR_IN | 1 << KP_DIR_OUT | KP_ARG_… */
 	kp_u8 len_arg; /* argument that holds the length, the count or its address */
 	kp_u32 unit;
 };

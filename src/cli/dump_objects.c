@@ -13,14 +13,17 @@
 int dump_objects_add(struct dump_result *result, const struct kp_ev_file_object *event)
 {
 	struct kp_object object = {.len = event->len};
+	const uint64_t *known;
+
 	if (event->state != KP_FILE_WHOLE || event->data_len != KP_OBJECT_HASH_LEN)
 		return 0;
 	memcpy(object.hash, KP_TAIL(event), KP_OBJECT_HASH_LEN);
-	if (kp_map_get(&result->object_index, kp_object_key(&object)))
+	known = kp_map_get(&result->object_index, kp_object_key(&object));
+	if (known && !memcmp(result->objects.at[*known].hash, object.hash, sizeof(object.hash)))
 		return 0;
 	if (KP_VEC_PUSH(&result->objects, object) < 0)
 		return -ENOMEM;
-	return kp_map_put(&result->object_index, kp_object_key(&object), 1);
+	return kp_map_put(&result->object_index, kp_object_key(&object), result->objects.cnt - 1);
 }
 
 static int check_one(int fd, const struct kp_object *object, bool verify, uint64_t *ret_len,

@@ -33,6 +33,16 @@ static inline bool kp_arg_is_output(const struct kp_arg *arg)
 	return arg->dir & KP_ARG_GIVEN;
 }
 
+/* Whether bytes behind an argument may set something: the call only reads them, and they are
+ * neither data nor a name. */
+static inline bool kp_arg_sets(const struct kp_arg *arg)
+{
+	return (arg->dir & ~KP_ARG_SOCKADDR) == 1 << KP_DIR_IN && arg->rule != KP_LEN_STR;
+}
+
+/* Whether a call with these arguments was given something to set. */
+bool kp_syscall_sets(const struct kp_syscall *row, const uint64_t args[KP_ARG_MAX]);
+
 /* Number of the call that nr of the i386 table is, or -ENOENT. */
 int kp_syscall_from_i386(unsigned nr);
 

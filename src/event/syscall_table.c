@@ -26,6 +26,7 @@
 #define OUT_FIX(name, n) ARG(KP_ARG_BUF, name, KP_LEN_FIXED, KP_SYS_OUT, 0, n)
 #define IN_ALW(name, n) ARG(KP_ARG_BUF, name, KP_LEN_ALWAYS, KP_SYS_IN, 0, n)
 #define IN_ARG(name, len, unit) ARG(KP_ARG_BUF, name, KP_LEN_ARG, KP_SYS_IN, len, unit)
+#define SOCKADDR(name, len) ARG(KP_ARG_BUF, name, KP_LEN_ARG, KP_SYS_IN | KP_ARG_SOCKADDR, len, 1)
 #define OUT_ARG(name, len, unit) ARG(KP_ARG_BUF, name, KP_LEN_ARG, KP_SYS_OUT, len, unit)
 #define IN_ALL(name, len) ARG(KP_ARG_BUF, name, KP_LEN_ARG, KP_SYS_GIVEN, len, 1)
 #define IN_RET(name, unit, max) ARG(KP_ARG_BUF, name, KP_LEN_RET, KP_SYS_GIVEN, max, unit)
@@ -94,6 +95,14 @@ bool kp_syscall_has(unsigned nr, uint32_t traits)
 	const struct kp_syscall *row = kp_syscall_get(nr);
 
 	return row && row->traits & traits;
+}
+
+bool kp_syscall_sets(const struct kp_syscall *row, const uint64_t args[KP_ARG_MAX])
+{
+	for (int i = 0; i < KP_ARG_MAX; i++)
+		if (kp_arg_sets(&row->rule.args[i]) && args[i])
+			return true;
+	return false;
 }
 
 int kp_syscall_arg(const struct kp_syscall *row, enum kp_arg_type type)

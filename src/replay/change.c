@@ -62,20 +62,6 @@ static const struct shape {
 	{KP_NR_pidfd_send_signal, 2, 0, {{4, 12}, {16, 32}}},
 };
 
-/* Arguments that are addresses of sockets. */
-static const struct {
-	uint16_t nr;
-	uint8_t arg;
-} sockaddrs[] = {{KP_NR_connect, 1}, {KP_NR_bind, 1}, {KP_NR_sendto, 4}};
-
-static bool is_sockaddr(uint32_t nr, int arg)
-{
-	for (size_t i = 0; i < sizeof sockaddrs / sizeof *sockaddrs; i++)
-		if (sockaddrs[i].nr == nr && sockaddrs[i].arg == arg)
-			return true;
-	return false;
-}
-
 /* A connection that goes on in the background has been asked for. */
 static bool took_effect(const struct kp_ev_syscall *call)
 {
@@ -101,24 +87,12 @@ static bool command_changes(const struct kp_ev_syscall *call)
 	       !(rule.dir & 1 << KP_DIR_OUT);
 }
 
-/* Whether a call that asks was given something to set. */
-static bool sets(const struct kp_syscall *row, const struct kp_ev_syscall *call)
-{
-	uint64_t args[6];
-
-	kp_call_args(call, args);
-	for (int i = 0; i < KP_ARG_MAX; i++)
-		if (row->rule.args[i].dir == 1 << KP_DIR_IN &&
-		    row->rule.args[i].rule != KP_LEN_STR && args[i])
-			return true;
-	return false;
-}
-
 bool kp_change_was_made(const struct kp_session *session, const struct kp_step *step)
 {
 	const struct kp_ev_syscall *call = step->call;
 	const struct kp_syscall *row = kp_syscall_get(call->nr);
 	struct kp_call_bytes bytes;
+	uint64_t args[6];
 
 	if (kp_step_is_exec(step))
 		return true;
@@ -131,8 +105,10 @@ bool kp_change_was_made(const struct kp_session *session, const struct kp_step *
 		bytes = kp_session_call_bytes(session, step);
 		return kp_call_open_flags(call, &bytes) & OPEN_CHANGES;
 	}
-	if (row->traits & KP_TRAIT_ASKS)
-		return sets(row, call);
+	if (row->traits & KP_TRAIT_ASKS) {
+		kp_call_args(call, args);
+		return kp_syscall_sets(row, args);
+	}
 	/* A new descriptor is nothing yet. */
 	return row->result != KP_RESULT_FD;
 }
@@ -189,7 +165,7 @@ static bool is_length(const struct change *change, int arg)
 			/* How many bytes a call gives away is compared with them. */
 			if (buffer->len_arg == arg && arg &&
 			    (kp_arg_is_output(buffer) || buffer->dir & 1 << KP_DIR_OUT ||
-			     is_sockaddr(change->step->call->nr, i)))
+			     buffer->dir & KP_ARG_SOCKADDR))
 				return true;
 			break;
 		case KP_LEN_IOV:
@@ -243,12 +219,6 @@ static int check_number(const struct change *change, int arg)
 	return differ(change, arg);
 }
 
-/* Calls that hand on as many words as their longest command has, meant or not. */
-static bool hands_on_words(uint32_t nr)
-{
-	return nr == KP_NR_ioctl || nr == KP_NR_prctl || nr == KP_NR_keyctl || nr == KP_NR_seccomp;
-}
-
 /* A number or an address, as the command has it. */
 static int check_word(const struct change *change, int arg)
 {
@@ -258,7 +228,7 @@ static int check_word(const struct change *change, int arg)
 		return not_in_log(change, arg);
 	if ((uint32_t)own == (uint32_t)then)
 		return 0;
-	return hands_on_words(change->step->call->nr)
+	return change->row->traits & KP_TRAIT_WORDS
 		       ? tell(change, arg, "differs, if the command has it at all")
 		       : differ(change, arg);
 }
@@ -360,7 +330,7 @@ static int check_payload(const struct change *change, int arg, const struct kp_e
 
 	if (payload->data_len < payload->want_len)
 		return not_in_log(change, arg);
-	if (is_sockaddr(nr, arg))
+	if (change->row->rule.args[arg].dir & KP_ARG_SOCKADDR)
 		return check_sockaddr(change, arg, payload);
 	if (nr == KP_NR_utimensat && payload->offset == 0)
 		return check_times(change, arg, payload);

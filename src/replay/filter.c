@@ -53,9 +53,7 @@ static struct entry loader_entry(unsigned nr, const struct kp_syscall *row)
 		return (struct entry){entry.nr,  entry.kinds, open_flags,
 				      READ_ONLY, O_RDONLY,    false};
 	for (int i = 0; i < KP_ARG_MAX; i++) {
-		const struct kp_arg *arg = &row->rule.args[i];
-
-		if (arg->dir == 1 << KP_DIR_IN && arg->rule != KP_LEN_STR)
+		if (kp_arg_sets(&row->rule.args[i]))
 			return (struct entry){entry.nr, entry.kinds, i, UINT32_MAX, 0, true};
 	}
 	return entry;

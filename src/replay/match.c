@@ -150,15 +150,7 @@ static bool only_asks(uint64_t nr, const uint64_t own[6])
 {
 	const struct kp_syscall *row = nr < KP_SYSCALL_MAX ? kp_syscall_get((unsigned)nr) : NULL;
 
-	if (!row || !(row->traits & KP_TRAIT_ASKS))
-		return false;
-	for (int i = 0; i < KP_ARG_MAX; i++) {
-		const struct kp_arg *arg = &row->rule.args[i];
-
-		if (arg->dir == 1 << KP_DIR_IN && arg->rule != KP_LEN_STR && own[i])
-			return false;
-	}
-	return true;
+	return row && row->traits & KP_TRAIT_ASKS && !kp_syscall_sets(row, own);
 }
 
 /* Whether a recorded call asked the same: of the same process, with the same flags … */
