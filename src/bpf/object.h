@@ -146,6 +146,15 @@ static __always_inline __u64 kp_argument(struct pt_regs *regs, __u32 index, bool
 	}
 }
 
+/* The first four of a call that takes cnt, with 0 for those that it does not take. */
+#define KP_PUT_ARGS(ev, regs, cnt, i386)                               \
+	do {                                                           \
+		(ev)->arg0 = cnt > 0 ? kp_argument(regs, 0, i386) : 0; \
+		(ev)->arg1 = cnt > 1 ? kp_argument(regs, 1, i386) : 0; \
+		(ev)->arg2 = cnt > 2 ? kp_argument(regs, 2, i386) : 0; \
+		(ev)->arg3 = cnt > 3 ? kp_argument(regs, 3, i386) : 0; \
+	} while (0)
+
 static __always_inline bool kp_is_i386(struct pt_regs *regs, struct task_struct *task)
 {
 	return regs->cs == USER32_CS || task->thread_info.status & TS_COMPAT;

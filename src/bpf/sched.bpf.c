@@ -53,10 +53,7 @@ static __always_inline void fill_wait(struct kp_ev_wait *ev, struct task_struct 
 	bool i386 = kp_is_i386(regs, prev);
 	__u32 cnt = kp_arg_cnt(nr);
 
-	ev->arg0 = cnt > 0 ? kp_argument(regs, 0, i386) : 0;
-	ev->arg1 = cnt > 1 ? kp_argument(regs, 1, i386) : 0;
-	ev->arg2 = cnt > 2 ? kp_argument(regs, 2, i386) : 0;
-	ev->arg3 = cnt > 3 ? kp_argument(regs, 3, i386) : 0;
+	KP_PUT_ARGS(ev, regs, cnt, i386);
 	KP_PUT_OBJECT(ev, object);
 	ev->obj = object->kind;
 	ev->nr = nr;

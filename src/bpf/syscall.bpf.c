@@ -30,10 +30,7 @@ static __always_inline void fill(struct kp_ev_syscall *ev, const struct kp_objec
 	__u32 cnt = kp_arg_cnt(nr);
 
 	ev->ret = ret;
-	ev->arg0 = cnt > 0 ? kp_argument(regs, 0, i386) : 0;
-	ev->arg1 = cnt > 1 ? kp_argument(regs, 1, i386) : 0;
-	ev->arg2 = cnt > 2 ? kp_argument(regs, 2, i386) : 0;
-	ev->arg3 = cnt > 3 ? kp_argument(regs, 3, i386) : 0;
+	KP_PUT_ARGS(ev, regs, cnt, i386);
 	ev->arg4 = cnt > 4 ? kp_argument(regs, 4, i386) : 0;
 	ev->arg5 = cnt > 5 ? kp_argument(regs, 5, i386) : 0;
 	KP_PUT_OBJECT(ev, object);
