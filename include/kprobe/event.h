@@ -138,15 +138,15 @@ enum {
 enum { KP_WAITF_SAME = 1 };
 
 /* How much of what tasks do is recorded, kp_ev_tier.tier: each tier has what the one before it has,
- * and costs more. */
-#define KP_TIERS(X)    \
-	X(none, 0)     \
-	X(switches, 1) \
-	X(waits, 2)    \
-	X(calls, 3)
+ * and costs more. With what a report says of it; NULL: nothing, it is all. */
+#define KP_TIERS(X)                                                       \
+	X(none, 0, "neither switches nor system calls")                   \
+	X(switches, 1, "no system calls")                                 \
+	X(waits, 2, "of system calls those that waited or woke somebody") \
+	X(calls, 3, NULL)
 
 enum kp_tier {
-#define X(name, number) KP_TIER_##name = number,
+#define X(name, number, text) KP_TIER_##name = number,
 	KP_TIERS(X)
 #undef X
 };

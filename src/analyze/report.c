@@ -190,7 +190,6 @@ static struct key key_of(const struct builder *b, const struct kp_piece *p)
 	};
 }
 
-#define TIERS_MAX 8 /* named in a report */
 #define COMPARE(a, b)   \
 	if ((a) != (b)) \
 		return (a) < (b) ? -1 : 1;
@@ -563,6 +562,8 @@ static int list_losses(struct kp_report *r, const struct kp_walk *walk)
 	}
 	return list_gaps(r, walk);
 }
+
+#define TIERS_MAX 8 /* named in a report */
 
 /* What was recorded at that time, in its order. NULL: out of memory. */
 static const char *tiers_of(struct kp_report *r, const struct kp_model *m)

@@ -333,11 +333,6 @@ static void put_lost(const struct kp_report *r, struct kp_buf *out)
 /* What the log could not tell in that time. */
 static void put_recorded(const struct kp_report *r, struct kp_buf *out)
 {
-	static const char *const lacks[KP_TIER_CNT] = {
-		[KP_TIER_none] = "neither switches nor system calls",
-		[KP_TIER_switches] = "no system calls",
-		[KP_TIER_waits] = "of system calls those that waited or woke somebody",
-	};
 	const char *at = r->recorded ? r->recorded : "";
 
 	if (strchr(at, ',')) {
@@ -348,8 +343,8 @@ static void put_recorded(const struct kp_report *r, struct kp_buf *out)
 		return;
 	}
 	for (unsigned tier = 0; tier < KP_TIER_CNT; tier++)
-		if (lacks[tier] && !strcmp(at, kp_tier_name(tier)))
-			kp_buf_printf(out, "recorded: %s (%s)\n", lacks[tier], at);
+		if (kp_tier_text(tier) && !strcmp(at, kp_tier_name(tier)))
+			kp_buf_printf(out, "recorded: %s (%s)\n", kp_tier_text(tier), at);
 }
 
 /* Whether a row is one of the first few, or worth a hundredth. */

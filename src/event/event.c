@@ -47,7 +47,13 @@ static const char *const groups[KP_GROUP_CNT] = {
 };
 
 static const char *const tiers[KP_TIER_CNT] = {
-#define X(name, number) [number] = #name,
+#define X(name, number, text) [number] = #name,
+	KP_TIERS(X)
+#undef X
+};
+
+static const char *const tier_texts[KP_TIER_CNT] = {
+#define X(name, number, text) [number] = text,
 	KP_TIERS(X)
 #undef X
 };
@@ -73,6 +79,11 @@ const char *kp_group_name(unsigned group)
 const char *kp_tier_name(unsigned tier)
 {
 	return tier < KP_TIER_CNT ? tiers[tier] : NULL;
+}
+
+const char *kp_tier_text(unsigned tier)
+{
+	return tier < KP_TIER_CNT ? tier_texts[tier] : NULL;
 }
 
 int kp_group_find(const char *name)

@@ -86,6 +86,7 @@ const struct kp_event_desc *kp_event_find(const char *name);
 const char *kp_group_name(unsigned group); /* NULL if there is none */
 int kp_group_find(const char *name);       /* number, or -ENOENT */
 const char *kp_tier_name(unsigned tier);   /* NULL if there is none */
+const char *kp_tier_text(unsigned tier);   /* what it has; NULL: all, or there is none */
 
 /* Value of an integer field, sign-extended to 64 bits; 0 of another. */
 uint64_t kp_event_value(const struct kp_hdr *event, const struct kp_field *field);
