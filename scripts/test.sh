@@ -250,7 +250,7 @@ check build-asan 600 bash -c build_asan
 if [ -x "$asan/kprobe" ]; then
 	export ASAN_KPROBE=$asan/kprobe
 	export LSAN_OPTIONS=suppressions=$top/test/lsan.supp:print_suppressions=0
-	export ASAN_OPTIONS=abort_on_error=0:exitcode=99 UBSAN_OPTIONS=print_stacktrace=1
+	export ASAN_OPTIONS=abort_on_error=0:exitcode=99:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
 	for exe in "$asan"/test/test_*; do
 		[ -x "$exe" ] && [ -f "$exe" ] && criterion "asan_$(basename "$exe")" "$exe"
 	done
