@@ -12,15 +12,6 @@
 #include "event/event.h"
 #include "event/syscall.h"
 
-static const char *take_text(struct kp_arena *arena, struct kp_buf *text)
-{
-	char *copy = text->failed ? NULL
-				  : kp_arena_strndup(arena, text->len ? text->data : "", text->len);
-
-	kp_buf_done(text);
-	return copy;
-}
-
 void kp_evidence_time(uint64_t t_ns, struct kp_buf *out)
 {
 	kp_buf_printf(out, "%" PRIu64 ".%09" PRIu64, t_ns / 1000000000, t_ns % 1000000000);
@@ -128,7 +119,7 @@ void kp_evidence_object(const struct kp_model *model, uint8_t kind, uint64_t obj
 	if (obj == KP_NO_OBJ)
 		return;
 	put_object(model, kind, obj, &key, &text);
-	value = take_text(arena, &text);
+	value = kp_arena_take(arena, &text);
 	if (*key && value) {
 		who->key = key;
 		who->value = value;
@@ -235,7 +226,7 @@ const char *kp_evidence_cause(const struct kp_cause *cause, const struct kp_who 
 		kp_buf_puts(&text, ", via ");
 		kp_evidence_via(cause->via, &text);
 	}
-	return take_text(arena, &text);
+	return kp_arena_take(arena, &text);
 }
 
 static void put_task(const struct kp_model *m, uint32_t task, uint64_t t_ns, struct kp_buf *out)
@@ -327,7 +318,7 @@ const char *kp_evidence_wait(const struct kp_walk *walk, const struct kp_wait *w
 	struct kp_buf text = {0};
 
 	put_wait(walk, wait, &text);
-	return take_text(arena, &text);
+	return kp_arena_take(arena, &text);
 }
 
 const char *kp_evidence_piece(const struct kp_walk *walk, const struct kp_piece *piece,
@@ -343,5 +334,5 @@ const char *kp_evidence_piece(const struct kp_walk *walk, const struct kp_piece 
 		kp_buf_printf(&text, "%ssignal_generate at ", text.len ? "\n" : "");
 		kp_evidence_time(walk->model->signals.at[piece->obj].t_ns, &text);
 	}
-	return take_text(arena, &text);
+	return kp_arena_take(arena, &text);
 }

@@ -113,8 +113,7 @@ static int via_find(struct builder *b, uint32_t parent, const char *name, uint32
 			return 0;
 		}
 	kp_buf_printf(&text, "%s%s%s", b->vias.at[parent].text, parent ? "," : "", name);
-	via.text = text.failed ? NULL : kp_arena_strndup(&b->report->arena, text.data, text.len);
-	kp_buf_done(&text);
+	via.text = kp_arena_take(&b->report->arena, &text);
 	if (!via.text || KP_VEC_PUSH(&b->vias, via) < 0)
 		return -ENOMEM;
 	*ret_via = b->vias.cnt - 1;
@@ -569,7 +568,7 @@ static int list_losses(struct kp_report *r, const struct kp_walk *walk)
 static const char *tiers_of(struct kp_report *r, const struct kp_model *m)
 {
 	uint32_t i = kp_model_tier(m, r->t0_ns), cnt = 0;
-	const char *recorded, *name;
+	const char *name;
 	struct kp_buf text = {0};
 
 	for (; i < m->tiers.cnt && (!cnt || m->tiers.at[i].t_ns < r->t1_ns); i++) {
@@ -580,10 +579,7 @@ static const char *tiers_of(struct kp_report *r, const struct kp_model *m)
 		}
 		kp_buf_printf(&text, "%s%s", text.len ? "," : "", name ? name : "unknown");
 	}
-	recorded = text.failed ? NULL
-			       : kp_arena_strndup(&r->arena, text.len ? text.data : "", text.len);
-	kp_buf_done(&text);
-	return recorded;
+	return kp_arena_take(&r->arena, &text);
 }
 
 int kp_report_build(struct kp_report *report, const struct kp_walk *walk)

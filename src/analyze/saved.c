@@ -56,8 +56,7 @@ static void add_note(struct kp_report *r, const char *text)
 	const char *copy;
 
 	kp_buf_printf(&note, "%s%s%s", r->note ? r->note : "", r->note ? "; " : "", text);
-	copy = note.failed ? NULL : kp_arena_strndup(&r->arena, note.data, note.len);
-	kp_buf_done(&note);
+	copy = kp_arena_take(&r->arena, &note);
 	if (copy)
 		r->note = copy;
 }

@@ -51,6 +51,18 @@ char *kp_arena_strndup(struct kp_arena *arena, const char *text, size_t len)
 	return copy;
 }
 
+char *kp_arena_take(struct kp_arena *arena, struct kp_buf *text)
+{
+	char *copy = NULL;
+
+	if (text->failed)
+		arena->failed = true;
+	else
+		copy = kp_arena_strndup(arena, text->data, text->len);
+	kp_buf_done(text);
+	return copy;
+}
+
 void kp_arena_done(struct kp_arena *arena)
 {
 	struct kp_arena_chunk *chunk = arena->newest, *older;

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
+
 struct kp_arena_chunk;
 
 struct kp_arena {
@@ -22,6 +24,10 @@ void *kp_arena_alloc(struct kp_arena *arena, size_t len);
 
 /* A copy of len bytes with a NUL behind it; NULL: out of memory. */
 char *kp_arena_strndup(struct kp_arena *arena, const char *text, size_t len);
+
+/* A copy of a text, which is emptied and its memory given back; NULL: out of memory, now or while
+ * the text was made. */
+char *kp_arena_take(struct kp_arena *arena, struct kp_buf *text);
 
 void kp_arena_done(struct kp_arena *arena);
 

@@ -21,3 +21,19 @@ Test(arena, remembers_that_something_had_no_room)
 	cr_expect_str_eq(text, "a name");
 	kp_arena_done(&arena);
 }
+
+Test(arena, takes_texts_and_remembers_one_that_could_not_be_made)
+{
+	struct kp_arena arena = {0};
+	struct kp_buf text = {0};
+
+	cr_assert_str_eq(kp_arena_take(&arena, &text), "");
+	kp_buf_puts(&text, "words");
+	cr_assert_str_eq(kp_arena_take(&arena, &text), "words");
+	cr_expect_null(text.data);
+	cr_expect_not(arena.failed);
+	cr_expect_null(kp_buf_reserve(&text, SIZE_MAX / 2));
+	cr_expect_null(kp_arena_take(&arena, &text));
+	cr_expect(arena.failed);
+	kp_arena_done(&arena);
+}
