@@ -6,7 +6,7 @@
 #include "bpf/emit.h"
 #include "bpf/object.h"
 
-struct kp_ring_map event_rings SEC(".maps");
+struct kp_piece_map event_pieces SEC(".maps");
 struct kp_ring_map payload_rings SEC(".maps");
 struct kp_ring_map life_rings SEC(".maps");
 struct kp_ring_map bulk_rings SEC(".maps");
@@ -20,6 +20,7 @@ struct {
 } chosen SEC(".maps"); /* thread groups to select when the iterator runs */
 
 struct kp_counts counts[KP_CPU_MAX * KP_RING_CNT];
+struct kp_ends ring_ends[KP_CPU_MAX];
 struct kp_cpu cpus[KP_CPU_MAX];
 struct kp_told told[KP_TOLD_CNT];
 __u32 loss_round; /* see kp_counts */
@@ -30,6 +31,8 @@ __u32 telling;    /* KP_TELL_ */
  * recorded: their ends nobody saw. */
 __u64 calls_since_ns;
 const volatile __u32 self_pid = 0;
+const volatile __u32 event_ring_len = KP_PIECE_LEN; /* a power of two */
+const volatile __u16 ring_of[KP_CPU_MAX] = {0};     /* ring of events, by CPU */
 const volatile bool emit_syscall = true; /* calls may be recorded, see telling */
 const volatile __u16 i386_natives[KP_SYSCALL_MAX] = {0};
 const volatile __u8 fd_rules[KP_SYSCALL_MAX] = {0};

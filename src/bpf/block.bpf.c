@@ -25,7 +25,7 @@ static __always_inline int on_request(struct request *rq, __u16 kind)
 	ev->len = rq->__data_len;
 	ev->op = rq->cmd_flags;
 	ev->pad = 0;
-	KP_SUBMIT(ev);
+	KP_COMMIT(ev);
 	return 0;
 }
 
@@ -67,6 +67,6 @@ int BPF_PROG(kp_block_complete, struct request *rq, int error, unsigned int len)
 	ev->len = len;
 	ev->op = rq->cmd_flags;
 	ev->error = error;
-	KP_SUBMIT(ev);
+	KP_COMMIT(ev);
 	return 0;
 }

@@ -20,6 +20,8 @@
 #define KP_FLAG_RB_QUIET (1ULL << 0) /* BPF_RB_NO_WAKEUP */
 #define KP_FLAG_RB_WAKE (1ULL << 1)  /* BPF_RB_FORCE_WAKEUP */
 
+#define KP_PLACE_TRIES 16 /* to take a place in a ring of events, before the event is lost */
+
 /* Filled by src/record/rings.c with each CPU's ring, which it may share with others. */
 struct kp_ring_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
@@ -32,6 +34,14 @@ struct kp_ring_map {
 			__uint(max_entries, 4096);
 		});
 };
+/* The rings of events, one behind the other; user space sets how many pieces. */
+struct kp_piece_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct kp_piece);
+};
 struct kp_task_map {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -40,12 +50,13 @@ struct kp_task_map {
 };
 
 /* Defined in base.bpf.c. */
-extern struct kp_ring_map event_rings SEC(".maps");
+extern struct kp_piece_map event_pieces SEC(".maps");
 extern struct kp_ring_map payload_rings SEC(".maps");
 extern struct kp_ring_map life_rings SEC(".maps");
 extern struct kp_ring_map bulk_rings SEC(".maps");
 extern struct kp_task_map tasks SEC(".maps");
 extern struct kp_counts counts[KP_CPU_MAX * KP_RING_CNT];
+extern struct kp_ends ring_ends[KP_CPU_MAX]; /* by ring */
 extern struct kp_cpu cpus[KP_CPU_MAX];
 extern struct kp_told told[KP_TOLD_CNT];
 extern __u32 loss_round;
@@ -54,6 +65,8 @@ extern __u32 selecting;
 extern __u32 telling;
 extern __u64 calls_since_ns;
 extern const volatile __u32 self_pid;
+extern const volatile __u32 event_ring_len;
+extern const volatile __u16 ring_of[KP_CPU_MAX];
 extern const volatile bool emit_syscall;
 
 static __always_inline struct kp_cpu *kp_this_cpu(void)
@@ -104,34 +117,140 @@ static __always_inline void kp_count_lost(enum kp_ring ring, enum kp_group group
 	kp_lose(c, group, bpf_ktime_get_ns());
 }
 
+/* Wakes the reader by one of BPF's rings, which holds the same events as before. */
+static __noinline int kp_wake(void *ring)
+{
+	void *piece = bpf_ringbuf_reserve(ring, sizeof(__u64), 0);
+
+	if (piece)
+		bpf_ringbuf_discard(piece, KP_FLAG_RB_WAKE);
+	return 0;
+}
+
+/* That, if the ring is filled to a quarter: else the reader comes when it likes. */
+static __noinline int kp_look(void *ring)
+{
+	if (bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >=
+	    bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) / 4)
+		kp_wake(ring);
+	return 0;
+}
+
+/* The same of a ring of events, which cannot wake by itself and is just now filled so far. */
+static __noinline int kp_wake_for_events(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	void *ring = bpf_map_lookup_elem(&life_rings, &cpu);
+
+	return ring ? kp_wake(ring) : 0;
+}
+
+/*
+ * BPF_CMPXCHG: what was at `at`, which is `now` if it was `old`. Kernels since 5.12 have it; clang
+ * writes it for -mcpu=v3 only, whose 32-bit registers 5.15's verifier does not follow through our
+ * programs.
+ */
+static __always_inline __u64 kp_cmpxchg(__u64 *at, __u64 old, __u64 now)
+{
+	__u64 was;
+
+	__asm__ volatile("r0 = %1\n"
+			 "r1 = %2\n"
+			 "r2 = %3\n"
+			 ".8byte 0xf1000021db\n" /* lock *(u64 *)(r1 + 0), r0, r2 */
+			 "%0 = r0\n"
+			 : "=r"(was)
+			 : "r"(old), "r"(at), "r"(now)
+			 : "r0", "r1", "r2", "memory");
+	return was;
+}
+
+/* Size bytes of a ring of events, for nobody else now, at *ret_at; false: it has no room. */
+static __always_inline bool kp_take_place(__u32 ring, __u32 size, __u64 *ret_at)
+{
+	struct kp_ends *ends = &ring_ends[ring & (KP_CPU_MAX - 1)];
+	__u64 head, tail, used;
+
+	/* Only an interrupt, or another CPU of the ring, comes in between. */
+	for (int i = 0; i < KP_PLACE_TRIES; i++) {
+		tail = *(volatile __u64 *)&ends->tail; /* first, so that it is not past the head */
+		head = *(volatile __u64 *)&ends->head;
+		used = head - tail;
+		if (used + size > event_ring_len)
+			return false;
+		if (kp_cmpxchg(&ends->head, head, head + size) != head)
+			continue;
+		if (used < event_ring_len / 4 && used + size >= event_ring_len / 4)
+			kp_wake_for_events();
+		*ret_at = head;
+		return true;
+	}
+	return false;
+}
+
+/* A place as memory; never NULL for one that was taken. */
+static __always_inline void *kp_place(__u32 ring, __u64 at)
+{
+	__u32 key = (ring * event_ring_len + (at & (event_ring_len - 1))) / KP_PIECE_LEN;
+	struct kp_piece *piece = bpf_map_lookup_elem(&event_pieces, &key);
+
+	return piece ? piece->data + (at & (KP_PIECE_LEN - 1)) : NULL;
+}
+
+static __always_inline void *kp_reserve_place(__u32 cpu, __u32 size)
+{
+	__u32 ring = ring_of[cpu & (KP_CPU_MAX - 1)];
+	__u64 at;
+
+	return kp_take_place(ring, size, &at) ? kp_place(ring, at) : NULL;
+}
+
+/* Room in one of BPF's rings. */
+static __always_inline void *kp_reserve_piece(enum kp_ring ring, __u32 cpu, __u32 size)
+{
+	void *rb = ring == KP_RING_PAYLOAD ? bpf_map_lookup_elem(&payload_rings, &cpu)
+		   : ring == KP_RING_LIFE  ? bpf_map_lookup_elem(&life_rings, &cpu)
+					   : bpf_map_lookup_elem(&bulk_rings, &cpu);
+
+	if (!rb)
+		return NULL;
+	if (ring == KP_RING_LIFE)
+		kp_look(rb);
+	return bpf_ringbuf_reserve(rb, size, 0);
+}
+
+/* All but the size. */
+static __always_inline void kp_fill_hdr(struct kp_hdr *hdr, __u16 kind, __u64 now, __u32 cpu,
+					__u32 pid, __u32 tid)
+{
+	hdr->time_ns = now;
+	hdr->kind = kind;
+	hdr->cpu = cpu;
+	hdr->pid = pid;
+	hdr->tid = tid;
+}
+
 /*
  * Room for an event of size bytes in one of this CPU's rings with its header filled in, or NULL:
- * lost. Every other byte must be written before bpf_ringbuf_submit.
+ * lost. Every other byte must be written, and then KP_COMMIT in the ring of events, KP_SUBMIT in
+ * the others.
  */
 static __always_inline void *kp_reserve_for(enum kp_ring ring, enum kp_group group, __u16 kind,
 					    __u32 size, __u64 now, __u32 pid, __u32 tid)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct kp_counts *c = kp_this_counts(cpu, ring);
-	struct kp_hdr *hdr = NULL;
-	void *rb = ring == KP_RING_PAYLOAD ? bpf_map_lookup_elem(&payload_rings, &cpu)
-		   : ring == KP_RING_LIFE  ? bpf_map_lookup_elem(&life_rings, &cpu)
-		   : ring == KP_RING_BULK  ? bpf_map_lookup_elem(&bulk_rings, &cpu)
-					   : bpf_map_lookup_elem(&event_rings, &cpu);
+	struct kp_hdr *hdr = ring == KP_RING_EVENTS ? kp_reserve_place(cpu, size)
+						    : kp_reserve_piece(ring, cpu, size);
 
 	kp_count(&c->produced[group], group);
-	if (rb)
-		hdr = bpf_ringbuf_reserve(rb, size, 0);
 	if (!hdr) {
 		kp_lose(c, group, now);
 		return NULL;
 	}
-	hdr->time_ns = now;
-	hdr->size = size;
-	hdr->kind = kind;
-	hdr->cpu = cpu;
-	hdr->pid = pid;
-	hdr->tid = tid;
+	kp_fill_hdr(hdr, kind, now, cpu, pid, tid);
+	if (ring != KP_RING_EVENTS)
+		hdr->size = size;
 	return hdr;
 }
 
@@ -153,6 +272,13 @@ static __always_inline void *kp_reserve(enum kp_ring ring, enum kp_group group, 
 	(struct kp_ev_##name *)kp_reserve_for(KP_RING_EVENTS, KP_GROUP_##group, KP_EV_##name, \
 					      sizeof(struct kp_ev_##name), now, (task)->tgid, \
 					      (task)->pid)
+/* With it the event is there. */
+#define KP_COMMIT(ev)                                                                   \
+	do {                                                                            \
+		_Static_assert(sizeof(*(ev)) <= KP_RING_EVENT_MAX, "no room behind a piece"); \
+		__asm__ volatile("" ::: "memory");                                      \
+		*(volatile __u32 *)&(ev)->hdr.size = sizeof(*(ev));                     \
+	} while (0)
 #define KP_SUBMIT(ev) bpf_ringbuf_submit(ev, KP_FLAG_RB_QUIET)
 
 /* Storage of a task that is selected for replay; NULL: it is not. */

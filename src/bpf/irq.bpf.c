@@ -53,7 +53,7 @@ int BPF_PROG(kp_irq_exit, int irq)
 	ev->entry_ns = begin;
 	ev->vector = irq;
 	ev->pad = 0;
-	KP_SUBMIT(ev);
+	KP_COMMIT(ev);
 	return 0;
 }
 
@@ -92,7 +92,7 @@ int BPF_PROG(kp_softirq_exit, unsigned int vector)
 	ev->entry_ns = begin;
 	ev->vector = vector;
 	ev->pad = 0;
-	KP_SUBMIT(ev);
+	KP_COMMIT(ev);
 	return 0;
 }
 

@@ -159,7 +159,7 @@ int BPF_PROG(kp_signal_generate, int sig, struct kernel_siginfo *info, struct ta
 	ev->code = siginfo_code(info);
 	ev->result = result;
 	ev->ctx = kp_context(kp_this_cpu());
-	KP_SUBMIT(ev);
+	KP_COMMIT(ev);
 	return 0;
 }
 
@@ -228,6 +228,6 @@ int BPF_PROG(kp_signal_deliver, int sig, struct kernel_siginfo *info, struct k_s
 	fill_deliver(ev, sig, info, ka);
 	ev->seq = 0;
 	ev->data_len = 0;
-	KP_SUBMIT(ev);
+	KP_COMMIT(ev);
 	return 0;
 }

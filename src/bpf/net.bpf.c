@@ -169,7 +169,7 @@ int BPF_PROG(kp_tcp_state, const struct sock *sk, int oldstate, int newstate)
 	ev->oldstate = oldstate;
 	ev->newstate = newstate;
 	ev->pad = 0;
-	KP_SUBMIT(ev);
+	KP_COMMIT(ev);
 	return 0;
 }
 
@@ -191,7 +191,7 @@ int BPF_PROG(kp_tcp_retransmit, const struct sock *sk, const struct sk_buff *skb
 	ev->state = sk->__sk_common.skc_state;
 	ev->icsk_retransmits = BPF_CORE_READ(icsk, icsk_retransmits);
 	ev->ca_state = BPF_CORE_READ_BITFIELD_PROBED(icsk, icsk_ca_state);
-	KP_SUBMIT(ev);
+	KP_COMMIT(ev);
 	return 0;
 }
 
@@ -220,7 +220,7 @@ static __always_inline int tell_transfer(__u16 kind, const struct sock *sk, __u3
 	ev->obj = obj;
 	ev->pad0 = 0;
 	ev->pad1 = 0;
-	KP_SUBMIT(ev);
+	KP_COMMIT(ev);
 	return 0;
 }
 

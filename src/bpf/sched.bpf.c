@@ -62,32 +62,35 @@ static __always_inline void fill_wait(struct kp_ev_wait *ev, struct task_struct 
 	ev->pad1 = 0;
 }
 
-/* The task leaves its CPU to wait in a call: that and the switch in one piece of the ring. */
+/* The task leaves its CPU to wait in a call: that and the switch, for which room is taken at once. */
 static __always_inline int on_wait(struct task_struct *prev, struct task_struct *next,
 				   __u32 prev_state, struct pt_regs *regs, __u32 nr, bool typed)
 {
-	struct kp_two_events {
-		struct kp_ev_wait wait;
-		struct kp_ev_sched_switch change;
-	} * both;
+	__u32 cpu = bpf_get_smp_processor_id(), ring = ring_of[cpu & (KP_CPU_MAX - 1)];
+	struct kp_counts *c = kp_this_counts(cpu, KP_RING_EVENTS);
+	struct kp_ev_sched_switch *change = NULL;
+	struct kp_ev_wait *wait = NULL;
 	struct kp_object object = {};
+	__u64 now, at;
 
 	kp_resolve_call(&object, prev, regs, nr, typed);
-	both = kp_reserve_for(KP_RING_EVENTS, KP_GROUP_sched, KP_EV_wait, sizeof(*both),
-			      bpf_ktime_get_ns(), prev->tgid, prev->pid);
-	if (!both) {
-		kp_count_lost(KP_RING_EVENTS, KP_GROUP_sched);
+	now = bpf_ktime_get_ns();
+	c->produced[KP_GROUP_sched] += 2;
+	if (kp_take_place(ring, sizeof(*wait) + sizeof(*change), &at)) {
+		wait = kp_place(ring, at);
+		change = kp_place(ring, at + sizeof(*wait));
+	}
+	if (!wait || !change) {
+		kp_lose(c, KP_GROUP_sched, now);
+		kp_lose(c, KP_GROUP_sched, now);
 		return 0;
 	}
-	kp_count(&kp_this_counts(both->wait.hdr.cpu, KP_RING_EVENTS)->produced[KP_GROUP_sched],
-		 KP_GROUP_sched);
-	both->wait.hdr.size = sizeof(both->wait);
-	both->change.hdr = both->wait.hdr;
-	both->change.hdr.size = sizeof(both->change);
-	both->change.hdr.kind = KP_EV_sched_switch;
-	fill_wait(&both->wait, prev, regs, nr, &object);
-	fill_switch(&both->change, false, prev, next, prev_state);
-	KP_SUBMIT(both);
+	kp_fill_hdr(&wait->hdr, KP_EV_wait, now, cpu, prev->tgid, prev->pid);
+	fill_wait(wait, prev, regs, nr, &object);
+	KP_COMMIT(wait);
+	kp_fill_hdr(&change->hdr, KP_EV_sched_switch, now, cpu, prev->tgid, prev->pid);
+	fill_switch(change, false, prev, next, prev_state);
+	KP_COMMIT(change);
 	return 0;
 }
 
@@ -111,7 +114,7 @@ static __always_inline int on_switch(bool preempt, struct task_struct *prev,
 	if (!ev)
 		return 0;
 	fill_switch(ev, preempt, prev, next, prev_state);
-	KP_SUBMIT(ev);
+	KP_COMMIT(ev);
 	return 0;
 }
 
@@ -193,7 +196,7 @@ static __always_inline int on_waking(struct task_struct *target, bool typed)
 	ev->pad0 = 0;
 	ev->pad1 = 0;
 	fill_why(ev, c, bits, &object);
-	KP_SUBMIT(ev);
+	KP_COMMIT(ev);
 	return 0;
 }
 
@@ -221,7 +224,7 @@ int BPF_PROG(kp_sched_wakeup_new, struct task_struct *target)
 	ev->target_cpu = kp_task_cpu(target);
 	ev->pad0 = 0;
 	ev->pad1 = 0;
-	KP_SUBMIT(ev);
+	KP_COMMIT(ev);
 	return 0;
 }
 
@@ -237,6 +240,6 @@ int BPF_PROG(kp_sched_migrate_task, struct task_struct *target, int dest)
 	ev->orig_cpu = kp_task_cpu(target);
 	ev->dest_cpu = dest;
 	ev->pad = 0;
-	KP_SUBMIT(ev);
+	KP_COMMIT(ev);
 	return 0;
 }

@@ -14,12 +14,32 @@
 
 /* The kinds of rings; each CPU has one of each, its own or shared. */
 enum kp_ring {
-	KP_RING_EVENTS = 0,  /* the stream of the whole system */
+	KP_RING_EVENTS = 0,  /* the stream of the whole system; see kp_ends, the others are BPF's */
 	KP_RING_PAYLOAD = 1, /* calls of the tasks selected for replay, with their bytes */
 	KP_RING_LIFE = 2,    /* processes and their names, what sockets are: rare, and a flood must
 				not cost them */
 	KP_RING_BULK = 3,    /* … those with many bytes; all CPUs share one ring */
 	KP_RING_CNT = 4,     /* a power of two */
+};
+
+/*
+ * A ring of events is memory that programs and user space share: a BPF ring buffer takes a lock and
+ * switches interrupts off for each piece, which costs more than all else that an event needs. A
+ * program takes a place by moving `head` in one atomic step, writes its event, and its size last;
+ * until then a size of 0 stands there. User space reads up to such a place, fills what it read with
+ * zeros, and moves `tail`. Both count bytes from the start; an event lies in the piece and at the
+ * offset that its place says, and may run on behind the piece's end.
+ */
+#define KP_PIECE_LEN 16384u
+#define KP_RING_EVENT_MAX 256u /* bytes of an event in such a ring */
+
+struct kp_piece {
+	kp_u8 data[KP_PIECE_LEN + KP_RING_EVENT_MAX];
+};
+
+struct kp_ends {
+	kp_u64 head __attribute__((aligned(64)));
+	kp_u64 tail __attribute__((aligned(64)));
 };
 
 /* Events made for one ring of one CPU, and those for which the ring had no room: how many, and when

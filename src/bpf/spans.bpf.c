@@ -69,7 +69,7 @@ int BPF_PROG(kp_sync_exit, struct inode *inode, int ret)
 	ev->ret = ret;
 	ev->datasync = span.detail;
 	ev->pad = 0;
-	KP_SUBMIT(ev);
+	KP_COMMIT(ev);
 	return 0;
 }
 
@@ -93,7 +93,7 @@ int BPF_PROG(kp_commit_end, struct journal_s *journal, struct transaction_s *tra
 	ev->entry_ns = span.begin_ns;
 	ev->dev = journal->j_fs_dev->bd_dev;
 	ev->tid_no = transaction->t_tid;
-	KP_SUBMIT(ev);
+	KP_COMMIT(ev);
 	return 0;
 }
 
@@ -111,7 +111,7 @@ static __always_inline int reclaim_end(__u64 nr_reclaimed, __u32 memcg)
 	ev->nr_reclaimed = nr_reclaimed;
 	ev->order = span.detail;
 	ev->memcg = memcg;
-	KP_SUBMIT(ev);
+	KP_COMMIT(ev);
 	return 0;
 }
 

@@ -171,7 +171,7 @@ static __always_inline void record_other(struct task_struct *task, const struct 
 	ev->entry_ns = entry_ns;
 	ev->seq = 0;
 	ev->flags = flags;
-	KP_SUBMIT(ev);
+	KP_COMMIT(ev);
 }
 
 static __always_inline int on_exit(struct pt_regs *regs, long ret, bool typed)

@@ -229,13 +229,15 @@ static uint8_t fd_rule(const struct kp_syscall *call)
 }
 
 static void set_constants(struct kprobe_bpf *skel, const struct kp_probes_options *options,
-			  uint64_t payload_len)
+			  const struct kp_rings *rings)
 {
 	struct kprobe_bpf__rodata *rodata = skel->rodata;
 
 	rodata->self_pid = (uint32_t)getpid();
 	rodata->irq_threshold_ns = options->irq_threshold_ns;
-	rodata->payload_ring_len = (uint32_t)payload_len;
+	rodata->event_ring_len = (uint32_t)rings->plan.event_len;
+	rodata->payload_ring_len = (uint32_t)rings->plan.payload_len;
+	memcpy(rodata->ring_of, rings->of, sizeof(rings->of));
 	rodata->emit_sched = options->groups & G(sched);
 	rodata->emit_life = options->groups & G(life);
 	rodata->emit_signal = options->groups & G(signal);
@@ -297,7 +299,7 @@ static struct bpf_map *ring_map(const struct kp_probes *probes, enum kp_ring kin
 	case KP_RING_BULK:
 		return probes->skel->maps.bulk_rings;
 	default:
-		return probes->skel->maps.event_rings;
+		return probes->skel->maps.event_pieces;
 	}
 }
 
@@ -307,7 +309,8 @@ static int open_rings(struct kp_probes *probes, bool select, struct kp_err *err)
 
 	for (int kind = 0; kind < KP_RING_CNT; kind++)
 		maps[kind] = ring_map(probes, (enum kp_ring)kind);
-	return kp_rings_open(&probes->rings, probes->cpu_cnt, select, maps, err);
+	return kp_rings_open(&probes->rings, probes->cpu_cnt, select, maps,
+			     probes->skel->bss->ring_ends, err);
 }
 
 static int count_cpus(struct kp_probes *probes, struct kp_err *err)
@@ -359,8 +362,9 @@ static int load(struct kp_probes *probes, const struct kp_probes_options *option
 	r = choose(probes, err);
 	if (r < 0)
 		return r;
-	set_constants(skel, options, probes->rings.plan.payload_len);
-	for (int kind = 0; kind < KP_RING_CNT; kind++)
+	set_constants(skel, options, &probes->rings);
+	bpf_map__set_max_entries(skel->maps.event_pieces, kp_rings_piece_cnt(&probes->rings));
+	for (int kind = KP_RING_EVENTS + 1; kind < KP_RING_CNT; kind++)
 		bpf_map__set_max_entries(ring_map(probes, (enum kp_ring)kind), probes->cpu_cnt);
 	bpf_map__set_max_entries(skel->maps.scratch, options->select ? probes->cpu_cnt : 1);
 	r = kprobe_bpf__load(skel);
@@ -522,6 +526,21 @@ unsigned kp_probes_ring_cnt(const struct kp_probes *probes)
 struct kp_ring_reader *kp_probes_ring(struct kp_probes *probes, unsigned index, enum kp_ring kind)
 {
 	return kp_rings_get(&probes->rings, index, kind);
+}
+
+struct kp_event_ring *kp_probes_event_ring(struct kp_probes *probes, unsigned index)
+{
+	return &probes->rings.events[index];
+}
+
+int kp_probes_wake_fd(const struct kp_probes *probes)
+{
+	return probes->rings.wake_fd;
+}
+
+void kp_probes_take_wakes(const struct kp_probes *probes)
+{
+	kp_rings_take_wakes(&probes->rings);
 }
 
 const volatile struct kp_counts *kp_probes_counts(const struct kp_probes *probes, unsigned cpu,

@@ -71,6 +71,11 @@ unsigned kp_probes_ring_cnt(const struct kp_probes *probes);
 
 /* One of them, or NULL. Of the bulk's there is one, whatever the index. */
 struct kp_ring_reader *kp_probes_ring(struct kp_probes *probes, unsigned index, enum kp_ring kind);
+struct kp_event_ring *kp_probes_event_ring(struct kp_probes *probes, unsigned index);
+
+/* The rings' wake_fd, and what to do when it is readable; see rings.h. */
+int kp_probes_wake_fd(const struct kp_probes *probes);
+void kp_probes_take_wakes(const struct kp_probes *probes);
 
 /* Counters that the programs write; they may grow while they are read. */
 const volatile struct kp_counts *kp_probes_counts(const struct kp_probes *probes, unsigned cpu,

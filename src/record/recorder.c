@@ -263,7 +263,6 @@ static void close_loop(struct recorder *r)
 	uv_walk(&r->loop, close_handle, NULL);
 	uv_run(&r->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&r->loop);
-	free(r->polls);
 }
 
 /* --- life --- */

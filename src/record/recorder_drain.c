@@ -8,10 +8,10 @@
 #include "base/clock.h"
 #include "record/recorder_in.h"
 
-/* Where little happens the rings are emptied less often, but before a CPU that wakes up can fill
- * half of one: it makes some 200 kB of events in a millisecond. */
-#define REST_MS_MAX 20
-#define RING_LEN_PER_REST_MS (400u * 1024u)
+/* Where little happens the rings are emptied less often, the small ones more often: in those a
+ * program looks too late whether they fill. */
+#define REST_MS_MAX 100
+#define RING_LEN_PER_REST_MS (80u * 1024u)
 #define REST_LEN 65536 /* bytes of all rings at one time, up to which that is often enough */
 /* Load of the queue at which the command is held, and at which it goes on. */
 #define HOLD_PERCENT 20
@@ -76,9 +76,8 @@ static size_t drain_ring(struct recorder *r, unsigned index, enum kp_ring kind)
 
 	if (!ring)
 		return 0;
-	if (kind != KP_RING_PAYLOAD && kind != KP_RING_BULK)
-		return kp_ring_drain(ring, ring->len, kind == KP_RING_LIFE ? put_life : put_event,
-				     &drain);
+	if (kind == KP_RING_LIFE)
+		return kp_ring_drain(ring, ring->len, put_life, &drain);
 	do {
 		if (kp_ring_fill(ring) > ring->len / PAYLOAD_STEPS)
 			hold(r, true);
@@ -86,6 +85,14 @@ static size_t drain_ring(struct recorder *r, unsigned index, enum kp_ring kind)
 		len += n;
 	} while (n && len < ring->len);
 	return len;
+}
+
+static size_t drain_events(struct recorder *r, unsigned index)
+{
+	struct kp_event_ring *ring = kp_probes_event_ring(r->probes, index);
+	struct drain drain = {r, KP_RING_EVENTS};
+
+	return kp_event_ring_drain(ring, ring->len, put_event, &drain);
 }
 
 size_t kp_recorder_drain(struct recorder *r)
@@ -96,7 +103,7 @@ size_t kp_recorder_drain(struct recorder *r)
 	for (unsigned i = 0; i < r->ring_cnt; i++) {
 		len += drain_ring(r, i, KP_RING_PAYLOAD);
 		len += drain_ring(r, i, KP_RING_LIFE);
-		len += drain_ring(r, i, KP_RING_EVENTS);
+		len += drain_events(r, i);
 	}
 	kp_lint_turn(r->lint, begin_ns);
 	return len;
@@ -117,32 +124,23 @@ uint64_t kp_recorder_next_drain_ms(const struct recorder *r, size_t drained_len)
 	return last_ms * 2 < rest_ms ? last_ms * 2 : rest_ms;
 }
 
-/* The kernel wakes us when a payload ring fills. */
-static void on_payload(uv_poll_t *poll, int status, int events)
+/* A ring fills before its time. */
+static void on_wake(uv_poll_t *poll, int status, int events)
 {
 	struct recorder *r = poll->data;
 
 	(void)status;
 	(void)events;
-	drain_ring(r, (unsigned)(poll - r->polls), KP_RING_PAYLOAD);
+	kp_probes_take_wakes(r->probes);
+	kp_recorder_drain(r);
+	uv_timer_set_repeat(&r->drain_timer, KP_DRAIN_MS);
+	uv_timer_again(&r->drain_timer);
 }
 
 int kp_recorder_poll_rings(struct recorder *r)
 {
-	int error = 0;
+	int error = uv_poll_init(&r->loop, &r->ring_poll, kp_probes_wake_fd(r->probes));
 
-	r->polls = calloc(r->ring_cnt, sizeof(*r->polls));
-	if (!r->polls)
-		return -ENOMEM;
-	for (unsigned i = 0; i < r->ring_cnt && error >= 0; i++) {
-		struct kp_ring_reader *ring = kp_probes_ring(r->probes, i, KP_RING_PAYLOAD);
-
-		if (!ring)
-			continue;
-		error = uv_poll_init(&r->loop, &r->polls[i], ring->map_fd);
-		r->polls[i].data = r;
-		if (error >= 0)
-			error = uv_poll_start(&r->polls[i], UV_READABLE, on_payload);
-	}
-	return error;
+	r->ring_poll.data = r;
+	return error < 0 ? error : uv_poll_start(&r->ring_poll, UV_READABLE, on_wake);
 }

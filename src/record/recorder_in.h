@@ -42,8 +42,8 @@ struct recorder {
 
 	/* the rings */
 	unsigned ring_cnt;
-	bool is_behind;   /* the queue: it was full, and has not run empty since */
-	uv_poll_t *polls; /* payload rings, by index */
+	bool is_behind; /* the queue: it was full, and has not run empty since */
+	uv_poll_t ring_poll;
 
 	/* in which tier */
 	struct kp_tiers *tiers;
@@ -79,7 +79,7 @@ kp_recorder_notice(const struct recorder *r, const char *format, ...);
 
 /* --- the rings --- */
 
-/* The kernel wakes the loop when a payload ring fills. 0 or a negative errno. */
+/* A program that finds a ring filling wakes the loop. 0 or a negative errno. */
 int kp_recorder_poll_rings(struct recorder *r);
 
 /* Reads all rings once; returns the bytes. */

@@ -8,11 +8,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#define RING_LEN_MIN 4096u
+#define RING_LEN_MIN KP_PIECE_LEN
 #define LIFE_RING_LEN (256u * 1024u)    /* some 700 processes from fork to exit */
 #define PAYLOAD_RING_MIN (256u * 1024u) /* a few of the largest events */
+#define WAKES_AT_ONCE 64
 /* A payload ring is this many times an event ring, within the most of all. */
 #define PAYLOAD_RING_FACTOR 4
 
@@ -75,6 +78,19 @@ static bool is_online(unsigned cpu)
 	return digit == '1';
 }
 
+/* Which ring each CPU has, of so many as the plan says. */
+static void assign(struct kp_rings *rings, unsigned cpu_cnt)
+{
+	unsigned rank = 0;
+	bool online;
+
+	for (unsigned cpu = 0; cpu < cpu_cnt; cpu++) {
+		online = is_online(cpu);
+		rings->of[cpu] = (uint16_t)kp_ring_of(&rings->plan, cpu, rank, online);
+		rank += online;
+	}
+}
+
 int kp_rings_init(struct kp_rings *rings, unsigned cpu_cnt, uint64_t event_len, struct kp_err *err)
 {
 	unsigned online = 0;
@@ -82,14 +98,23 @@ int kp_rings_init(struct kp_rings *rings, unsigned cpu_cnt, uint64_t event_len, 
 	for (unsigned cpu = 0; cpu < cpu_cnt; cpu++)
 		online += is_online(cpu);
 	rings->plan = kp_ring_plan(online ? online : 1, event_len);
+	rings->bulk.map_fd = rings->wake_fd = -1;
 	rings->at = calloc(rings->plan.cnt, sizeof(*rings->at));
 	if (!rings->at)
 		return kp_err_sys(err, -ENOMEM, "cannot make rings");
-	rings->bulk.map_fd = -1;
 	for (unsigned i = 0; i < rings->plan.cnt; i++)
 		for (int kind = 0; kind < KP_RING_CNT; kind++)
 			rings->at[i][kind].map_fd = -1;
+	rings->events = calloc(rings->plan.cnt, sizeof(*rings->events));
+	if (!rings->events)
+		return kp_err_sys(err, -ENOMEM, "cannot make rings");
+	assign(rings, cpu_cnt);
 	return 0;
+}
+
+uint32_t kp_rings_piece_cnt(const struct kp_rings *rings)
+{
+	return (uint32_t)(rings->plan.cnt * rings->plan.event_len / KP_PIECE_LEN);
 }
 
 /* --- making them --- */
@@ -100,16 +125,21 @@ static struct kp_ring_reader *place_of(struct kp_rings *rings, unsigned index, e
 }
 
 /* Gives a CPU its ring, which is made if it is the first there. */
-static int give(struct kp_rings *rings, unsigned cpu, unsigned index, enum kp_ring kind,
-		const struct bpf_map *map, struct kp_err *err)
+static int give(struct kp_rings *rings, unsigned cpu, enum kp_ring kind, const struct bpf_map *map,
+		struct kp_err *err)
 {
-	static const char *const names[KP_RING_CNT] = {"kp_events", "kp_payload", "kp_life",
-						       "kp_bulk"};
-	const uint64_t lens[KP_RING_CNT] = {rings->plan.event_len, rings->plan.payload_len,
-					    LIFE_RING_LEN, KP_BULK_RING_LEN};
-	struct kp_ring_reader *ring = place_of(rings, index, kind);
-	int r = ring->map_fd < 0 ? kp_ring_open(ring, names[kind], lens[kind], err) : 0;
+	static const char *const names[KP_RING_CNT] = {NULL, "kp_payload", "kp_life", "kp_bulk"};
+	const uint64_t lens[KP_RING_CNT] = {0, rings->plan.payload_len, LIFE_RING_LEN,
+					    KP_BULK_RING_LEN};
+	struct kp_ring_reader *ring = place_of(rings, rings->of[cpu], kind);
+	struct epoll_event edge = {.events = EPOLLIN | EPOLLET};
+	int r = 0;
 
+	if (ring->map_fd < 0) {
+		r = kp_ring_open(ring, names[kind], lens[kind], err);
+		if (r >= 0 && epoll_ctl(rings->wake_fd, EPOLL_CTL_ADD, ring->map_fd, &edge) < 0)
+			r = kp_err_sys(err, -errno, "cannot watch a ring buffer");
+	}
 	if (r < 0)
 		return r;
 	if (bpf_map_update_elem(bpf_map__fd(map), &cpu, &ring->map_fd, BPF_ANY) < 0)
@@ -117,21 +147,43 @@ static int give(struct kp_rings *rings, unsigned cpu, unsigned index, enum kp_ri
 	return 0;
 }
 
-int kp_rings_open(struct kp_rings *rings, unsigned cpu_cnt, bool select,
-		  struct bpf_map *const maps[KP_RING_CNT], struct kp_err *err)
+static size_t pieces_len(const struct kp_rings *rings)
 {
-	unsigned rank = 0, index;
-	bool online;
-	int r = 0;
+	return kp_rings_piece_cnt(rings) * sizeof(struct kp_piece);
+}
 
-	for (unsigned cpu = 0; cpu < cpu_cnt; cpu++) {
-		online = is_online(cpu);
-		index = kp_ring_of(&rings->plan, cpu, rank, online);
-		rank += online;
-		for (int kind = 0; kind < KP_RING_CNT && r >= 0; kind++)
-			if (select || kind == KP_RING_EVENTS || kind == KP_RING_LIFE)
-				r = give(rings, cpu, index, (enum kp_ring)kind, maps[kind], err);
-	}
+static int map_events(struct kp_rings *rings, const struct bpf_map *map, struct kp_ends *ends,
+		      struct kp_err *err)
+{
+	size_t len = pieces_len(rings), cnt = rings->plan.event_len / KP_PIECE_LEN;
+	struct kp_piece *at;
+
+	at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	if (at == MAP_FAILED)
+		return kp_err_sys(err, -errno, "cannot map %zu bytes of rings", len);
+	rings->pieces = at;
+	madvise(at, len, MADV_DONTFORK); /* as in ring.c */
+	for (unsigned i = 0; i < rings->plan.cnt; i++)
+		rings->events[i] = (struct kp_event_ring){.pieces = at + i * cnt,
+							  .ends = &ends[i],
+							  .len = rings->plan.event_len};
+	return 0;
+}
+
+int kp_rings_open(struct kp_rings *rings, unsigned cpu_cnt, bool select,
+		  struct bpf_map *const maps[KP_RING_CNT], struct kp_ends *ends, struct kp_err *err)
+{
+	int r = map_events(rings, maps[KP_RING_EVENTS], ends, err);
+
+	if (r < 0)
+		return r;
+	rings->wake_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (rings->wake_fd < 0)
+		return kp_err_sys(err, -errno, "cannot watch ring buffers");
+	for (unsigned cpu = 0; cpu < cpu_cnt; cpu++)
+		for (int kind = KP_RING_EVENTS + 1; kind < KP_RING_CNT && r >= 0; kind++)
+			if (select || kind == KP_RING_LIFE)
+				r = give(rings, cpu, (enum kp_ring)kind, maps[kind], err);
 	return r;
 }
 
@@ -142,6 +194,14 @@ struct kp_ring_reader *kp_rings_get(struct kp_rings *rings, unsigned index, enum
 	return ring->map_fd < 0 ? NULL : ring;
 }
 
+void kp_rings_take_wakes(const struct kp_rings *rings)
+{
+	struct epoll_event woken[WAKES_AT_ONCE];
+
+	while (epoll_wait(rings->wake_fd, woken, WAKES_AT_ONCE, 0) == WAKES_AT_ONCE)
+		;
+}
+
 void kp_rings_close(struct kp_rings *rings)
 {
 	if (!rings->at)
@@ -150,5 +210,10 @@ void kp_rings_close(struct kp_rings *rings)
 		for (int kind = 0; kind < KP_RING_CNT; kind++)
 			kp_ring_close(&rings->at[i][kind]);
 	kp_ring_close(&rings->bulk);
+	if (rings->wake_fd >= 0)
+		close(rings->wake_fd);
+	if (rings->pieces)
+		munmap(rings->pieces, pieces_len(rings));
+	free(rings->events);
 	free(rings->at);
 }

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "bpf/shared.h"
+#include "record/event_ring.h"
 #include "record/ring.h"
 
 struct bpf_map;
@@ -34,19 +35,35 @@ unsigned kp_ring_of(const struct kp_ring_plan *plan, unsigned cpu, unsigned rank
 
 struct kp_rings {
 	struct kp_ring_plan plan;
-	struct kp_ring_reader (*at)[KP_RING_CNT]; /* [plan.cnt]; bulk's are never open */
+	uint16_t of[KP_CPU_MAX];                  /* which, by CPU */
+	struct kp_event_ring *events;             /* [plan.cnt] */
+	struct kp_ring_reader (*at)[KP_RING_CNT]; /* [plan.cnt]; events' and bulk's are never open
+						   */
 	struct kp_ring_reader bulk;
+	void *pieces; /* of all rings of events */
+	int wake_fd;  /* epoll of all others, by their edges */
 };
 
 /* Plans for the CPUs that are online now and makes room for the readers; 0 or -ENOMEM. */
 int kp_rings_init(struct kp_rings *rings, unsigned cpu_cnt, uint64_t event_len, struct kp_err *err);
 
-/* Makes the rings, those of replay if `select`, and puts each CPU's into maps[kind]. */
-int kp_rings_open(struct kp_rings *rings, unsigned cpu_cnt, bool select,
-		  struct bpf_map *const maps[KP_RING_CNT], struct kp_err *err);
+/* Pieces of all rings of events. */
+uint32_t kp_rings_piece_cnt(const struct kp_rings *rings);
 
-/* Ring `index` below plan.cnt of a kind, or NULL. */
+/* Makes the rings, those of replay if `select`, and puts each CPU's into maps[kind]; that of events
+ * has their pieces, and `ends` by ring where they begin and end. */
+int kp_rings_open(struct kp_rings *rings, unsigned cpu_cnt, bool select,
+		  struct bpf_map *const maps[KP_RING_CNT], struct kp_ends *ends,
+		  struct kp_err *err);
+
+/* Ring `index` below plan.cnt of a kind but events, or NULL. */
 struct kp_ring_reader *kp_rings_get(struct kp_rings *rings, unsigned index, enum kp_ring kind);
+
+/*
+ * Readable when a program found a ring filled to a quarter: from then on the rings have to be read
+ * again and again, and this be called first. Unread events alone wake nobody.
+ */
+void kp_rings_take_wakes(const struct kp_rings *rings);
 
 /* Zeros are fine. */
 void kp_rings_close(struct kp_rings *rings);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT
+ * The reading side of a ring of events: what is complete, in order, over the ends of pieces and of
+ * the ring, and nothing left behind that looks like an event.
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "record/event_ring.h"
+
+#define PIECES 2
+#define EVENT_LEN 56u
+
+static struct kp_ends ends;
+static struct kp_event_ring ring;
+static kp_u64 seen, wrong;
+
+static void begin(void)
+{
+	ends = (struct kp_ends){0};
+	ring = (struct kp_event_ring){
+		.pieces = calloc(PIECES, sizeof(struct kp_piece)),
+		.ends = &ends,
+		.len = (size_t)PIECES * KP_PIECE_LEN,
+	};
+	seen = wrong = 0;
+}
+
+static void end(void)
+{
+	free(ring.pieces);
+}
+
+TestSuite(event_ring, .init = begin, .fini = end);
+
+static struct kp_hdr *place(kp_u64 at)
+{
+	return (void *)(ring.pieces[at / KP_PIECE_LEN % PIECES].data + at % KP_PIECE_LEN);
+}
+
+/* As a program does it, but that nobody else does. */
+static struct kp_hdr *take(kp_u32 len)
+{
+	struct kp_hdr *event = NULL;
+
+	if (ends.head + len - ends.tail <= ring.len)
+		event = place(ends.head);
+	if (event) {
+		cr_assert_eq(event->size, 0, "something is left at %llu", ends.head);
+		ends.head += len;
+	}
+	return event;
+}
+
+static bool put(kp_u64 number)
+{
+	struct kp_hdr *event = take(EVENT_LEN);
+
+	if (!event)
+		return false;
+	event->time_ns = number;
+	event->size = EVENT_LEN;
+	return true;
+}
+
+static void look(const struct kp_hdr *event, void *arg)
+{
+	(void)arg;
+	wrong += event->time_ns != seen || event->size != EVENT_LEN;
+	seen++;
+}
+
+Test(event_ring, gives_each_event_once_over_many_rounds)
+{
+	kp_u64 made = 0;
+
+	while (made < 100000) {
+		while (put(made))
+			made++;
+		cr_assert_eq(kp_event_ring_drain(&ring, ring.len, look, NULL),
+			     ring.len / EVENT_LEN * EVENT_LEN);
+		cr_assert_eq(seen, made);
+		cr_assert_eq(wrong, 0);
+	}
+	for (size_t i = 0; i < PIECES * sizeof(struct kp_piece); i++)
+		cr_assert_eq(((unsigned char *)ring.pieces)[i], 0);
+}
+
+Test(event_ring, stops_at_an_event_that_is_not_complete)
+{
+	struct kp_hdr *unfinished;
+
+	put(0);
+	unfinished = take(EVENT_LEN);
+	put(2);
+	cr_expect_eq(kp_event_ring_drain(&ring, ring.len, look, NULL), EVENT_LEN);
+	cr_expect_eq(kp_event_ring_drain(&ring, ring.len, look, NULL), 0);
+	unfinished->time_ns = 1;
+	unfinished->size = EVENT_LEN;
+	cr_expect_eq(kp_event_ring_drain(&ring, ring.len, look, NULL), 2 * EVENT_LEN);
+	cr_expect_eq(seen, 3);
+	cr_expect_eq(wrong, 0);
+}
+
+Test(event_ring, reads_no_more_than_was_asked_for_and_gives_its_room_back)
+{
+	kp_u64 made = 0;
+
+	while (put(made))
+		made++;
+	cr_expect_eq(kp_event_ring_drain(&ring, 10 * EVENT_LEN - 1, look, NULL), 10 * EVENT_LEN);
+	for (int i = 0; i < 10; i++)
+		cr_expect(put(made++));
+	kp_event_ring_drain(&ring, ring.len, look, NULL);
+	cr_expect_eq(seen, made);
+	cr_expect_eq(wrong, 0);
+}
