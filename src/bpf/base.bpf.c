@@ -33,7 +33,7 @@ __u64 calls_since_ns;
 const volatile __u32 self_pid = 0;
 const volatile __u32 event_ring_len = KP_PIECE_LEN; /* a power of two */
 const volatile __u16 ring_of[KP_CPU_MAX] = {0};     /* ring of events, by CPU */
-const volatile bool emit_syscall = true; /* calls may be recorded, see telling */
+const volatile bool emit_syscall = true;            /* calls may be recorded, see telling */
 const volatile __u16 i386_natives[KP_SYSCALL_MAX] = {0};
 const volatile __u8 fd_rules[KP_SYSCALL_MAX] = {0};
 const volatile __u8 spare_args[KP_SYSCALL_MAX] = {0};

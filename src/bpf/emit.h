@@ -273,11 +273,11 @@ static __always_inline void *kp_reserve(enum kp_ring ring, enum kp_group group, 
 					      sizeof(struct kp_ev_##name), now, (task)->tgid, \
 					      (task)->pid)
 /* With it the event is there. */
-#define KP_COMMIT(ev)                                                                   \
-	do {                                                                            \
+#define KP_COMMIT(ev)                                                                         \
+	do {                                                                                  \
 		_Static_assert(sizeof(*(ev)) <= KP_RING_EVENT_MAX, "no room behind a piece"); \
-		__asm__ volatile("" ::: "memory");                                      \
-		*(volatile __u32 *)&(ev)->hdr.size = sizeof(*(ev));                     \
+		__asm__ volatile("" ::: "memory");                                            \
+		*(volatile __u32 *)&(ev)->hdr.size = sizeof(*(ev));                           \
 	} while (0)
 #define KP_SUBMIT(ev) bpf_ringbuf_submit(ev, KP_FLAG_RB_QUIET)
 

@@ -62,7 +62,8 @@ static __always_inline void fill_wait(struct kp_ev_wait *ev, struct task_struct 
 	ev->pad1 = 0;
 }
 
-/* The task leaves its CPU to wait in a call: that and the switch, for which room is taken at once. */
+/* The task leaves its CPU to wait in a call: that and the switch, for which room is taken at once.
+ */
 static __always_inline int on_wait(struct task_struct *prev, struct task_struct *next,
 				   __u32 prev_state, struct pt_regs *regs, __u32 nr, bool typed)
 {

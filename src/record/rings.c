@@ -164,9 +164,8 @@ static int map_events(struct kp_rings *rings, const struct bpf_map *map, struct 
 	rings->pieces = at;
 	madvise(at, len, MADV_DONTFORK); /* as in ring.c */
 	for (unsigned i = 0; i < rings->plan.cnt; i++)
-		rings->events[i] = (struct kp_event_ring){.pieces = at + i * cnt,
-							  .ends = &ends[i],
-							  .len = rings->plan.event_len};
+		rings->events[i] = (struct kp_event_ring){
+			.pieces = at + i * cnt, .ends = &ends[i], .len = rings->plan.event_len};
 	return 0;
 }
 

@@ -9,13 +9,15 @@
  *          the queue's rate, and the least that encoding costs.
  *   mixed  a minute of programs that start and end, files, synced writes, pipes, locks, timers and
  *          TCP, with the recorder's defaults: bytes and CPU time for one event.
+ *   full   twice as many programs as there are CPUs that only compute, and on each CPU two that
+ *          wake each other without end: events lost in the tier of waits.
  *   rest   CPU time of the recorder in 20 s in which nobody does anything, of one CPU.
  *
  * The recorder's time is that of its threads: those that encode and write, and the others, of which
  * only the one that drains does much. Medians of some runs; other load on the machine counts as
  * mixed, and spoils the rest.
  *
- *   record_rate [rate|mixed|rest] [KPROBE]        (default: all; $KPROBE, else ./kprobe)
+ *   record_rate [rate|mixed|full|rest] [KPROBE]        (default: all; $KPROBE, else ./kprobe)
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -134,6 +136,7 @@ static void start(struct run *run, int cpu, const char *events)
 			pin(cpu);
 		out = open(words, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
 		dup2(out, STDERR_FILENO);
+		setenv("KPROBE_BUDGET", "0", 1); /* or it would record less meanwhile */
 		execl(kprobe, kprobe, "record", "-o", log, events ? "-e" : NULL, events, NULL);
 		_exit(127);
 	}
@@ -322,6 +325,57 @@ static void measure_mixed(void)
 	       run.rss_mib);
 }
 
+/* --- full --- */
+
+/* Two processes that wake each other, and two that compute, on one CPU. */
+static void fill_cpu(int cpu)
+{
+	int there[2], back[2];
+	char byte = 0;
+
+	pin(cpu);
+	must(!pipe(there) && !pipe(back), "pipe");
+	for (int i = 0; i < 2; i++)
+		if (!fork())
+			for (;;)
+				;
+	if (!fork())
+		while (read(there[0], &byte, 1) == 1 && write(back[1], &byte, 1) == 1)
+			;
+	while (write(there[1], &byte, 1) == 1 && read(back[0], &byte, 1) == 1)
+		;
+	_exit(0);
+}
+
+static void measure_full(void)
+{
+	double lost[RUNS], rate[RUNS];
+
+	for (int i = 0; i < RUNS; i++) {
+		struct run run = {0};
+		pid_t load = fork();
+
+		must(load >= 0, "fork");
+		if (!load) {
+			setpgid(0, 0);
+			for (int cpu = 0; cpu < sysconf(_SC_NPROCESSORS_ONLN); cpu++)
+				if (!fork())
+					fill_cpu(cpu);
+			pause();
+		}
+		setpgid(load, load);
+		start(&run, -1, NULL);
+		sleep_s(REST_S);
+		stop(&run, 0);
+		kill(-load, SIGKILL);
+		waitpid(load, NULL, 0);
+		lost[i] = run.lost;
+		rate[i] = run.stored / (REST_S + SETTLE_S);
+	}
+	printf("full   lost %.0f, most %.0f, of %.0f events/s\n", median(lost, RUNS),
+	       lost[RUNS - 1], median(rate, RUNS));
+}
+
 /* --- rest --- */
 
 static void measure_rest(void)
@@ -346,7 +400,10 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*measure)(void);
-	} parts[] = {{"rate", measure_rate}, {"mixed", measure_mixed}, {"rest", measure_rest}};
+	} parts[] = {{"rate", measure_rate},
+		     {"mixed", measure_mixed},
+		     {"full", measure_full},
+		     {"rest", measure_rest}};
 	const char *only = NULL;
 	char command[64];
 

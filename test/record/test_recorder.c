@@ -62,9 +62,10 @@ static void on_each_cpu(struct told *told, void (*fn)(void))
 
 	for (long cpu = 0; cpu < cnt && cpu < 2; cpu++) {
 		pid = fork();
-		told->tids[1 + cpu] = (uint32_t)pid;
-		if (pid)
+		if (pid) {
+			told->tids[1 + cpu] = (uint32_t)pid;
 			continue;
+		}
 		CPU_ZERO(&set);
 		CPU_SET((size_t)cpu, &set);
 		if (sched_setaffinity(0, sizeof(set), &set))
