@@ -10,7 +10,7 @@
 set -u
 export LC_ALL=C
 top=$(cd "$(dirname "$0")/../.." && pwd)
-KPROBE=${KPROBE:-$top/build/kprobe}
+KPROBE=$(realpath -e "${KPROBE:-$top/build/kprobe}") || exit 1
 rounds=${1:-9}
 work=$(mktemp -d /var/tmp/kprobe-cost.XXXXXX) || exit 1
 trap 'rm -rf "$work"' EXIT

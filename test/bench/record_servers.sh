@@ -4,13 +4,14 @@
 # time (P1) and 16 (P16), and `pgbench -S` from 4 clients, the server on CPU 0 and its client on CPU 1
 # (unpinned, its own speed has two modes): alone, under `kprobe record` (waits), with a record for each
 # system call (calls), and under `perf record` with the scheduler's tracepoints and raw_syscalls, in
-# turn. Medians of requests a second, and of each round's ratio to the same round's `alone`.
+# turn, each right behind a turn alone. Medians of requests a second, and of the ratio to the turn
+# before; of the turns alone too (to the one before, some seconds earlier): so much is noise.
 #
 #   record_servers.sh [ROUNDS]       (default 7; $KPROBE or build/kprobe)
 set -u
 export LC_ALL=C
 top=$(cd "$(dirname "$0")/../.." && pwd)
-KPROBE=${KPROBE:-$top/build/kprobe}
+KPROBE=$(realpath -e "${KPROBE:-$top/build/kprobe}") || exit 1
 rounds=${1:-7}
 port=17379
 work=$(mktemp -d /var/tmp/kprobe-servers.XXXXXX) || exit 1
@@ -54,7 +55,7 @@ redis() {
 	redis-benchmark -p $port -t get -c 20 -P "$1" -n "$2" -q --csv |
 		awk -F'"' '$2 == "GET" { print $4 }'
 }
-redis_p1() { redis 1 200000; }
+redis_p1() { redis 1 150000; }
 redis_p16() { redis 16 2000000; }
 
 pgbench_select() {
@@ -64,7 +65,6 @@ pgbench_select() {
 
 start_recorder() {
 	case $1 in
-	alone) recorder= ; return ;;
 	waits) "$KPROBE" record --budget 0 -o "$work/log" >"$work/words" 2>&1 & ;;
 	calls) "$KPROBE" record -o "$work/log" -e syscall >"$work/words" 2>&1 & ;;
 	perf) perf record -a -e 'sched:*,raw_syscalls:*' -o "$work/perf.data" >"$work/words" 2>&1 & ;;
@@ -74,21 +74,22 @@ start_recorder() {
 }
 
 end_recorder() {
-	[ -n "$recorder" ] || return
 	kill -INT "$recorder"
 	wait "$recorder" || [ "$1" = perf ] || cat "$work/words"
 	grep total "$work/words" >"$work/$1.total"
 	rm -rf "$work/log" "$work/perf.data"
 }
 
-# measure NAME: appends what each load reaches to $work/NAME.LOAD.
+# measure LOAD NAME: appends what the load reaches alone and then recorded to $work/NAME.LOAD.
 measure() {
-	local load
-	start_recorder "$1"
-	for load in $loads; do
-		"$load" >>"$work/$1.$load"
-	done
-	end_recorder "$1"
+	local alone recorded
+	alone=$("$1")
+	echo "${before:-$alone} $alone" >>"$work/alone.$1"
+	before=$alone
+	start_recorder "$2"
+	recorded=$("$1")
+	end_recorder "$2"
+	echo "$alone $recorded" >>"$work/$2.$1"
 }
 
 median() {
@@ -98,21 +99,24 @@ median() {
 start_redis
 start_postgres
 [ -n "$loads" ] || exit 77
-names="alone waits calls"
+names="waits calls"
 has perf && names="$names perf"
-for _ in $(seq "$rounds"); do
-	for name in $names; do
-		measure "$name"
+for load in $loads; do
+	before=
+	for _ in $(seq "$rounds"); do
+		for name in $names; do
+			measure "$load" "$name"
+		done
 	done
 done
 printf '%-8s' ""
 printf '%22s' $loads
 echo
-for name in $names; do
+for name in alone $names; do
 	printf '%-8s' "$name"
 	for load in $loads; do
-		paste "$work/alone.$load" "$work/$name.$load" | awk '{ print $2 / $1 }' >"$work/ratios"
-		awk -v rate="$(median <"$work/$name.$load")" -v ratio="$(median <"$work/ratios")" \
+		awk -v rate="$(awk '{ print $2 }' "$work/$name.$load" | median)" \
+			-v ratio="$(awk '{ print $2 / $1 }' "$work/$name.$load" | median)" \
 			'BEGIN { printf "%11.0f (%+6.1f %%)", rate, (ratio - 1) * 100 }'
 	done
 	echo
