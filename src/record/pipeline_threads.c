@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "event/event.h"
+#include "record/priority.h"
 #include "record/thread.h"
 
 #define SNAPSHOT_WAIT_NS 2000000000ull /* at the end */
@@ -95,6 +96,7 @@ static void *write_loop(void *arg)
 	uint64_t turn;
 
 	free(arg);
+	kp_priority_raise(KP_NICE_SOON);
 	while ((block = next_block(self.pipeline, &turn)))
 		write_block(self.pipeline, block, turn, self.encoder);
 	kp_encoder_free(self.encoder);

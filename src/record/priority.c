@@ -6,9 +6,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-void kp_priority_raise(void)
+void kp_priority_raise(int nice)
 {
 	/* Linux keeps nice values per thread (setpriority(2), NOTES). Without CAP_SYS_NICE it
 	 * stays. */
-	setpriority(PRIO_PROCESS, (id_t)gettid(), -20);
+	setpriority(PRIO_PROCESS, (id_t)gettid(), nice);
 }

@@ -357,8 +357,7 @@ static int run_loop(struct recorder *r, struct kp_err *err)
 		error = kp_recorder_start_command(r, err);
 	if (error >= 0) {
 		start_timers(r);
-		if (r->options->argv)
-			kp_priority_raise();
+		kp_priority_raise(KP_NICE_AT_ONCE);
 		uv_run(&r->loop, UV_RUN_DEFAULT);
 		finish(r);
 	}
