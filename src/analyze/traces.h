@@ -84,7 +84,8 @@ struct kp_span {
 	FAULT(no_key, "attribute", "without a key", "")                                           \
 	FAULT(not_json, "line", "not JSON", "")                                                   \
 	FAULT(cut_json, "JSON value", "cut off", "its writer was killed, or the copy is partial") \
-	FAULT(foreign, "JSON value", "in no format of traces that is known", "")                  \
+	FAULT(foreign, "JSON value", "in no format of traces that is known",                      \
+	      "export OTLP to a Collector with the exporter 'file'")                              \
 	FAULT(unread, "JSON value", "in a format that is not read", "")
 
 enum kp_trace_fault {

@@ -37,6 +37,7 @@ const volatile bool emit_syscall = true;            /* calls may be recorded, se
 const volatile __u16 i386_natives[KP_SYSCALL_MAX] = {0};
 const volatile __u8 fd_rules[KP_SYSCALL_MAX] = {0};
 const volatile __u8 spare_args[KP_SYSCALL_MAX] = {0};
+const volatile bool moves_bytes[KP_SYSCALL_MAX] = {0};
 
 /*
  * Run by user space after it attached the other programs, and again for each selection. Storage is

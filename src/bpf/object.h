@@ -27,6 +27,8 @@ extern const volatile __u16 i386_natives[KP_SYSCALL_MAX];
 extern const volatile __u8 fd_rules[KP_SYSCALL_MAX];
 /* Registers that the call does not take as arguments: 6 minus their count. */
 extern const volatile __u8 spare_args[KP_SYSCALL_MAX];
+/* Calls whose result is how many bytes they moved. */
+extern const volatile bool moves_bytes[KP_SYSCALL_MAX];
 
 struct kp_object {
 	__u64 ino;
@@ -190,6 +192,13 @@ static __always_inline __u32 kp_call_nr(struct pt_regs *regs, struct task_struct
 	if ((long)regs->ax != -ENOSYS || (int)regs->orig_ax < 0)
 		return KP_NR_NONE;
 	return kp_is_i386(regs, task) ? kp_native_nr(regs->orig_ax) : regs->orig_ax;
+}
+
+/* Whether a call brings more than the rings of payloads should have to hold. */
+static __always_inline bool kp_is_bulk(__u32 nr, long ret)
+{
+	return nr < KP_SYSCALL_MAX && moves_bytes[kp_nr_index(nr)] && ret > KP_BULK_MIN &&
+	       ret <= KP_CALL_LEN_MAX;
 }
 
 /* How many arguments a call takes; what stands in the registers of others says nothing. */

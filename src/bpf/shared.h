@@ -130,8 +130,8 @@ struct kp_task {
 #define KP_CHUNK_MAX 61440u
 #define KP_CAPTURE_MAX (64u * 1024u * 1024u) /* bytes of one call */
 #define KP_IOV_MAX 1024u /* IOV_MAX of the kernel, as is the most that one recvmmsg gives */
-/* A result above this and up to the most that a read or write can move: the call's bytes and its
- * record go through the ring that has room for them. */
+/* So many bytes moved and more, up to the most that a read or write can move: the call's bytes and
+ * its record go through the ring that has room for them. */
 #define KP_BULK_MIN (1024 * 1024)
 #define KP_CALL_LEN_MAX 0x7ffff000
 #define KP_BULK_RING_LEN (2u * KP_CAPTURE_MAX)

@@ -106,7 +106,7 @@ static __always_inline void record_selected(struct kp_cpu *c, struct kp_task *t,
 	c->cap_seq = seq;
 	c->budget = KP_CAPTURE_MAX;
 	c->incomplete = 0;
-	c->bulk = ret > KP_BULK_MIN && ret <= KP_CALL_LEN_MAX;
+	c->bulk = kp_is_bulk(as, ret);
 	/* After exec the arguments' addresses mean nothing in the new memory. */
 	if (!((nr == KP_NR_execve || nr == KP_NR_execveat) && ret == 0))
 		for (__u32 i = 0; i < KP_ARG_MAX; i++)

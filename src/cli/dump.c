@@ -94,9 +94,19 @@ static int add_comm(const char *glob, void *target, struct kp_err *err)
 	return 0;
 }
 
+static const char one_log[] = "one log at a time; '%s' is one too many";
+
+static int set_input(const char *value, void *target, struct kp_err *err)
+{
+	struct request *request = target;
+
+	return request->input ? kp_err_set(err, -EINVAL, one_log, value)
+			      : kp_set_text(value, &request->input, err);
+}
+
 static const struct kp_option options[] = {
-	{'i', "input", "LOG", "the log, as the operand (default " DEFAULT_LOG ")",
-	 .env = "KPROBE_INPUT", KP_TEXT(struct request, input)},
+	{'i', "input", "LOG", "the log, where no operand names one (default " DEFAULT_LOG ")",
+	 .env = "KPROBE_INPUT", KP_OWN(set_input)},
 	{'f', "format", "FORMAT",
 	 "a line of text or of JSON per event; json: one array, or for --stats one object",
 	 .values = "text|json|jsonl", .env = "KPROBE_FORMAT", KP_TEXT(struct request, format)},
@@ -336,7 +346,7 @@ static int run(int argc, char **argv)
 	if (operands < 0)
 		return -operands - 1;
 	if (operands > 1) {
-		kp_err_set(&err, -EINVAL, "one log at a time; '%s' is one too many", argv[2]);
+		kp_err_set(&err, -EINVAL, one_log, argv[2]);
 		return kp_cli_usage(&kp_command_dump, &err);
 	}
 	if (operands)

@@ -228,6 +228,20 @@ static uint8_t fd_rule(const struct kp_syscall *call)
 	return rule;
 }
 
+static bool moves_bytes(const struct kp_syscall *call)
+{
+	for (int i = 0; i < KP_ARG_MAX; i++)
+		switch (call->rule.args[i].type == KP_ARG_BUF ? call->rule.args[i].rule
+							      : KP_LEN_NONE) {
+		case KP_LEN_RET:
+		case KP_LEN_IOV:
+		case KP_LEN_MSG:
+		case KP_LEN_MSGBUF:
+			return true;
+		}
+	return false;
+}
+
 static void set_constants(struct kprobe_bpf *skel, const struct kp_probes_options *options,
 			  const struct kp_rings *rings)
 {
@@ -248,8 +262,10 @@ static void set_constants(struct kprobe_bpf *skel, const struct kp_probes_option
 	for (unsigned nr = 0; nr < KP_SYSCALL_MAX; nr++) {
 		int native = kp_syscall_from_i386(nr);
 
-		if (kp_syscall_get(nr))
+		if (kp_syscall_get(nr)) {
 			rodata->fd_rules[nr] = fd_rule(kp_syscall_get(nr));
+			rodata->moves_bytes[nr] = moves_bytes(kp_syscall_get(nr));
+		}
 		rodata->spare_args[nr] = (uint8_t)(KP_ARG_MAX - kp_syscall_arg_cnt(nr));
 		rodata->i386_natives[nr] = native < 0 ? 0 : (uint16_t)(native + 1);
 	}

@@ -147,7 +147,7 @@ Test(traces, lines_with_a_torn_and_a_foreign_one)
 	cr_expect_str_eq(explained(),
 			 "1 line not JSON (line 4, byte 1: a string without end or with a control "
 			 "character); 1 JSON value in no format of traces that is known (line 2, "
-			 "byte 1)");
+			 "byte 1): export OTLP to a Collector with the exporter 'file'");
 }
 
 static const struct {

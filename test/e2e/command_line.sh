@@ -38,6 +38,8 @@ for command in record dump analyze replay; do
 	says 2 "option '--help' takes no value" $command --help=yes
 done
 says 2 "usage: kprobe COMMAND" # nothing at all
+says 2 "one too many" dump one two
+says 2 "one too many" dump -i one -i two
 says 2 "did you mean 'record'?" recrod
 says 2 "did you mean 'replay'?" help repaly
 says 2 "'nothing' is not a command" help nothing

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Each program of test/replay/programs is recorded and, its folder gone, replayed: the output must be
 # the same byte for byte, or the replay refused by the name of a call that expected.txt lists, and
-# that announced while it was recorded, unless it cannot be known then.
+# that announced while it was recorded, unless it cannot be known then. What is exact was not said to
+# be more than replay can serve.
 # usage: replay_programs.sh [PROGRAM…]
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -37,7 +38,7 @@ inputs() { # FOLDER
 
 # one PROGRAM: prints its row; non-zero when it is neither exact nor refused as expected.
 one() {
-	local name=$1 dir=$work/$1 native recorded status verdict detail reason said more=()
+	local name=$1 dir=$work/$1 native recorded status verdict detail reason said wrongly more=()
 	inputs "$dir/native"
 	(cd "$dir/native" && timeout 20 "$bin/$name") >/dev/null 2>&1 </dev/null
 	native=$?
@@ -70,6 +71,8 @@ one() {
 		fi
 	elif [ $status -eq 0 ] && cmp -s "$dir/out" "$dir/replayed"; then
 		verdict=EXACT
+		wrongly=$(grep 'replay cannot serve' "$dir/out.err" | grep -v ' was forked ') &&
+			verdict=FAIL detail="was said: $wrongly"
 	else
 		verdict=FAIL
 		[ $status -eq 0 ] && detail="wrong output with exit 0: $(cmp "$dir/out" "$dir/replayed" 2>&1)"
