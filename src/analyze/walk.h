@@ -44,7 +44,7 @@ enum kp_bucket_kind {
 	X(shared, "the device served another request")          \
 	X(dirty, "held back until dirty pages are written")     \
 	X(latency, "CPU idle, not yet switched")                \
-	X(lost, "events were lost")                             \
+	X(lost, "events are missing there")                     \
 	X(cut, "the chain is too long to follow")               \
 	X(outside, "outside the log")                           \
 	X(unended, "what ended the wait is not in the log")     \

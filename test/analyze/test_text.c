@@ -206,7 +206,7 @@ Test(text, a_gap_is_told)
 	sw(&m, 9000, 0, 0, 0, A);
 	sw(&m, 10000, 0, A, S, 0);
 	report(0, 10000);
-	says("unexplained: events were lost");
+	says("unexplained: events are missing there");
 	says("incomplete: the kernel did not tell all switches of cpu 0 from +0.000000 ms to "
 	     "+5.000000 ms");
 	cr_expect_not(r.complete);
