@@ -3,10 +3,15 @@
  * the ring, and nothing left behind that looks like an event.
  */
 #include <criterion/criterion.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "record/event_ring.h"
+#include "record/probes.h"
 
 #define PIECES 2
 #define EVENT_LEN 56u
@@ -114,4 +119,58 @@ Test(event_ring, reads_no_more_than_was_asked_for_and_gives_its_room_back)
 	kp_event_ring_drain(&ring, ring.len, look, NULL);
 	cr_expect_eq(seen, made);
 	cr_expect_eq(wrong, 0);
+}
+
+static void count_event(const struct kp_hdr *event, void *arg)
+{
+	(void)event;
+	++*(kp_u64 *)arg;
+}
+
+/* Reads all rings; how much was there. */
+static size_t empty_rings(struct kp_probes *probes, kp_u64 *cnt)
+{
+	struct kp_event_ring *events;
+	size_t len = 0;
+
+	for (unsigned i = 0; i < kp_probes_ring_cnt(probes); i++) {
+		events = kp_probes_event_ring(probes, i);
+		len += kp_event_ring_drain(events, events->len, count_event, cnt);
+		kp_ring_drain(kp_probes_ring(probes, i, KP_RING_LIFE), SIZE_MAX, count_event, cnt);
+	}
+	return len;
+}
+
+/* The kernel's own part: events alone wake nobody, a ring filled to a quarter does. */
+Test(event_ring, wakes_its_reader_when_it_fills)
+{
+	struct kp_probes_options options = {.groups = 1u << KP_GROUP_syscall | 1u << KP_GROUP_sched,
+					    .ring_len = 1u << 20,
+					    .irq_threshold_ns = 1000000};
+	struct pollfd poll_fd = {.events = POLLIN};
+	struct kp_probes *probes;
+	struct kp_err err = {""};
+	kp_u64 cnt = 0;
+
+	if (geteuid() != 0 || access("/sys/kernel/btf/vmlinux", R_OK))
+		cr_skip_test("needs root and a kernel with BTF");
+	cr_assert_eq(kp_probes_load(&options, &probes, &err), 0, "%s", err.text);
+	cr_assert_eq(kp_probes_attach(probes, &err), 0, "%s", err.text);
+	poll_fd.fd = kp_probes_wake_fd(probes);
+	empty_rings(probes, &cnt);
+	kp_probes_take_wakes(probes);
+	cr_expect_eq(poll(&poll_fd, 1, 0), 0, "woken with nothing there");
+	/* The recorder leaves its own calls out: another process makes them. */
+	if (!fork()) {
+		for (int i = 0; i < 20000; i++)
+			syscall(SYS_getppid);
+		_exit(0);
+	}
+	wait(NULL);
+	cr_expect_eq(poll(&poll_fd, 1, 1000), 1, "not woken");
+	kp_probes_take_wakes(probes);
+	cr_expect_eq(poll(&poll_fd, 1, 0), 0, "woken twice");
+	cr_expect_geq(empty_rings(probes, &cnt), options.ring_len / 4);
+	kp_probes_detach(probes);
+	kp_probes_free(probes);
 }
