@@ -94,6 +94,7 @@ enum {
 	KP_TASK_UNINTERRUPTIBLE = 2,
 	KP_TASK_STOPPED = 4,
 	KP_TASK_TRACED = 8,
+	KP_TASK_NOLOAD = 0x400, /* with uninterruptible: a kernel thread that has nothing to do */
 	KP_TASK_DEAD = 16 | 32 | 64, /* EXIT_DEAD, EXIT_ZOMBIE, parked is 64 */
 };
 

@@ -321,6 +321,7 @@ static int on_fork(struct kp_model *m, const struct kp_hdr *hdr)
 	    task_new(m, e->child_pid, e->child_tid, hdr->time_ns, &child) < 0)
 		return -ENOMEM;
 	m->tasks.at[child].parent = parent;
+	m->tasks.at[child].kthread = m->tasks.at[parent].kthread; /* until an exec */
 	return name_set(m, child, hdr->time_ns, e->comm);
 }
 
@@ -359,6 +360,7 @@ static int on_exec(struct kp_model *m, const struct kp_hdr *hdr)
 		return -ENOMEM;
 	if (kp_model_task_get(m, hdr->pid, hdr->tid, &task) < 0)
 		return -ENOMEM;
+	m->tasks.at[task].kthread = false;
 	return name_set(m, task, hdr->time_ns, e->comm);
 }
 
@@ -405,8 +407,10 @@ static int on_task(struct kp_model *m, const struct kp_hdr *hdr)
 		rec.aux = KP_TASK_INTERRUPTIBLE;
 		break;
 	case 'D':
-	case 'I':
 		rec.aux = KP_TASK_UNINTERRUPTIBLE;
+		break;
+	case 'I':
+		rec.aux = KP_TASK_UNINTERRUPTIBLE | KP_TASK_NOLOAD;
 		break;
 	case 'T':
 		rec.aux = KP_TASK_STOPPED;

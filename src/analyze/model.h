@@ -286,6 +286,13 @@ uint32_t kp_model_task(const struct kp_model *model, uint32_t tid, uint64_t t_ns
 /* The task's name at t_ns, or NULL. */
 const char *kp_model_comm(const struct kp_model *model, uint32_t task, uint64_t t_ns);
 
+/* Whether the task is a kernel thread; one of a pool that does whatever is queued. */
+bool kp_model_is_kthread(const struct kp_model *model, uint32_t task, uint64_t t_ns);
+bool kp_model_is_worker(const struct kp_model *model, uint32_t task, uint64_t t_ns);
+
+/* Whether a kernel thread waits here for something to do. */
+bool kp_rec_idles(const struct kp_rec *rec);
+
 /* Index of the last record at or before t_ns, or KP_NONE. */
 uint32_t kp_task_rec(const struct kp_task *task, uint64_t t_ns);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Questions to a finished model, all by binary search or along a short chain; see model.h.
  */
+#include <string.h>
+
 #include "analyze/model.h"
 
 /* Searches that follow a chain of older objects give up after this many. */
@@ -51,6 +53,24 @@ const char *kp_model_comm(const struct kp_model *model, uint32_t task, uint64_t 
 	while (model->names.at[i].t_ns > t_ns && model->names.at[i].older != KP_NONE)
 		i = model->names.at[i].older;
 	return model->names.at[i].comm;
+}
+
+bool kp_model_is_worker(const struct kp_model *model, uint32_t task, uint64_t t_ns)
+{
+	static const char name[] = "kworker/";
+	const char *comm = kp_model_comm(model, task, t_ns);
+
+	return comm && strncmp(comm, name, sizeof(name) - 1) == 0;
+}
+
+bool kp_model_is_kthread(const struct kp_model *model, uint32_t task, uint64_t t_ns)
+{
+	return model->tasks.at[task].kthread || kp_model_is_worker(model, task, t_ns);
+}
+
+bool kp_rec_idles(const struct kp_rec *rec)
+{
+	return rec->kind == KP_REC_BLOCKED && (rec->aux & (KP_TASK_INTERRUPTIBLE | KP_TASK_NOLOAD));
 }
 
 uint32_t kp_task_rec(const struct kp_task *task, uint64_t t_ns)

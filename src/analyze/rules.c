@@ -130,12 +130,33 @@ static uint32_t push_wait(struct kp_walk *walk, const struct kp_rule *rule,
 						   .confidence = at_best(confidence, b)});
 }
 
+/* [lo, hi) by the task that at at_ns did what was waited for. */
+static void follow(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64_t hi, uint64_t at_ns,
+		   uint32_t wait)
+{
+	if (kp_model_is_kthread(walk->model, task, at_ns))
+		kp_walk_worker(walk, task, lo, hi, at_ns, wait);
+	else
+		kp_walk_task(walk, task, lo, hi, wait);
+}
+
 static void follow_waker(struct kp_walk *walk, const struct kp_rule *rule,
 			 const struct kp_blocked *b)
 {
 	uint32_t wait = push_wait(walk, rule, b, b->wake->waker, rule->confidence);
 
-	kp_walk_task(walk, b->wake->waker, b->lo, b->hi, wait);
+	follow(walk, b->wake->waker, b->lo, b->hi, b->wake->t_ns, wait);
+}
+
+/* A worker that wakes another hands on what somebody else queued. */
+static void follow_giver(struct kp_walk *walk, const struct kp_rule *rule,
+			 const struct kp_blocked *b)
+{
+	uint32_t waker = b->wake->waker;
+	bool is_handed = kp_model_is_worker(walk->model, waker, b->wake->t_ns);
+	uint32_t wait = push_wait(walk, rule, b, waker, is_handed ? 'C' : rule->confidence);
+
+	follow(walk, waker, b->lo, b->hi, b->wake->t_ns, wait);
 }
 
 static void explain_stopped(struct kp_walk *walk, const struct kp_rule *rule,
@@ -289,7 +310,7 @@ static void explain_request(struct kp_walk *walk, const struct kp_rule *rule,
 	before.hi = begin;
 	if (begin > b->lo && rq->task && rq->task != b->task) {
 		wait = push_wait(walk, rule, &before, rq->task, 'B');
-		kp_walk_task(walk, rq->task, b->lo, begin, wait);
+		follow(walk, rq->task, b->lo, begin, begin, wait);
 	} else {
 		piece.t1_ns = begin;
 		piece.confidence = 'B';
@@ -468,7 +489,7 @@ static void explain_sender(struct kp_walk *walk, const struct kp_rule *rule,
 	sent = send.exit_ns >= b->wake->t_ns ? b->hi : clamp64(send.exit_ns, b->lo, b->hi);
 	wait = push_wait(walk, rule, b, send.task,
 			 is_sure(walk->model, b) ? rule->confidence : 'B');
-	kp_walk_task(walk, send.task, b->lo, sent, wait);
+	follow(walk, send.task, b->lo, sent, sent, wait);
 	emit_transport(walk, rule, b, sent, wait);
 }
 
@@ -518,6 +539,18 @@ static bool is_stopped(const struct kp_walk *walk, const struct kp_blocked *b)
 	return b->rec->aux & (KP_TASK_STOPPED | KP_TASK_TRACED);
 }
 
+/* A kernel thread without work, on the way from one who waited for it. */
+static bool is_idle(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	return walk->depth > 1 && b->wake && kp_rec_idles(b->rec) &&
+	       kp_model_is_kthread(walk->model, b->task, b->wake->t_ns);
+}
+
+static bool is_given(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	return is_idle(walk, b) && by_task(b);
+}
+
 static bool is_fault(const struct kp_walk *walk, const struct kp_blocked *b)
 {
 	(void)walk;
@@ -537,6 +570,12 @@ static bool is_timer(const struct kp_walk *walk, const struct kp_blocked *b)
 	return by_irq(b) && !(b->wake->ctx & (KP_CTX_BLOCK | KP_CTX_NET)) &&
 	       ((b->wake->ctx & KP_CTX_TIMER) || by_softirq(b, SOFTIRQ_TIMER) ||
 		by_softirq(b, SOFTIRQ_HRTIMER));
+}
+
+/* For whom the timer was, is not known. */
+static bool is_later(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	return is_idle(walk, b) && is_timer(walk, b);
 }
 
 /* SO_RCVTIMEO, SO_SNDTIMEO: socket(7) has the errors. */
@@ -672,7 +711,7 @@ static bool is_journal(const struct kp_walk *walk, const struct kp_blocked *b)
 
 static bool is_work(const struct kp_walk *walk, const struct kp_blocked *b)
 {
-	return waker_named(walk, b, "kworker/");
+	return by_task(b) && kp_model_is_worker(walk->model, b->wake->waker, b->wake->t_ns);
 }
 
 static bool is_event(const struct kp_walk *walk, const struct kp_blocked *b)
@@ -727,6 +766,10 @@ const struct kp_rule kp_rule_birth = {
 const struct kp_rule kp_rules[] = {
 	{"stopped", NULL, 'A', is_stopped, explain_stopped,
 	 "stopped by a signal or a debugger; the cause is who sent the signal"},
+	{"given", "work", 'B', is_given, follow_giver,
+	 "a kernel thread that had nothing to do: the task that gave it some"},
+	{"later", NULL, 'C', is_later, explain_blocked,
+	 "a kernel thread that had nothing to do until a timer, set by whom is not known"},
 	{"fault", "fault", 'A', is_fault, explain_fault,
 	 "a page that had to be read: blocked outside any system call, major faults grew"},
 	{"dirty", NULL, 'B', is_dirty, explain_dirty,

@@ -289,8 +289,8 @@ static void walk_blocked(struct kp_walk *walk, uint32_t task, const struct kp_re
 	if (b.wake && !(b.wake->ctx & KP_CTX_IRQ) && b.wake->waker)
 		b.wake_call = kp_task_call(&m->tasks.at[b.wake->waker], b.wake->t_ns);
 	end = b.wake ? b.wake->t_ns : hi;
-	b.is_unsure = !b.call ? !kp_model_tells_calls(m, b.begin_ns, end)
-			      : !b.wake_call && !kp_model_tells_calls(m, end, end);
+	b.is_unsure = !b.call && !t->kthread ? !kp_model_tells_calls(m, b.begin_ns, end)
+					     : !b.wake_call && !kp_model_tells_calls(m, end, end);
 	for (const struct kp_rule *rule = kp_rules; rule->name; rule++)
 		if (rule->match(walk, &b)) {
 			rule->explain(walk, rule, &b);
@@ -434,21 +434,29 @@ static void walk_states(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64
 	}
 }
 
+/* False: it cannot be walked, and what there is to say is said. */
+static bool enter(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64_t hi, uint32_t wait)
+{
+	if (lo >= hi || walk->failed)
+		return false;
+	if (task == KP_NONE || task == 0) {
+		emit_unknown(walk, task, lo, hi, wait, KP_D_state);
+		return false;
+	}
+	if (walk->depth == KP_WALK_DEPTH_MAX || walk->work > WORK_MAX || walk->full) {
+		emit_unknown(walk, task, lo, hi, wait, KP_D_cut);
+		return false;
+	}
+	walk->stack[walk->depth++] = task;
+	return true;
+}
+
 void kp_walk_task(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64_t hi, uint32_t wait)
 {
 	uint64_t born;
 
-	if (lo >= hi || walk->failed)
+	if (!enter(walk, task, lo, hi, wait))
 		return;
-	if (task == KP_NONE || task == 0) {
-		emit_unknown(walk, task, lo, hi, wait, KP_D_state);
-		return;
-	}
-	if (walk->depth == KP_WALK_DEPTH_MAX || walk->work > WORK_MAX || walk->full) {
-		emit_unknown(walk, task, lo, hi, wait, KP_D_cut);
-		return;
-	}
-	walk->stack[walk->depth++] = task;
 	born = walk->model->tasks.at[task].start_ns;
 	if (born > lo) {
 		walk_birth(walk, task, lo, min64(born, hi), wait);
@@ -456,6 +464,50 @@ void kp_walk_task(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64_t hi,
 	}
 	walk_states(walk, task, lo, hi, wait);
 	walk->depth--;
+}
+
+/* The last wake, not after t_ns, that gave a kernel thread something to do; KP_NONE: not known. */
+static uint32_t work_begin(const struct kp_task *t, uint64_t t_ns)
+{
+	uint32_t i = kp_task_rec(t, t_ns), n;
+	const struct kp_rec *rec, *before;
+
+	for (n = 0; i != KP_NONE && n < MERGE_MAX; i--, n++) {
+		rec = &t->recs.at[i];
+		before = i ? rec - 1 : NULL;
+		if (rec->kind == KP_REC_LOST || rec->kind == KP_REC_BEFORE)
+			break;
+		if (rec->kind == KP_REC_WAKE && !(rec->flags & KP_RECF_NEW) &&
+		    (!before || kp_rec_idles(before)))
+			return i;
+	}
+	return KP_NONE;
+}
+
+void kp_walk_worker(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64_t hi, uint64_t at_ns,
+		    uint32_t wait)
+{
+	const struct kp_model *m = walk->model;
+	const struct kp_task *t = &m->tasks.at[task];
+	uint32_t i = work_begin(t, at_ns);
+	const struct kp_wake *wake = i != KP_NONE && t->recs.at[i].aux != KP_NONE
+					     ? &m->wakes.at[t->recs.at[i].aux]
+					     : NULL;
+	uint64_t begin = i != KP_NONE ? min64(t->recs.at[i].t_ns, hi) : 0;
+
+	if (begin <= lo) {
+		if (wait != KP_NONE && kp_model_is_worker(m, task, at_ns) &&
+		    !(wake && wake->waker == walk->waits.at[wait].task) &&
+		    walk->waits.at[wait].confidence < 'C')
+			walk->waits.at[wait].confidence = 'C';
+		kp_walk_task(walk, task, lo, hi, wait);
+		return;
+	}
+	if (enter(walk, task, lo, begin, wait)) {
+		walk_blocked(walk, task, i ? &t->recs.at[i - 1] : NULL, i, lo, begin, wait);
+		walk->depth--;
+	}
+	kp_walk_task(walk, task, begin, hi, wait);
 }
 
 /* The window, cut at the ends of the log. */

@@ -130,4 +130,9 @@ uint32_t kp_walk_wait(struct kp_walk *walk, struct kp_wait wait);
 /* Explains [lo, hi) by what task did in that time. */
 void kp_walk_task(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64_t hi, uint32_t wait);
 
+/* The same by a kernel thread that works for others and was at it at at_ns: nothing that it did
+ * before it was last woken without work is a cause of that. */
+void kp_walk_worker(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64_t hi, uint64_t at_ns,
+		    uint32_t wait);
+
 #endif

@@ -402,3 +402,56 @@ Test(rules, every_row_is_documented)
 	}
 	cr_expect_gt(n, 15);
 }
+
+/* The worker B is busy with what does not concern A, idle, and at 6 ms woken; at 6.1 it wakes A. */
+static void worker_serves(uint32_t giver, uint32_t idle)
+{
+	begin();
+	FEED(&m, task_rename, 0, 0, 0, .target_tid = B, .comm = "kworker/u8:1-ev");
+	FEED(&m, task_rename, 0, 0, 0, .target_tid = C, .comm = "giver");
+	sw(&m, 1000, 0, A, S, 0);
+	sw(&m, 1500, 1, 0, 0, B);
+	sw(&m, 2000, 1, B, D, 0); /* a disk, for somebody else */
+	wake_irq(&m, 4000, 1, 0, B, KP_CTX_HARDIRQ | KP_CTX_TIMER, 4000 * US);
+	sw(&m, 4000, 1, 0, 0, B);
+	sw(&m, 4500, 1, B, idle, giver);
+	if (giver)
+		wake(&m, 6000, 1, giver, B, 1);
+	else
+		wake_irq(&m, 6000, 1, 0, B, KP_CTX_SOFTIRQ | KP_CTX_TIMER, 5900 * US);
+	sw(&m, 6050, 1, giver, S, B);
+	wake(&m, 6100, 1, B, A, 0);
+	sw(&m, 6100, 0, 0, 0, A);
+	call(&m, 900, 6200, A, SYS_read, KP_OBJ_chr, 1);
+}
+
+#define IDLE (D | KP_TASK_NOLOAD)
+
+Test(rules, a_kernel_worker_is_who_gave_it_its_work)
+{
+	worker_serves(C, IDLE);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, C), 1500 * US);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, B), 50 * US, "only since it was given the work");
+	cr_expect_eq(spent(&w, KP_B_timer, B), 0);
+	cr_expect_str_eq(via(&w, &w.pieces.at[1]), "work");
+	done(&w);
+}
+
+Test(rules, a_kernel_worker_woken_by_a_timer_tells_no_cause)
+{
+	worker_serves(0, IDLE);
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_blocked, 0), 5000 * US);
+	cr_expect_eq(find(&w, KP_B_blocked)->confidence, 'C');
+	done(&w);
+}
+
+Test(rules, a_kernel_worker_already_at_work_is_a_guess)
+{
+	worker_serves(C, D);
+	struct kp_walk w = finish(0, 10000);
+	for (uint32_t i = 1; w.pieces.at[i].t1_ns < 6100 * US; i++)
+		cr_expect_geq(w.pieces.at[i].confidence, 'C');
+	done(&w);
+}
