@@ -531,7 +531,22 @@ static void explain_blocked(struct kp_walk *walk, const struct kp_rule *rule,
 	kp_walk_emit(walk, piece);
 }
 
+static void explain_cut(struct kp_walk *walk, const struct kp_rule *rule,
+			const struct kp_blocked *b)
+{
+	struct kp_piece piece = piece_of(rule, b, KP_B_blocked);
+
+	piece.detail = KP_D_stop;
+	kp_walk_emit(walk, piece);
+}
+
 /* --- when a rule holds --- */
+
+static bool is_cut(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return b->is_cut;
+}
 
 static bool is_stopped(const struct kp_walk *walk, const struct kp_blocked *b)
 {
@@ -766,6 +781,8 @@ const struct kp_rule kp_rule_birth = {
 const struct kp_rule kp_rules[] = {
 	{"stopped", NULL, 'A', is_stopped, explain_stopped,
 	 "stopped by a signal or a debugger; the cause is who sent the signal"},
+	{"cut", NULL, 'C', is_cut, explain_cut,
+	 "a wait that ended because the task was stopped: what it was for did not come"},
 	{"given", "work", 'B', is_given, follow_giver,
 	 "a kernel thread that had nothing to do: the task that gave it some"},
 	{"later", NULL, 'C', is_later, explain_blocked,

@@ -18,6 +18,7 @@ struct kp_blocked {
 	const struct kp_wake *wake;      /* that ended it, or NULL */
 	const struct kp_call *call;      /* in which it waits, or NULL */
 	const struct kp_call *wake_call; /* of the waker, in task context, or NULL */
+	bool is_cut;                     /* by a stop, and the call was not made again: no wake */
 	bool is_unsure; /* its call, or what was sent at its end, may be missing in the log */
 	uint32_t task;
 	uint32_t wait; /* that led here, or KP_NONE */

@@ -7,6 +7,7 @@
 #include "analyze/walk.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "analyze/rules.h"
@@ -179,6 +180,33 @@ static void walk_runnable(struct kp_walk *walk, uint32_t task, const struct stat
 	}
 }
 
+static bool is_stop_state(const struct kp_rec *rec)
+{
+	return rec->aux & (KP_TASK_STOPPED | KP_TASK_TRACED);
+}
+
+/* The stop that comes behind the wait of record i, nothing else between them; KP_NONE: none. */
+static uint32_t next_stop(const struct kp_task *t, uint32_t i)
+{
+	while (++i < t->recs.cnt && t->recs.at[i].kind != KP_REC_LOST)
+		if (t->recs.at[i].kind == KP_REC_BLOCKED)
+			return is_stop_state(&t->recs.at[i]) ? i : KP_NONE;
+	return KP_NONE;
+}
+
+/* A stop makes some calls fail, and the program makes them again. */
+static bool is_again(const struct kp_task *t, const struct kp_call *call)
+{
+	const struct kp_call *next = call + 1;
+	uint32_t i = kp_task_rec(t, call->exit_ns);
+
+	if (call->ret != -EINTR || next == t->calls.at + t->calls.cnt || next->nr != call->nr ||
+	    next->arg0 != call->arg0 || next->arg1 != call->arg1)
+		return false;
+	i = next_stop(t, i);
+	return i != KP_NONE && t->recs.at[i].t_ns <= next->entry_ns;
+}
+
 /* The call that goes on with an interrupted one; NULL: none does, or it has not ended yet. */
 static const struct kp_call *restart_of(const struct kp_task *t, const struct kp_call *call)
 {
@@ -194,11 +222,6 @@ static const struct kp_call *restart_of(const struct kp_task *t, const struct kp
 	return NULL;
 }
 
-static bool is_stop_state(const struct kp_rec *rec)
-{
-	return rec->aux & (KP_TASK_STOPPED | KP_TASK_TRACED);
-}
-
 /*
  * The last wait of b->call, from where it began again after a signal if it did: its wake ended the
  * whole wait, those before were false. i is the wait asked about; *ret_last becomes the index of
@@ -210,7 +233,13 @@ static bool last_wait(const struct kp_task *t, uint32_t i, const struct kp_call 
 	const struct kp_call *next;
 	uint32_t k, n;
 
-	for (n = 0; n < RESTART_MAX && kp_syscall_restarts(call->ret); n++) {
+	for (n = 0; n < RESTART_MAX; n++) {
+		if (is_again(t, call)) {
+			call++;
+			continue;
+		}
+		if (!kp_syscall_restarts(call->ret))
+			break;
 		next = restart_of(t, call);
 		if (!next && call == &t->calls.at[t->calls.cnt - 1])
 			return false;
@@ -249,6 +278,26 @@ static const struct kp_rec *wake_of(const struct kp_task *t, uint32_t i)
 	return NULL;
 }
 
+/* Whether the wake is that of a stop: it says nothing of what the task waited for. Who stops it is
+ * its tracer, or sent it the signal. i: the wait's BLOCKED record. */
+static bool is_for_stop(const struct kp_model *m, const struct kp_task *t, uint32_t i,
+			const struct kp_rec *wake)
+{
+	uint32_t stop = next_stop(t, i), waker = m->wakes.at[wake->aux].waker;
+	const struct kp_signal *sig;
+	const struct kp_rec *end;
+
+	if (stop == KP_NONE || m->wakes.at[wake->aux].ctx & KP_CTX_IRQ)
+		return false;
+	if (!(t->recs.at[stop].aux & KP_TASK_TRACED)) {
+		sig = kp_model_stop_signal(m, t->pid, t->recs.at[stop].t_ns);
+		return sig && sig->sender == waker;
+	}
+	end = wake_of(t, stop);
+	return end && waker &&
+	       m->tasks.at[m->wakes.at[end->aux].waker].pid == m->tasks.at[waker].pid;
+}
+
 static bool on_stack(const struct kp_walk *walk, uint32_t task)
 {
 	/* The innermost entry is the task itself. */
@@ -267,8 +316,8 @@ static void walk_blocked(struct kp_walk *walk, uint32_t task, const struct kp_re
 	const struct kp_task *t = &m->tasks.at[task];
 	struct kp_blocked b = {.lo = lo, .hi = hi, .task = task, .wait = wait};
 	const struct kp_rec *wake = wake_of(t, next - 1), *last;
+	uint32_t k = next - 1;
 	uint64_t end;
-	uint32_t k;
 	bool ended;
 
 	b.rec = rec ? rec : &inferred;
@@ -282,7 +331,13 @@ static void walk_blocked(struct kp_walk *walk, uint32_t task, const struct kp_re
 		} else if (k != next - 1 && last && is_whole(walk, t, next, k)) {
 			b.prev_wake_ns = wake ? wake->t_ns : 0;
 			wake = last;
+		} else {
+			k = next - 1;
 		}
+	}
+	if (wake && !is_stop_state(b.rec) && is_for_stop(m, t, k, wake)) {
+		wake = NULL;
+		b.is_cut = true;
 	}
 	if (wake)
 		b.wake = &m->wakes.at[wake->aux];

@@ -455,3 +455,40 @@ Test(rules, a_kernel_worker_already_at_work_is_a_guess)
 		cr_expect_geq(w.pieces.at[i].confidence, 'C');
 	done(&w);
 }
+
+/* A waits from 1 ms on; at 6 ms C stops it until 7, and at 9 ms B ends the wait made again. */
+static void stopped_in_wait(bool is_traced, bool is_again)
+{
+	begin();
+	sw(&m, 500, 1, 0, 0, B);
+	sw(&m, 1000, 0, A, S, 0);
+	if (!is_traced)
+		FEED(&m, signal_generate, 6000, 1, C, .target_pid = A, .target_tid = A, .sig = 19);
+	wake(&m, 6000, 1, C, A, 0);
+	sw(&m, 6000, 0, 0, 0, A);
+	call(&m, 900, 6010, A, SYS_epoll_wait, KP_OBJ_anon, -4);
+	sw(&m, 6020, 0, A, is_traced ? KP_TASK_TRACED : KP_TASK_STOPPED, 0);
+	wake(&m, 7000, 1, C, A, 0);
+	sw(&m, 7000, 0, 0, 0, A);
+	sw(&m, 7100, 0, A, S, 0);
+	wake(&m, 9000, 1, B, A, 0);
+	sw(&m, 9000, 0, 0, 0, A);
+	call(&m, 7050, 9100, A, is_again ? SYS_epoll_wait : SYS_read, KP_OBJ_anon, 1);
+}
+
+Test(rules, a_stop_does_not_explain_the_wait_that_it_cuts)
+{
+	for (int traced = 0; traced < 2; traced++) {
+		for (int again = 0; again < 2; again++) {
+			stopped_in_wait(traced, again);
+			struct kp_walk w = finish(0, 10000);
+			cr_expect_eq(spent(&w, KP_B_on_cpu, B), (again ? 6900 : 1900) * US);
+			cr_expect_eq(spent(&w, KP_B_blocked, 0), (again ? 0 : 5000) * US);
+			cr_expect_eq(spent(&w, KP_B_stopped, C), 980 * US);
+			if (!again)
+				cr_expect_eq(find(&w, KP_B_blocked)->detail, KP_D_stop);
+			cr_expect_eq(spent(&w, KP_B_run_queue, C) + spent(&w, KP_B_on_cpu, C), 0);
+			done(&w);
+		}
+	}
+}
