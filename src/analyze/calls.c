@@ -85,6 +85,15 @@ static int send_push(struct kp_model *m, const struct kp_call *call, uint32_t ta
 	return KP_VEC_PUSH(&m->socks.at[call->sock].sends, send);
 }
 
+static int arming_push(struct kp_model *m, const struct kp_call *call, uint32_t task)
+{
+	struct kp_arming arming = {call->entry_ns, call->exit_ns, call->arg0, task};
+
+	if (call->nr != KP_NR_timerfd_settime || call->ret < 0)
+		return 0;
+	return KP_VEC_PUSH(&m->armings, arming);
+}
+
 /* --- records --- */
 
 int kp_model_on_syscall(struct kp_model *m, const struct kp_hdr *hdr)
@@ -114,6 +123,8 @@ int kp_model_on_syscall(struct kp_model *m, const struct kp_hdr *hdr)
 	       last->entry_ns >= call.entry_ns)
 		t->calls.cnt--;
 	if (call_push(m, t, call) < 0)
+		return -ENOMEM;
+	if (arming_push(m, last_call(t), task) < 0)
 		return -ENOMEM;
 	return send_push(m, last_call(t), task);
 }
@@ -151,6 +162,17 @@ static bool is_same_wait(const struct kp_task *t, const struct kp_call *last,
 	       ((stayed && is_since(t, last)) || was_stopped(t, last));
 }
 
+static uint32_t timeout_of(const struct kp_ev_wait *e)
+{
+	int32_t ms = 0;
+
+	if (e->nr == KP_NR_poll)
+		ms = (int32_t)e->arg2;
+	else if (e->nr == KP_NR_epoll_wait || e->nr == KP_NR_epoll_pwait)
+		ms = (int32_t)e->arg3;
+	return ms > 0 ? (uint32_t)ms : 0;
+}
+
 int kp_model_on_wait(struct kp_model *m, const struct kp_hdr *hdr)
 {
 	const struct kp_ev_wait *e = (const void *)hdr;
@@ -162,6 +184,7 @@ int kp_model_on_wait(struct kp_model *m, const struct kp_hdr *hdr)
 		.ino = e->ino,
 		.dev = e->dev,
 		.nr = e->nr,
+		.timeout_ms = timeout_of(e),
 		.obj = e->obj,
 		.flags = KP_CALLF_SEEN | KP_CALLF_OPEN,
 	};

@@ -580,6 +580,7 @@ void kp_model_done(struct kp_model *model)
 	KP_VEC_DONE(&model->names);
 	KP_VEC_DONE(&model->wakes);
 	KP_VEC_DONE(&model->cpus);
+	KP_VEC_DONE(&model->armings);
 	KP_VEC_DONE(&model->socks);
 	KP_VEC_DONE(&model->locals);
 	KP_VEC_DONE(&model->translated);

@@ -81,7 +81,8 @@ struct kp_call {
 	uint32_t dev;
 	uint32_t sock; /* or KP_NONE */
 	uint32_t nr;
-	uint8_t obj; /* KP_OBJ_ */
+	uint32_t timeout_ms; /* SEEN, of poll and epoll_wait; 0: none, or not known */
+	uint8_t obj;         /* KP_OBJ_ */
 	uint8_t flags;
 };
 
@@ -205,6 +206,14 @@ struct kp_connect {
 	uint32_t sock;
 };
 
+/* A timerfd_settime. */
+struct kp_arming {
+	uint64_t entry_ns;
+	uint64_t exit_ns;
+	uint64_t fd;
+	uint32_t task;
+};
+
 struct kp_retransmit {
 	uint64_t t_ns;
 	uint32_t sock;
@@ -254,6 +263,7 @@ struct kp_model {
 	KP_VEC(struct kp_completion) completions;
 	KP_VEC(struct kp_signal) signals;
 	KP_VEC(struct kp_connect) connects;
+	KP_VEC(struct kp_arming) armings; /* by their ends */
 	KP_VEC(struct kp_retransmit) retransmits;
 	KP_VEC(struct kp_tier_change) tiers;
 	KP_VEC(struct kp_loss) losses; /* as they were recorded */

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "analyze/armed.h"
 #include "event/syscall.h"
 
 /* A signal's event comes within this of the wake that it causes. */
@@ -185,8 +186,15 @@ static void explain_timer(struct kp_walk *walk, const struct kp_rule *rule,
 	uint64_t due = b->wake->obj;
 
 	piece.cause = b->task;
+	if (kp_armed_is_unknown(b)) {
+		piece.confidence = 'C';
+		piece.detail = KP_D_timerfd;
+	}
 	if (!(b->wake->ctx & KP_CTX_TIMER) || !due)
-		piece.confidence = 'B'; /* the due time is not known: no lateness to tell */
+		piece.confidence = piece.confidence < 'B'
+					   ? 'B'
+					   : piece.confidence; /* the due time is not known: no
+								  lateness to tell */
 	else
 		piece.t1_ns = clamp64(due, b->lo, b->hi);
 	kp_walk_emit(walk, piece);
@@ -194,6 +202,19 @@ static void explain_timer(struct kp_walk *walk, const struct kp_rule *rule,
 	piece.t1_ns = b->hi;
 	piece.detail = KP_D_late;
 	kp_walk_emit(walk, piece);
+}
+
+/* A sleep only since the timerfd was set. */
+static void explain_armed(struct kp_walk *walk, const struct kp_rule *rule,
+			  const struct kp_blocked *b)
+{
+	const struct kp_arming *arming = kp_armed_in(walk->model, b); /* match said yes */
+	struct kp_blocked rest = *b;
+	uint32_t wait = push_wait(walk, rule, b, arming->task, rule->confidence);
+
+	rest.lo = clamp64(arming->entry_ns, b->lo, b->hi);
+	follow(walk, arming->task, b->lo, rest.lo, arming->entry_ns, wait);
+	explain_timer(walk, rule, &rest);
 }
 
 /* Nobody slept: what the task waited for did not come, and a timer ended the wait. */
@@ -587,6 +608,11 @@ static bool is_timer(const struct kp_walk *walk, const struct kp_blocked *b)
 		by_softirq(b, SOFTIRQ_HRTIMER));
 }
 
+static bool is_armed(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	return is_timer(walk, b) && kp_armed_in(walk->model, b);
+}
+
 /* For whom the timer was, is not known. */
 static bool is_later(const struct kp_walk *walk, const struct kp_blocked *b)
 {
@@ -793,6 +819,8 @@ const struct kp_rule kp_rules[] = {
 	 "a writer that the kernel holds back until dirty pages are written"},
 	{"timeout", NULL, 'B', is_timeout, explain_timeout,
 	 "a socket on which nothing came before the timeout of the call"},
+	{"armed", "timer", 'B', is_armed, explain_armed,
+	 "a timerfd that another task set in the meantime: that task until then"},
 	{"timer", NULL, 'A', is_timer, explain_timer,
 	 "a timer: the intended sleep until its due time, and its lateness apart"},
 	{"disk", "disk", 'A', is_disk, explain_disk,

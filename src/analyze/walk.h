@@ -37,22 +37,23 @@ enum kp_bucket_kind {
 };
 
 /* What sets two buckets of one kind apart: name and the words for a reader. Append only. */
-#define KP_DETAILS(X)                                                    \
-	X(none, "")                                                      \
-	X(late, "expired late")                                          \
-	X(queued, "queued before the device")                            \
-	X(shared, "the device served another request")                   \
-	X(dirty, "held back until dirty pages are written")              \
-	X(latency, "CPU idle, not yet switched")                         \
-	X(lost, "events are missing there")                              \
-	X(cut, "the chain is too long to follow")                        \
-	X(outside, "outside the log")                                    \
-	X(unended, "what ended the wait is not in the log")              \
-	X(state, "the task's state is not in the log")                   \
-	X(flush, "the device flushed its cache")                         \
-	X(here, "sent on this host, by whom is not in the log")          \
-	X(timeout, "nothing came from the other end before its timeout") \
-	X(stop, "a stop cut the wait short, and what it waited for did not come")
+#define KP_DETAILS(X)                                                             \
+	X(none, "")                                                               \
+	X(late, "expired late")                                                   \
+	X(queued, "queued before the device")                                     \
+	X(shared, "the device served another request")                            \
+	X(dirty, "held back until dirty pages are written")                       \
+	X(latency, "CPU idle, not yet switched")                                  \
+	X(lost, "events are missing there")                                       \
+	X(cut, "the chain is too long to follow")                                 \
+	X(outside, "outside the log")                                             \
+	X(unended, "what ended the wait is not in the log")                       \
+	X(state, "the task's state is not in the log")                            \
+	X(flush, "the device flushed its cache")                                  \
+	X(here, "sent on this host, by whom is not in the log")                   \
+	X(timeout, "nothing came from the other end before its timeout")          \
+	X(stop, "a stop cut the wait short, and what it waited for did not come") \
+	X(timerfd, "its own timeout, or a timerfd of which the log does not tell when it was set")
 
 enum kp_detail {
 #define X(name, text) KP_D_##name,

@@ -492,3 +492,67 @@ Test(rules, a_stop_does_not_explain_the_wait_that_it_cuts)
 		}
 	}
 }
+
+/* A waits from 1 ms on; a timer due at 8 ms wakes it. */
+static void timer_ends(void)
+{
+	sw(&m, 500, 1, 0, 0, B);
+	sw(&m, 1000, 0, A, S, 0);
+	wake_irq(&m, 8000, 0, 0, A, KP_CTX_HARDIRQ | KP_CTX_TIMER, 8000 * US);
+	sw(&m, 8000, 0, 0, 0, A);
+}
+
+Test(rules, a_timerfd_is_no_sleep_before_another_task_sets_it)
+{
+	static const struct {
+		uint64_t armed;
+		int ret;
+		uint32_t maker;
+		uint64_t busy;
+	} cases[] = {
+		{7000, 1, A, 6000}, /* within the wait */
+		{900, 1, A, 0},     /* before it */
+		{7000, 0, A, 0},    /* the call's own timeout */
+		{7000, 1, C, 0},    /* by a stranger */
+	};
+
+	for (unsigned i = 0; i < 4; i++) {
+		begin();
+		FEED(&m, task_fork, 10, 0, cases[i].maker, .child_pid = B, .child_tid = B);
+		timer_ends();
+		call(&m, cases[i].armed, cases[i].armed + 10, B, SYS_timerfd_settime, KP_OBJ_anon,
+		     0);
+		call(&m, 950, 8100, A, SYS_epoll_wait, KP_OBJ_anon, cases[i].ret);
+		struct kp_walk w = finish(0, 10000);
+		cr_expect_eq(spent(&w, KP_B_on_cpu, B), cases[i].busy * US, "case %u", i);
+		cr_expect_eq(spent(&w, KP_B_timer, A), (7000 - cases[i].busy) * US, "case %u", i);
+		cr_expect_eq(find(&w, KP_B_timer)->confidence, cases[i].busy ? 'B' : 'A');
+		done(&w);
+	}
+}
+
+Test(rules, a_timer_that_no_timeout_explains_is_a_guess)
+{
+	static const struct {
+		uint32_t nr;
+		int timeout_ms;
+		char confidence;
+	} cases[] = {
+		{SYS_epoll_wait, -1, 'C'},     {SYS_epoll_wait, 7, 'A'},
+		{SYS_epoll_wait, 700, 'C'},    {SYS_read, 0, 'C'},
+		{SYS_clock_nanosleep, 0, 'A'},
+	};
+
+	for (unsigned i = 0; i < 5; i++) {
+		begin();
+		FEED(&m, wait, 1000, 0, A, .nr = cases[i].nr, .arg0 = 3,
+		     .arg3 = (uint64_t)(int64_t)cases[i].timeout_ms, .obj = KP_OBJ_anon);
+		timer_ends();
+		struct kp_walk w = finish(0, 10000);
+		cr_expect_eq(spent(&w, KP_B_timer, A), 7000 * US);
+		cr_expect_eq(find(&w, KP_B_timer)->confidence, cases[i].confidence, "case %u", i);
+		cr_expect_eq(find(&w, KP_B_timer)->detail == KP_D_timerfd,
+			     cases[i].confidence == 'C');
+		done(&w);
+	}
+}
