@@ -355,7 +355,7 @@ uint32_t kp_model_request(const struct kp_model *model, uint64_t id, uint64_t t_
 const struct kp_signal *kp_model_stop_signal(const struct kp_model *model, uint32_t pid,
 					     uint64_t t_ns);
 
-/* The signal that `sender` sent to process pid nearest to t_ns and within slack of it, or NULL. */
+/* The first signal that `sender` sent to process pid from t_ns on, within slack of it, or NULL. */
 const struct kp_signal *kp_model_signal(const struct kp_model *model, uint32_t pid, uint32_t sender,
 					uint64_t t_ns, uint64_t slack_ns);
 

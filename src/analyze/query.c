@@ -337,20 +337,16 @@ const struct kp_signal *kp_model_signal(const struct kp_model *model, uint32_t p
 					uint64_t t_ns, uint64_t slack_ns)
 {
 	const struct kp_signal *s, *best = NULL;
-	uint64_t away, nearest = slack_ns;
 	uint32_t i;
 
 	if (!model->signals.cnt)
 		return NULL;
-	/* The event comes at the end of sending: a little after the wake is fine. */
+	/* The event comes at the end of sending, never before the wake. */
 	i = UPPER_BOUND(&model->signals, t_ns, t_ns + slack_ns);
-	while (i-- > 0 && model->signals.at[i].t_ns + slack_ns >= t_ns) {
+	while (i-- > 0 && model->signals.at[i].t_ns >= t_ns) {
 		s = &model->signals.at[i];
-		away = s->t_ns > t_ns ? s->t_ns - t_ns : t_ns - s->t_ns;
-		if (s->sender == sender && s->target_pid == pid && away <= nearest) {
+		if (s->sender == sender && s->target_pid == pid)
 			best = s;
-			nearest = away;
-		}
 	}
 	return best;
 }

@@ -681,6 +681,16 @@ static bool is_network(const struct kp_walk *walk, const struct kp_blocked *b)
 	return is_net(b);
 }
 
+/* Whether the waker can have sent a signal at t_ns and still be in the call from which it woke. */
+static bool is_sent_within(const struct kp_call *call, uint64_t t_ns)
+{
+	if (!call)
+		return true;
+	if (!(call->flags & KP_CALLF_SEEN))
+		return t_ns <= call->exit_ns;
+	return call->obj == KP_OBJ_none || call->obj == KP_OBJ_anon; /* pidfd_send_signal has one */
+}
+
 static bool is_signal(const struct kp_walk *walk, const struct kp_blocked *b)
 {
 	const struct kp_model *m = walk->model;
@@ -691,7 +701,7 @@ static bool is_signal(const struct kp_walk *walk, const struct kp_blocked *b)
 	sig = kp_model_signal(m, m->tasks.at[b->task].pid, b->wake->waker, b->wake->t_ns,
 			      SIGNAL_SLACK_NS);
 	/* SIGCHLD is how the end of a child is told, see is_child. */
-	return sig && sig->sig != 17;
+	return sig && sig->sig != 17 && is_sent_within(b->wake_call, sig->t_ns);
 }
 
 static bool is_child(const struct kp_walk *walk, const struct kp_blocked *b)

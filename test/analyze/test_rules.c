@@ -556,3 +556,32 @@ Test(rules, a_timer_that_no_timeout_explains_is_a_guess)
 		done(&w);
 	}
 }
+
+/* A waits for a pipe; B sends it a signal that it blocks, before or after it writes. */
+Test(rules, a_signal_beside_the_wake_is_not_its_reason)
+{
+	for (int after = 0; after < 2; after++) {
+		for (int seen = 0; seen < 2; seen++) {
+			begin();
+			sw(&m, 500, 1, 0, 0, B);
+			sw(&m, 1000, 0, A, S, 0);
+			if (!after)
+				FEED(&m, signal_generate, 7990, 1, B, .target_pid = A,
+				     .target_tid = A, .sig = 10);
+			if (seen)
+				wake_from(&m, 8000, 1, B, A, SYS_write, KP_OBJ_pipe);
+			else
+				wake(&m, 8000, 1, B, A, 0);
+			if (!seen)
+				call(&m, 7999, 8002, B, SYS_write, KP_OBJ_pipe, 1);
+			if (after)
+				FEED(&m, signal_generate, 8010, 1, B, .target_pid = A,
+				     .target_tid = A, .sig = 10);
+			sw(&m, 8020, 0, 0, 0, A);
+			call(&m, 900, 8100, A, SYS_read, KP_OBJ_pipe, 1);
+			struct kp_walk w = finish(0, 10000);
+			cr_expect_str_eq(via(&w, &w.pieces.at[1]), "pipe");
+			done(&w);
+		}
+	}
+}
