@@ -12,13 +12,11 @@
 #include <string.h>
 
 #include "analyze/armed.h"
+#include "analyze/sender.h"
 #include "event/syscall.h"
 
 /* A signal's event comes within this of the wake that it causes. */
 #define SIGNAL_SLACK_NS 200000
-/* Calls behind one that waits for many descriptors in which the one that was ready is looked for.
- */
-#define ROUND_MAX 64
 #define SOFTIRQ_TIMER 1
 #define SOFTIRQ_NET_RX 3
 #define SOFTIRQ_BLOCK 4
@@ -60,12 +58,6 @@ static bool by_task(const struct kp_blocked *b)
 {
 	return b->wake && !(b->wake->ctx & KP_CTX_IRQ) && b->wake->waker != 0 &&
 	       b->wake->waker != b->task;
-}
-
-/* Calls that wait for any of many descriptors, and so name no socket. */
-static bool waits_for_many(const struct kp_call *call)
-{
-	return kp_syscall_has(call->nr, KP_TRAIT_WAITS_MANY);
 }
 
 /* Whether its maker waits for the child that it makes; of clone3 the log does not tell. */
@@ -373,109 +365,13 @@ static void explain_fault(struct kp_walk *walk, const struct kp_rule *rule,
 
 /* --- network --- */
 
-/* Whether the call is on this socket: a connection belongs to the listening one as well. */
-static bool is_on(const struct kp_model *m, const struct kp_call *call, uint32_t sock)
-{
-	const struct kp_sock *own = &m->socks.at[call->sock], *s = &m->socks.at[sock];
-
-	return call->sock == sock || (call->obj == KP_OBJ_tcp && own->is_told && s->is_told &&
-				      !own->rport && own->lport == s->lport);
-}
-
-/*
- * The socket for which the task was woken, or KP_NONE: not known; what it is may not be told. What
- * stands in the wake, if anything, is the TCP socket of the last segment in that softirq; a
- * datagram or another protocol's packet that came behind it leaves it there. So it must be what the
- * task waited for, or after waiting for many what it then read from.
- */
-static uint32_t named_sock(const struct kp_model *m, const struct kp_blocked *b)
-{
-	const struct kp_task *t = &m->tasks.at[b->task];
-	uint32_t sock = b->wake->sock, other = KP_NONE, n = 0;
-	const struct kp_call *call = b->call;
-
-	if (!call)
-		return sock;
-	if (call->sock != KP_NONE)
-		return sock != KP_NONE && is_on(m, call, sock) ? sock : call->sock;
-	if (!waits_for_many(call))
-		return call->obj == KP_OBJ_none || call->obj == KP_OBJ_tcp ? sock : KP_NONE;
-	for (call++; call < t->calls.at + t->calls.cnt && n < ROUND_MAX; call++, n++) {
-		if (waits_for_many(call))
-			break;
-		if (call->sock == KP_NONE || kp_call_sends(call))
-			continue;
-		if (sock != KP_NONE && is_on(m, call, sock))
-			return sock;
-		if (other == KP_NONE)
-			other = call->sock;
-	}
-	return other != KP_NONE ? other : sock;
-}
-
-/* The same, but KP_NONE if the log does not tell what the socket is. */
-static uint32_t woken_sock(const struct kp_model *m, const struct kp_blocked *b)
-{
-	uint32_t sock = named_sock(m, b);
-
-	return sock != KP_NONE && m->socks.at[sock].is_told ? sock : KP_NONE;
-}
-
-static const struct kp_send *send_to(const struct kp_model *m, uint32_t sock, uint64_t t_ns)
-{
-	const struct kp_send *send = kp_model_peer_send(m, sock, t_ns);
-
-	return send || sock == KP_NONE ? send : kp_model_translated_send(m, sock, t_ns);
-}
-
-/* Whether the sender was found by the socket that stands in the wake, with both ends swapped. */
-static bool is_sure(const struct kp_model *m, const struct kp_blocked *b)
-{
-	uint32_t sock = woken_sock(m, b);
-
-	return sock != KP_NONE && sock == b->wake->sock &&
-	       !kp_model_translated_send(m, sock, b->wake->t_ns);
-}
-
-/* Who sent what woke the task, on this host: its send, or a made-up one of the process itself. */
-static bool find_sender(const struct kp_walk *walk, const struct kp_blocked *b,
-			struct kp_send *ret_send)
-{
-	const struct kp_model *m = walk->model;
-	const struct kp_wake *wake = b->wake;
-	uint32_t sock = woken_sock(m, b);
-	const struct kp_send *send = send_to(m, sock, wake->t_ns);
-	const struct kp_call *call;
-
-	if (send && send->exit_ns >= b->begin_ns) {
-		*ret_send = *send;
-		return send->task != b->task && send->task != 0;
-	}
-	/*
-	 * No send in this wait. Loopback delivers on the sender's CPU, within its call: accept the
-	 * bystander if it is in a call that sends, or if it is the process at the other end (whose
-	 * exit closes its sockets).
-	 */
-	call = wake->waker ? kp_task_call(&m->tasks.at[wake->waker], wake->t_ns) : NULL;
-	if (wake->waker == 0 || wake->waker == b->task)
-		return false;
-	if ((send && m->tasks.at[send->task].pid == m->tasks.at[wake->waker].pid) ||
-	    ((sock == KP_NONE || sock != wake->sock) && call && kp_call_on_socket(call) &&
-	     kp_call_sends(call))) {
-		*ret_send = (struct kp_send){
-			.entry_ns = wake->t_ns, .exit_ns = wake->t_ns, .task = wake->waker};
-		return true;
-	}
-	return false;
-}
-
 /* Nobody computes: bytes are under way. A retransmission splits loss from transport. */
 static void emit_transport(struct kp_walk *walk, const struct kp_rule *rule,
 			   const struct kp_blocked *b, uint64_t lo, uint32_t wait)
 {
 	const struct kp_model *m = walk->model;
 	struct kp_piece piece = piece_of(rule, b, KP_B_network);
-	uint32_t sock = b->wake ? named_sock(m, b) : KP_NONE;
+	uint32_t sock = b->wake ? kp_sender_sock(m, b) : KP_NONE;
 	uint32_t r = KP_NONE;
 
 	if (sock == KP_NONE && b->call)
@@ -504,12 +400,12 @@ static void explain_sender(struct kp_walk *walk, const struct kp_rule *rule,
 	uint64_t sent;
 	uint32_t wait;
 
-	if (!find_sender(walk, b, &send)) /* match said yes */
+	if (!kp_sender_find(walk, b, &send)) /* match said yes */
 		return;
 	/* While the call that sent it goes on, its task is what we wait for. */
 	sent = send.exit_ns >= b->wake->t_ns ? b->hi : clamp64(send.exit_ns, b->lo, b->hi);
 	wait = push_wait(walk, rule, b, send.task,
-			 is_sure(walk->model, b) ? rule->confidence : 'B');
+			 kp_sender_is_sure(walk->model, b) ? rule->confidence : 'B');
 	follow(walk, send.task, b->lo, sent, sent, wait);
 	emit_transport(walk, rule, b, sent, wait);
 }
@@ -525,7 +421,7 @@ static void explain_here(struct kp_walk *walk, const struct kp_rule *rule,
 			 const struct kp_blocked *b)
 {
 	struct kp_piece piece = piece_of(rule, b, KP_B_network);
-	uint32_t sock = woken_sock(walk->model, b);
+	uint32_t sock = kp_sender_told_sock(walk->model, b);
 
 	if (sock != KP_NONE)
 		piece.obj = sock;
@@ -646,7 +542,7 @@ static bool is_sender(const struct kp_walk *walk, const struct kp_blocked *b)
 {
 	struct kp_send send;
 
-	return is_net(b) && find_sender(walk, b, &send);
+	return is_net(b) && kp_sender_find(walk, b, &send);
 }
 
 /* From an address of this host, or in the middle of a send that another socket's bytes left by. */
@@ -658,7 +554,7 @@ static bool is_here(const struct kp_walk *walk, const struct kp_blocked *b)
 
 	if (!is_net(b))
 		return false;
-	sock = woken_sock(m, b);
+	sock = kp_sender_told_sock(m, b);
 	if (sock != KP_NONE && kp_model_is_here(m, sock))
 		return true;
 	call = b->wake->waker && b->wake->waker != b->task
@@ -672,7 +568,7 @@ static bool is_untold(const struct kp_walk *walk, const struct kp_blocked *b)
 {
 	const struct kp_model *m = walk->model;
 
-	return is_net(b) && named_sock(m, b) != KP_NONE && woken_sock(m, b) == KP_NONE;
+	return is_net(b) && kp_sender_sock(m, b) != KP_NONE && kp_sender_told_sock(m, b) == KP_NONE;
 }
 
 static bool is_network(const struct kp_walk *walk, const struct kp_blocked *b)

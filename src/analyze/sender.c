@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * For which socket a task was woken, and who sent what came; see sender.h.
+ */
+#include "analyze/sender.h"
+
+#include "event/syscall.h"
+
+/* Calls behind one that waits for many descriptors in which the one that was ready is looked for.
+ */
+#define ROUND_MAX 64
+
+/* Calls that wait for any of many descriptors, and so name no socket. */
+static bool waits_for_many(const struct kp_call *call)
+{
+	return kp_syscall_has(call->nr, KP_TRAIT_WAITS_MANY);
+}
+
+/* Whether the call is on this socket: a connection belongs to the listening one as well. */
+static bool is_on(const struct kp_model *m, const struct kp_call *call, uint32_t sock)
+{
+	const struct kp_sock *own = &m->socks.at[call->sock], *s = &m->socks.at[sock];
+
+	return call->sock == sock || (call->obj == KP_OBJ_tcp && own->is_told && s->is_told &&
+				      !own->rport && own->lport == s->lport);
+}
+
+uint32_t kp_sender_sock(const struct kp_model *m, const struct kp_blocked *b)
+{
+	const struct kp_task *t = &m->tasks.at[b->task];
+	uint32_t sock = b->wake->sock, other = KP_NONE, n = 0;
+	const struct kp_call *call = b->call;
+
+	if (!call)
+		return sock;
+	if (call->sock != KP_NONE)
+		return sock != KP_NONE && is_on(m, call, sock) ? sock : call->sock;
+	if (!waits_for_many(call))
+		return call->obj == KP_OBJ_none || call->obj == KP_OBJ_tcp ? sock : KP_NONE;
+	for (call++; call < t->calls.at + t->calls.cnt && n < ROUND_MAX; call++, n++) {
+		if (waits_for_many(call))
+			break;
+		if (call->sock == KP_NONE || kp_call_sends(call))
+			continue;
+		if (sock != KP_NONE && is_on(m, call, sock))
+			return sock;
+		if (other == KP_NONE)
+			other = call->sock;
+	}
+	return other != KP_NONE ? other : sock;
+}
+
+uint32_t kp_sender_told_sock(const struct kp_model *m, const struct kp_blocked *b)
+{
+	uint32_t sock = kp_sender_sock(m, b);
+
+	return sock != KP_NONE && m->socks.at[sock].is_told ? sock : KP_NONE;
+}
+
+static const struct kp_send *send_to(const struct kp_model *m, uint32_t sock, uint64_t t_ns)
+{
+	const struct kp_send *send = kp_model_peer_send(m, sock, t_ns);
+
+	return send || sock == KP_NONE ? send : kp_model_translated_send(m, sock, t_ns);
+}
+
+bool kp_sender_is_sure(const struct kp_model *m, const struct kp_blocked *b)
+{
+	uint32_t sock = kp_sender_told_sock(m, b);
+
+	return sock != KP_NONE && sock == b->wake->sock &&
+	       !kp_model_translated_send(m, sock, b->wake->t_ns);
+}
+
+bool kp_sender_find(const struct kp_walk *walk, const struct kp_blocked *b,
+		    struct kp_send *ret_send)
+{
+	const struct kp_model *m = walk->model;
+	const struct kp_wake *wake = b->wake;
+	uint32_t sock = kp_sender_told_sock(m, b);
+	const struct kp_send *send = send_to(m, sock, wake->t_ns);
+	const struct kp_call *call;
+
+	if (send && send->exit_ns >= b->begin_ns) {
+		*ret_send = *send;
+		return send->task != b->task && send->task != 0;
+	}
+	/*
+	 * No send in this wait. Loopback delivers on the sender's CPU, within its call: accept the
+	 * bystander if it is in a call that sends, or if it is the process at the other end (whose
+	 * exit closes its sockets).
+	 */
+	call = wake->waker ? kp_task_call(&m->tasks.at[wake->waker], wake->t_ns) : NULL;
+	if (wake->waker == 0 || wake->waker == b->task)
+		return false;
+	if ((send && m->tasks.at[send->task].pid == m->tasks.at[wake->waker].pid) ||
+	    ((sock == KP_NONE || sock != wake->sock) && call && kp_call_on_socket(call) &&
+	     kp_call_sends(call))) {
+		*ret_send = (struct kp_send){
+			.entry_ns = wake->t_ns, .exit_ns = wake->t_ns, .task = wake->waker};
+		return true;
+	}
+	return false;
+}
