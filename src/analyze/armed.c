@@ -74,8 +74,10 @@ const struct kp_arming *kp_armed_in(const struct kp_model *m, const struct kp_bl
 			hi = mid;
 	}
 	/* One that was under way when the timer fired stands behind it, by its end. */
-	for (lo += lo<m->armings.cnt, n = 0; lo--> 0 && n < ARMINGS_MAX; n++) {
-		a = &m->armings.at[lo];
+	if (lo < m->armings.cnt)
+		lo++;
+	for (n = 0; lo > 0 && n < ARMINGS_MAX; n++) {
+		a = &m->armings.at[--lo];
 		if (a->exit_ns <= b->call->entry_ns)
 			break;
 		if (a->entry_ns <= b->wake->t_ns && a->task != b->task &&

@@ -182,13 +182,10 @@ static void explain_timer(struct kp_walk *walk, const struct kp_rule *rule,
 		piece.confidence = 'C';
 		piece.detail = KP_D_timerfd;
 	}
-	if (!(b->wake->ctx & KP_CTX_TIMER) || !due)
-		piece.confidence = piece.confidence < 'B'
-					   ? 'B'
-					   : piece.confidence; /* the due time is not known: no
-								  lateness to tell */
-	else
+	if (b->wake->ctx & KP_CTX_TIMER && due)
 		piece.t1_ns = clamp64(due, b->lo, b->hi);
+	else if (piece.confidence < 'B') /* no due time, so no lateness to tell */
+		piece.confidence = 'B';
 	kp_walk_emit(walk, piece);
 	piece.t0_ns = piece.t1_ns;
 	piece.t1_ns = b->hi;
