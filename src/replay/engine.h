@@ -59,6 +59,7 @@ struct kp_engine {
 	 * arguments have been told. */
 	uint32_t told_cnt;
 	uint8_t told_args[KP_SYSCALL_MAX];
+	uint8_t told_left_out[KP_SYSCALL_MAX];
 	char withheld[128]; /* variables that another build did not get, "": it got all */
 };
 

@@ -16,14 +16,17 @@
 #include <unistd.h>
 
 #include "event/doubt.h"
+#include "replay/carried.h"
 #include "replay/change.h"
 #include "replay/exe.h"
 #include "replay/filter.h"
 #include "replay/match.h"
+#include "replay/reaction.h"
 #include "replay/startup.h"
 
 struct other {
 	struct kp_engine *engine;
+	struct kp_carried *carried;
 	struct kp_map epoll; /* recorded epoll_event.data → the process's own */
 	int signal;          /* to deliver when it goes on */
 };
@@ -182,7 +185,9 @@ static int serve_match(struct other *other, uint32_t index, const uint64_t own[6
 	engine->at = index + 1;
 	engine->result->seq = step->call->seq;
 	engine->result->time_ns = step->call->hdr.time_ns;
-	rc = answer(other, step, own);
+	rc = kp_carried_check(other->carried, index, own);
+	if (rc == 0)
+		rc = answer(other, step, own);
 	if (rc)
 		return rc;
 	if (kp_files_apply(engine->files, step, engine->session->payloads.at + step->payload,
@@ -192,7 +197,7 @@ static int serve_match(struct other *other, uint32_t index, const uint64_t own[6
 	kp_engine_trace(engine, step);
 	kp_engine_emit(engine, step);
 	kp_fds_apply(&engine->fds, step->call);
-	return 0;
+	return kp_carried_apply(other->carried, index, own);
 }
 
 /* What a C library tells the kernel of itself: taken note of, or, if it cannot be served, refused.
@@ -222,12 +227,14 @@ static int serve_own(struct other *other, uint64_t nr)
 
 /* The process ends: nothing that the recording gave away may be left, and the status is the same.
  */
-static int serve_exit(struct kp_engine *engine)
+static int serve_exit(struct other *other)
 {
+	struct kp_engine *engine = other->engine;
 	const struct kp_session *session = engine->session;
 	uint32_t status = (engine->tracee.regs.rdi & 0xff) << 8;
 	const char *left_out;
 
+	kp_carried_end(other->carried);
 	for (; engine->at < session->steps.cnt; engine->at++) {
 		const struct kp_step *step = &session->steps.at[engine->at];
 
@@ -255,6 +262,27 @@ static int serve_exit(struct kp_engine *engine)
 	return KP_END;
 }
 
+/* The process sends a signal, as abort(3) does: it is about to end another way. */
+static bool sends_signal(uint64_t nr)
+{
+	return nr == KP_NR_kill || nr == KP_NR_tkill || nr == KP_NR_tgkill;
+}
+
+/* Where the recorded one ended by a signal the process goes on: to another end, or it is mended. */
+static int outlive(struct kp_engine *engine, const struct kp_step *end)
+{
+	uint64_t nr = own_nr(engine);
+
+	if (nr == KP_NR_getpid || nr == KP_NR_gettid)
+		return give(engine, own_pid(engine));
+	if (sends_signal(nr))
+		return kp_engine_diverge(engine, end,
+					 "the process sends a signal and does not end by %s",
+					 kp_signal_name(end->deliver->sig));
+	return kp_engine_note(engine, "the recorded end by %s does not happen",
+			      kp_signal_name(end->deliver->sig));
+}
+
 /* No recorded call answers: a crash that is gone, the recording's end, or the difference. */
 static int unmatched(struct kp_engine *engine)
 {
@@ -264,8 +292,7 @@ static int unmatched(struct kp_engine *engine)
 	if (!next && !session->exit)
 		return kp_engine_log_ends(engine);
 	if (next && next->deliver && next->deliver->handler == 0)
-		return kp_engine_note(engine, "the recorded end by %s does not happen",
-				      kp_signal_name(next->deliver->sig));
+		return outlive(engine, next);
 	return kp_engine_diverge(engine, next,
 				 "the process makes a call that the log does not answer: %s",
 				 kp_syscall_name(own_nr(engine)));
@@ -282,7 +309,7 @@ static int serve(struct other *other)
 	if (rc != 1)
 		return rc;
 	if (nr == KP_NR_exit_group || nr == KP_NR_exit)
-		return serve_exit(engine);
+		return serve_exit(other);
 	own_args(engine, own);
 	index = kp_match_find(engine, nr, own, &skipped);
 	if (index != UINT32_MAX && skipped)
@@ -309,7 +336,8 @@ static int native_signal(struct other *other, const struct kp_stop *stop)
 		return kp_engine_unexpected(engine, stop);
 	engine->at = (uint32_t)(next - engine->session->steps.at) + 1;
 	engine->result->signals++;
-	if (next->deliver->handler == 0)
+	if (next->deliver->handler == 0 &&
+	    kp_carried_reaction(other->carried, stop->sig) != KP_REACTION_HANDLER)
 		return kp_engine_note(engine, "it ends by %s as recorded",
 				      kp_signal_name(stop->sig));
 	other->signal = stop->sig;
@@ -335,6 +363,16 @@ static int take_blocked(struct other *other, uint64_t mask)
 	return 0;
 }
 
+/* A signal that does nothing to this build, of which no stop would tell. */
+static bool ignores(struct other *other, const struct kp_ev_signal_deliver *deliver)
+{
+	if (kp_carried_reaction(other->carried, deliver->sig) != KP_REACTION_NONE)
+		return false;
+	kp_engine_uncovered(other->engine, "%s behind call %u, which the process ignores",
+			    kp_signal_name(deliver->sig), deliver->seq);
+	return true;
+}
+
 /* The next recorded step is a signal from outside: it comes at this call. */
 static int outside_signal(struct other *other, const struct kp_step *step)
 {
@@ -349,6 +387,8 @@ static int outside_signal(struct other *other, const struct kp_step *step)
 	if (step->deliver->data_len < sizeof(struct kp_pt_regs) || step->deliver->sig < 1 ||
 	    step->deliver->sig > 64)
 		return kp_engine_refuse(engine, "a recorded signal is incomplete");
+	if (ignores(other, step->deliver))
+		return 0;
 	mask = kp_engine_unblock(engine, step->deliver->sig);
 	rc = kp_engine_raise(engine, step->deliver, &stop);
 	if (rc)
@@ -359,6 +399,21 @@ static int outside_signal(struct other *other, const struct kp_step *step)
 	return step->deliver->handler > 1 && mask & 1ULL << (step->deliver->sig - 1)
 		       ? take_blocked(other, mask)
 		       : 0;
+}
+
+/* The process ends by the signal that it was given: so must the recorded one. */
+static int serve_death(struct other *other)
+{
+	struct kp_engine *engine = other->engine;
+	const struct kp_ev_task_exit *exit = engine->session->exit;
+
+	if (!exit || (exit->exit_code & 0x7f) != (uint32_t)other->signal)
+		return kp_engine_diverge(engine, kp_match_next(engine),
+					 "the process ends by %s; recorded was wait status %#x",
+					 kp_signal_name(other->signal),
+					 exit ? exit->exit_code & 0xffff : 0);
+	engine->result->exit_status = other->signal;
+	return KP_END;
 }
 
 static int advance(struct other *other)
@@ -373,10 +428,8 @@ static int advance(struct other *other)
 	rc = kp_engine_run(engine, PTRACE_SYSEMU, other->signal, &stop);
 	if (rc)
 		return rc;
-	if (stop.kind == KP_STOP_KILLED && stop.sig == other->signal) {
-		engine->result->exit_status = stop.sig;
-		return KP_END;
-	}
+	if (stop.kind == KP_STOP_KILLED && stop.sig == other->signal)
+		return serve_death(other);
 	other->signal = 0;
 	return stop.kind == KP_STOP_SYSCALL ? serve(other) : native_signal(other, &stop);
 }
@@ -421,11 +474,14 @@ static int run(struct kp_engine *engine, const struct kp_startup *startup)
 		rc = kp_exe_lock_up(&engine->tracee, engine->err);
 	if (startup->dynamic)
 		engine->at = kp_match_loader_end(engine->session);
+	if (rc == 0)
+		rc = kp_carried_new(engine, &other.carried);
 	while (rc == 0)
 		rc = advance(&other);
 	if (rc == KP_END && engine->result->verdict == KP_VERDICT_NONE)
 		engine->result->verdict = KP_VERDICT_EQUIVALENT;
 	kp_map_done(&other.epoll);
+	kp_carried_free(other.carried);
 	return rc;
 }
 
