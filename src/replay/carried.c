@@ -20,7 +20,9 @@ struct kp_carried {
 	struct kp_engine *engine;
 	struct kp_opened *opened;
 	struct kp_reactions then;
-	uint32_t at; /* steps before are in both */
+	uint64_t told;    /* signals of which it has been told that they would end the build */
+	bool signals_set; /* since that was looked at, by one of both */
+	uint32_t at;      /* steps before are in both */
 };
 
 /* Adds to what is not covered, each call of a number once. */
@@ -30,16 +32,27 @@ static void tell(struct kp_carried *carried, const struct kp_step *step, const c
 	uint8_t *told = &engine->told_left_out[step->call->nr % KP_SYSCALL_MAX];
 
 	if (!*told && engine->told_cnt++ < KP_TOLD_MAX)
-		kp_engine_uncovered(engine, "%s (call %u), which is left out%s",
+		kp_engine_uncovered(engine, "%s (call %u), which %s",
 				    kp_syscall_name(step->call->nr), step->call->seq, what);
 	*told = 1;
 }
 
-/* Whether stores through a mapping reach the file. */
-static bool maps_for_writing(const struct kp_ev_syscall *call)
+/* Whether stores through a mapping may reach the file. */
+static bool maps_for_writing(const struct kp_carried *carried, const struct kp_ev_syscall *call,
+			     const uint64_t args[6])
 {
-	return call->nr == KP_NR_mmap && kp_call_succeeded(call) && !(call->arg3 & MAP_ANONYMOUS) &&
-	       call->arg3 & MAP_SHARED && call->arg2 & PROT_WRITE;
+	const struct kp_opened_file *file = kp_opened_file(carried->opened, args[4]);
+
+	return call->nr == KP_NR_mmap && kp_call_succeeded(call) && !(args[3] & MAP_ANONYMOUS) &&
+	       args[3] & MAP_SHARED && !(file && file->reads_only);
+}
+
+static bool mapped_for_writing(const struct kp_carried *carried, const struct kp_ev_syscall *call)
+{
+	uint64_t args[6];
+
+	kp_call_args(call, args);
+	return maps_for_writing(carried, call, args);
 }
 
 /* Something of the process itself that was set. */
@@ -54,6 +67,39 @@ static bool tunes(const struct kp_ev_syscall *call)
 	       (!(row->traits & KP_TRAIT_ASKS) || kp_syscall_sets(row, args));
 }
 
+/* Follows how the recorded build meets signals. */
+static void follow_signals(struct kp_carried *carried, const struct kp_step *step)
+{
+	kp_reactions_apply(&carried->then, carried->engine->session, step);
+	carried->signals_set |= step->call && (step->call->nr == KP_NR_rt_sigaction ||
+					       step->call->nr == KP_NR_rt_sigprocmask);
+}
+
+void kp_carried_set_signals(struct kp_carried *carried)
+{
+	carried->signals_set = true;
+}
+
+/* One that was ignored left nothing in the log: it may have come. */
+static void check_deadly(struct kp_carried *carried, const struct kp_step *step)
+{
+	struct kp_reactions own;
+	uint64_t deadly;
+
+	if (!carried->signals_set || kp_reactions_read(&carried->engine->tracee, &own) < 0)
+		return;
+	carried->signals_set = false;
+	own.depth = carried->then.depth;
+	deadly = kp_reactions_deadly(&own, &carried->then);
+	if (deadly & ~carried->told)
+		kp_engine_uncovered(carried->engine,
+				    "%s, which at %s (call %u) would end the process, but not the "
+				    "recorded one",
+				    kp_signal_name(__builtin_ctzll(deadly & ~carried->told) + 1),
+				    kp_syscall_name(step->call->nr), step->call->seq);
+	carried->told |= deadly;
+}
+
 /* A step to which no call of the build has come. */
 static int pass(struct kp_carried *carried, const struct kp_step *step)
 {
@@ -61,7 +107,7 @@ static int pass(struct kp_carried *carried, const struct kp_step *step)
 	uint32_t closed;
 	int rc;
 
-	kp_reactions_apply(&carried->then, engine->session, step);
+	follow_signals(carried, step);
 	if (step->deliver) {
 		if (step->deliver->handler == 1 &&
 		    kp_carried_reaction(carried, step->deliver->sig) == KP_REACTION_DIES)
@@ -74,11 +120,11 @@ static int pass(struct kp_carried *carried, const struct kp_step *step)
 	if (rc < 0)
 		return kp_err_set(engine->err, rc, "out of memory");
 	if (closed != KP_OPENED_ALL)
-		tell(carried, step, ": what it closed stays open");
-	if (maps_for_writing(step->call))
-		tell(carried, step, ": what was stored through it");
+		tell(carried, step, "is left out: what it closed stays open");
+	if (mapped_for_writing(carried, step->call))
+		tell(carried, step, "is left out: what was stored through it");
 	if (tunes(step->call))
-		tell(carried, step, " and concerns the process alone");
+		tell(carried, step, "is left out and concerns the process alone");
 	return 0;
 }
 
@@ -104,6 +150,9 @@ static bool goes_by_place(struct kp_carried *carried, const struct kp_step *step
 		return (int)call->arg2 == SEEK_CUR;
 	case KP_NR_fcntl: /* a lock may begin there */
 		return step->payload_cnt;
+	case KP_NR_getdents:
+	case KP_NR_getdents64:
+		return true;
 	case KP_NR_preadv2:
 	case KP_NR_pwritev2:
 		return (int64_t)call->arg3 == -1;
@@ -183,7 +232,7 @@ static void check_inherited_signals(struct kp_carried *carried, const struct kp_
 		differs |= own.handled ^ carried->then.handled;
 	if (differs)
 		kp_engine_uncovered(carried->engine,
-				    "%s of %s (call %u), which is met otherwise behind it",
+				    "%s, which is met otherwise behind %s (call %u)",
 				    kp_signal_name(__builtin_ctzll(differs) + 1),
 				    kp_syscall_name(step->call->nr), step->call->seq);
 }
@@ -230,9 +279,11 @@ int kp_carried_check(struct kp_carried *carried, uint32_t index, const uint64_t 
 	const struct kp_step *step = &session->steps.at[index];
 	int rc = 0;
 
-	(void)own;
 	for (; rc == 0 && carried->at < index; carried->at++)
 		rc = pass(carried, &session->steps.at[carried->at]);
+	check_deadly(carried, step);
+	if (maps_for_writing(carried, step->call, own) && !mapped_for_writing(carried, step->call))
+		tell(carried, step, "maps a file shared, which it did not");
 	if (rc == 0)
 		rc = check_descriptors(carried, step);
 	if (rc == 0)
@@ -246,7 +297,7 @@ int kp_carried_apply(struct kp_carried *carried, uint32_t index, const uint64_t 
 	const struct kp_step *step = &engine->session->steps.at[index];
 
 	carried->at = index + 1;
-	kp_reactions_apply(&carried->then, engine->session, step);
+	follow_signals(carried, step);
 	return kp_opened_made(carried->opened, engine->session, step, own) < 0
 		       ? kp_err_set(engine->err, -ENOMEM, "out of memory")
 		       : 0;
@@ -259,8 +310,8 @@ void kp_carried_end(struct kp_carried *carried)
 	for (; carried->at < session->steps.cnt; carried->at++) {
 		const struct kp_step *step = &session->steps.at[carried->at];
 
-		if (step->call && maps_for_writing(step->call))
-			tell(carried, step, ": what was stored through it");
+		if (step->call && mapped_for_writing(carried, step->call))
+			tell(carried, step, "is left out: what was stored through it");
 	}
 }
 

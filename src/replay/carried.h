@@ -24,6 +24,9 @@ int kp_carried_check(struct kp_carried *carried, uint32_t index, const uint64_t 
 /* The call has been served. */
 int kp_carried_apply(struct kp_carried *carried, uint32_t index, const uint64_t own[6]);
 
+/* The build has set how it meets signals. */
+void kp_carried_set_signals(struct kp_carried *carried);
+
 /* The process ends: tells what it left out that had an effect by itself. */
 void kp_carried_end(struct kp_carried *carried);
 

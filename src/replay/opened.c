@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "event/syscall.h"
@@ -180,9 +181,10 @@ static int add_files(struct kp_opened *opened, const struct act *act)
 	const struct kp_syscall *row = kp_syscall_get(act->step->call->nr);
 	struct kp_call_bytes bytes = kp_session_call_bytes(act->session, act->step);
 	bool opens = row->traits & KP_TRAIT_OPENS;
-	struct kp_opened_file file = {
-		.known = opens,
-		.appends = opens && kp_call_open_flags(act->step->call, &bytes) & O_APPEND};
+	uint64_t flags = opens ? kp_call_open_flags(act->step->call, &bytes) : O_RDWR;
+	struct kp_opened_file file = {.known = opens,
+				      .appends = flags & O_APPEND,
+				      .reads_only = (flags & O_ACCMODE) == O_RDONLY};
 
 	if (kp_vec_reserve((void **)&opened->files.at, &opened->files.cap, opened->files.cnt + 2,
 			   sizeof file) < 0)
@@ -200,19 +202,21 @@ static bool makes_files(const struct kp_ev_syscall *call)
 	       call->nr == KP_NR_pipe || call->nr == KP_NR_pipe2 || call->nr == KP_NR_socketpair;
 }
 
-/* By how much a call that succeeded moved the place in its first descriptor's file: false: not. */
+/* Whether a call that succeeded moved the place in its first descriptor's file, or took of it. */
 static bool moves(const struct kp_ev_syscall *call)
 {
 	switch (call->nr) {
 	case KP_NR_preadv2:
 	case KP_NR_pwritev2:
 		return (int64_t)call->arg3 == -1;
+	case KP_NR_recvfrom:
+		return !(call->arg3 & MSG_PEEK);
+	case KP_NR_recvmsg:
+		return !(call->arg2 & MSG_PEEK);
 	case KP_NR_read:
 	case KP_NR_readv:
 	case KP_NR_write:
 	case KP_NR_writev:
-	case KP_NR_recvfrom:
-	case KP_NR_recvmsg:
 	case KP_NR_lseek:
 		return true;
 	}
@@ -224,7 +228,7 @@ static bool seeks_to(const struct kp_ev_syscall *call)
 	return call->nr == KP_NR_lseek && (int)call->arg2 != SEEK_CUR;
 }
 
-/* The place that the kernel moves by itself is not told. */
+/* The place to which the kernel moves by itself, or in a folder, is not told. */
 static void lose_places(struct kp_opened *opened, const struct kp_ev_syscall *call)
 {
 	const struct kp_syscall *row = kp_syscall_get(call->nr);
@@ -243,7 +247,8 @@ static void move_both(struct kp_opened *opened, const struct kp_ev_syscall *call
 {
 	struct kp_opened_file *file = kp_opened_file(opened, call->arg0);
 
-	if (kp_syscall_has(call->nr, KP_TRAIT_KERNEL_COPIES))
+	if (kp_syscall_has(call->nr, KP_TRAIT_KERNEL_COPIES) || call->nr == KP_NR_getdents ||
+	    call->nr == KP_NR_getdents64)
 		lose_places(opened, call);
 	if (file && call->nr == KP_NR_fcntl && call->arg1 == F_SETFL)
 		file->appends = call->arg2 & O_APPEND;

@@ -19,6 +19,7 @@ struct kp_opened_file {
 	bool known;
 	bool lost;                   /* that cannot be told */
 	bool appends;                /* writes do not go by the offset */
+	bool reads_only;             /* it cannot be written */
 	const struct kp_step *moved; /* the last call that moved it and was left out */
 };
 

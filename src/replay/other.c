@@ -221,6 +221,8 @@ static int serve_own(struct other *other, uint64_t nr)
 		return serve_setup(engine, nr);
 	if (!kp_match_runs_for_real(nr, engine->tracee.regs.r10))
 		return 1;
+	if (nr == KP_NR_rt_sigaction || nr == KP_NR_rt_sigprocmask)
+		kp_carried_set_signals(other->carried);
 	rc = kp_tracee_execute(&engine->tracee, nr, engine->err);
 	return rc < 0 ? rc : 0;
 }

@@ -126,6 +126,17 @@ enum kp_reaction kp_reaction_to(const struct kp_reactions *reactions, int sig)
 	return (reactions->ignored | HARMLESS) & BIT(sig) ? KP_REACTION_NONE : KP_REACTION_DIES;
 }
 
+uint64_t kp_reactions_deadly(const struct kp_reactions *one, const struct kp_reactions *other)
+{
+	uint64_t set = 0;
+
+	for (int sig = 1; sig <= SIG_CNT; sig++)
+		if (kp_reaction_to(one, sig) == KP_REACTION_DIES &&
+		    kp_reaction_to(other, sig) != KP_REACTION_DIES)
+			set |= BIT(sig);
+	return set;
+}
+
 const char *kp_reaction_name(enum kp_reaction reaction)
 {
 	static const char *const names[] = {

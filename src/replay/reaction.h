@@ -30,6 +30,9 @@ int kp_reactions_read(const struct kp_tracee *tracee, struct kp_reactions *ret_r
 void kp_reactions_apply(struct kp_reactions *reactions, const struct kp_session *session,
 			const struct kp_step *step);
 
+/* The signals that end one process, but not another. */
+uint64_t kp_reactions_deadly(const struct kp_reactions *one, const struct kp_reactions *other);
+
 enum kp_reaction kp_reaction_to(const struct kp_reactions *reactions, int sig);
 /* "ends by", … */
 const char *kp_reaction_name(enum kp_reaction reaction);

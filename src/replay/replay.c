@@ -78,7 +78,7 @@ static void tell_uncovered(struct kp_engine *engine)
 	if (session->reused)
 		kp_engine_uncovered(engine, "a later process of the same number");
 	if (engine->told_cnt > KP_TOLD_MAX)
-		kp_engine_uncovered(engine, "%u arguments more", engine->told_cnt - KP_TOLD_MAX);
+		kp_engine_uncovered(engine, "%u differences more", engine->told_cnt - KP_TOLD_MAX);
 	kp_files_print_uncovered(engine->files, &stored);
 	if (stored.len)
 		kp_engine_uncovered(engine, "%s", stored.data);

@@ -16,6 +16,7 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sem.h>
@@ -92,21 +93,29 @@ int main(void)
 	struct rlimit limit = {100, 200};
 	union sigval value = {.sival_int = 1};
 	cpu_set_t cpus = {{1}};
-	char name[] = "first";
+	char name[] = "first", bytes[8];
+	sigset_t term;
 #ifndef LIST
 	int fd = open("file", O_RDWR | O_CREAT, 0600);
 	int udp = socket(AF_INET, SOCK_DGRAM | (VARIANT >= 0 ? SOCK_CLOEXEC : 0), 0);
 	int bound = socket(AF_INET, SOCK_DGRAM, 0), unbound = socket(AF_UNIX, SOCK_DGRAM, 0);
 	int alarm_fd = timerfd_create(CLOCK_MONOTONIC, 0), epoll = epoll_create1(0);
+	int spare = open("spare", O_RDWR | O_CREAT, 0600), other_pair[2], nobody_reads[2];
 	int events = inotify_init(), sems = semget(IPC_PRIVATE, 2, 0600);
 	mqd_t queue = mq_open("/kprobe-changes", O_CREAT | O_RDWR, 0600, NULL);
 
 	signal(SIGUSR1, SIG_IGN);
 	signal(SIGUSR2, SIG_IGN);
 	socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+	socketpair(AF_UNIX, SOCK_STREAM, 0, other_pair);
+	pipe(nobody_reads);
+	close(nobody_reads[0]);
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
 #else
 	(void)inet, (void)local, (void)lock, (void)watch, (void)buffer, (void)larger, (void)pair;
 	(void)timer, (void)later, (void)times, (void)limit, (void)value, (void)cpus, (void)name;
+	(void)bytes, (void)term;
 #endif
 	CHANGE(7, "sendto", sendto(udp, "x", 1, 0, inet(other), 16));
 	CHANGE(7, "connect", connect(udp, inet(other), 16));
@@ -146,6 +155,23 @@ int main(void)
 	CHANGE(0, "setpriority", setpriority(PRIO_PROCESS, 0, 1 + other));
 	CHANGE(0, "prlimit64", limit.rlim_cur += other; setrlimit(RLIMIT_NOFILE, &limit));
 	CHANGE(0, "prctl", name[0] += (char)other; prctl(PR_SET_NAME, name));
+	/* Left out, these change what a later call does. */
+	CHANGE(7, "lseek", write(fd, "123", 3); if (!other) lseek(fd, 0, SEEK_SET);
+	       write(fd, "x", 1));
+	CHANGE(7, "read", if (!other) read(fd, bytes, 1); write(fd, "y", 1));
+	CHANGE(7, "lseek", if (!other) lseek(fd, 1, SEEK_SET); read(fd, bytes, 1));
+	CHANGE(0, "lseek", if (!other) lseek(fd, 0, SEEK_CUR); write(fd, "z", 1));
+	CHANGE(0, "read", lseek(fd, 0, SEEK_SET); if (!other) read(fd, bytes, 2);
+	       lseek(fd, 0, SEEK_SET); write(fd, "u", 1));
+	CHANGE(7, "dup2", if (!other) dup2(fd, spare); write(spare, "v", 1));
+	CHANGE(7, "close", if (!other) close(0); openat(AT_FDCWD, "/dev/null", O_RDONLY));
+	CHANGE(0, "close", if (!other) close(other_pair[1]); getppid());
+	CHANGE(7, "kill", if (!other) signal(SIGHUP, SIG_IGN); kill(getpid(), SIGHUP));
+	CHANGE(7, "kill", if (!other) sigprocmask(SIG_BLOCK, &term, NULL); kill(getpid(), SIGTERM));
+	CHANGE(7, "write", if (!other) signal(SIGPIPE, SIG_IGN); write(nobody_reads[1], "w", 1));
+	CHANGE(0, "SIGVTALRM", if (!other) signal(SIGVTALRM, SIG_IGN); getppid());
+	CHANGE(0, "epoll_ctl", if (!other) watch(epoll, pair[1], EPOLLIN); getppid());
+	CHANGE(0, "mmap", if (!other) mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
 	CHANGE(7, "unlink", if (!other) unlink("file"));
 	return 0;
 }
