@@ -21,6 +21,7 @@ struct kp_carried {
 	struct kp_opened *opened;
 	struct kp_reactions then;
 	uint64_t told;    /* signals of which it has been told that they would end the build */
+	bool told_high;   /* that a descriptor is not followed */
 	bool signals_set; /* since that was looked at, by one of both */
 	uint32_t at;      /* steps before are in both */
 };
@@ -173,6 +174,19 @@ static bool is_target(const struct kp_ev_syscall *call, int arg)
 	       (kp_syscall_has(call->nr, KP_TRAIT_DUPS) && arg > 0);
 }
 
+/* Of one that is not followed it is not known where it leads. */
+static void tell_high(struct kp_carried *carried, const struct kp_step *step, uint64_t fd)
+{
+	if ((int)fd < KP_OPENED_MAX || carried->told_high)
+		return;
+	carried->told_high = true;
+	kp_engine_uncovered(carried->engine,
+			    "where descriptor %d of %s (call %u) leads, and others "
+			    "from %d on",
+			    (int)fd, kp_syscall_name(step->call->nr), step->call->seq,
+			    KP_OPENED_MAX);
+}
+
 static int check_descriptors(struct kp_carried *carried, const struct kp_step *step)
 {
 	const struct kp_ev_syscall *call = step->call;
@@ -184,6 +198,7 @@ static int check_descriptors(struct kp_carried *carried, const struct kp_step *s
 	for (int i = 0; row && i < KP_ARG_MAX; i++) {
 		if (row->rule.args[i].type != KP_ARG_FD || is_target(call, i))
 			continue;
+		tell_high(carried, step, args[i]);
 		cause = kp_opened_differs(carried->opened, args[i]);
 		if (cause)
 			return differ(carried, cause, step, "goes elsewhere");
