@@ -93,11 +93,12 @@ static void check_deadly(struct kp_carried *carried, const struct kp_step *step)
 	own.depth = carried->then.depth;
 	deadly = kp_reactions_deadly(&own, &carried->then);
 	if (deadly & ~carried->told)
-		kp_engine_uncovered(carried->engine,
-				    "%s, which at %s (call %u) would end the process, but not the "
-				    "recorded one",
-				    kp_signal_name(__builtin_ctzll(deadly & ~carried->told) + 1),
-				    kp_syscall_name(step->call->nr), step->call->seq);
+		kp_engine_uncovered(
+			carried->engine,
+			"%s, which at %s (call %u) would end the process, but not the "
+			"recorded one",
+			kp_reaction_signal_name(__builtin_ctzll(deadly & ~carried->told) + 1),
+			kp_syscall_name(step->call->nr), step->call->seq);
 	carried->told |= deadly;
 }
 
@@ -112,9 +113,9 @@ static int pass(struct kp_carried *carried, const struct kp_step *step)
 	if (step->deliver) {
 		if (step->deliver->handler == 1 &&
 		    kp_carried_reaction(carried, step->deliver->sig) == KP_REACTION_DIES)
-			kp_engine_uncovered(engine,
-					    "%s behind call %u, which was ignored and would end it",
-					    kp_signal_name(step->deliver->sig), step->deliver->seq);
+			kp_engine_uncovered(
+				engine, "%s behind call %u, which was ignored and would end it",
+				kp_reaction_signal_name(step->deliver->sig), step->deliver->seq);
 		return 0;
 	}
 	rc = kp_opened_left_out(carried->opened, engine->session, step, &closed);
@@ -217,18 +218,22 @@ static int check_signal(struct kp_carried *carried, const struct kp_step *step)
 	const struct kp_session *session = engine->session;
 	int sig =
 		kp_reaction_signal(step->call, session->own_pid ? session->own_pid : session->pid);
-	enum kp_reaction then = kp_reaction_to(&carried->then, sig);
-	enum kp_reaction own = kp_carried_reaction(carried, sig);
+	enum kp_reaction then, own;
 
-	if (!sig || then == own)
+	if (!sig)
+		return 0;
+	then = kp_reaction_to(&carried->then, sig);
+	own = kp_carried_reaction(carried, sig);
+	if (then == own)
 		return 0;
 	if (then == KP_REACTION_DIES || own == KP_REACTION_DIES)
 		return kp_engine_diverge(engine, step, "%s: %s %s; recorded was that it %s",
-					 kp_syscall_name(step->call->nr), kp_signal_name(sig),
-					 kp_reaction_name(own), kp_reaction_name(then));
+					 kp_syscall_name(step->call->nr),
+					 kp_reaction_signal_name(sig), kp_reaction_name(own),
+					 kp_reaction_name(then));
 	kp_engine_uncovered(engine, "%s of %s (call %u), which %s; recorded was that it %s",
-			    kp_signal_name(sig), kp_syscall_name(step->call->nr), step->call->seq,
-			    kp_reaction_name(own), kp_reaction_name(then));
+			    kp_reaction_signal_name(sig), kp_syscall_name(step->call->nr),
+			    step->call->seq, kp_reaction_name(own), kp_reaction_name(then));
 	return 0;
 }
 
@@ -248,7 +253,7 @@ static void check_inherited_signals(struct kp_carried *carried, const struct kp_
 	if (differs)
 		kp_engine_uncovered(carried->engine,
 				    "%s, which is met otherwise behind %s (call %u)",
-				    kp_signal_name(__builtin_ctzll(differs) + 1),
+				    kp_reaction_signal_name(__builtin_ctzll(differs) + 1),
 				    kp_syscall_name(step->call->nr), step->call->seq);
 }
 

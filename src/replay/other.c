@@ -412,7 +412,7 @@ static int serve_death(struct other *other)
 	if (!exit || (exit->exit_code & 0x7f) != (uint32_t)other->signal)
 		return kp_engine_diverge(engine, kp_match_next(engine),
 					 "the process ends by %s; recorded was wait status %#x",
-					 kp_signal_name(other->signal),
+					 kp_reaction_signal_name(other->signal),
 					 exit ? exit->exit_code & 0xffff : 0);
 	engine->result->exit_status = other->signal;
 	return KP_END;

@@ -149,6 +149,15 @@ const char *kp_reaction_name(enum kp_reaction reaction)
 	return names[reaction];
 }
 
+const char *kp_reaction_signal_name(int sig)
+{
+	static char number[24];
+	const char *name = kp_signal_name(sig);
+
+	snprintf(number, sizeof number, "signal %d", sig);
+	return name ? name : number;
+}
+
 /* The signal of a call that failed: of a pipe that nobody reads, of a file that is too long. */
 static int of_failure(const struct kp_ev_syscall *call)
 {

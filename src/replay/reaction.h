@@ -37,6 +37,9 @@ enum kp_reaction kp_reaction_to(const struct kp_reactions *reactions, int sig);
 /* "ends by", … */
 const char *kp_reaction_name(enum kp_reaction reaction);
 
+/* "SIGHUP", or "signal 34" in a static buffer. */
+const char *kp_reaction_signal_name(int sig);
+
 /*
  * The signal that a recorded call sent to its own process, or got by failing; 0: none. own_pid: the
  * process's number as it knows itself.
