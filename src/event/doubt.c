@@ -118,13 +118,9 @@ bool kp_call_doubtful(const struct kp_ev_syscall *call, const struct kp_call_byt
 	return true;
 }
 
-bool kp_signal_leaves_no_trace(const struct kp_ev_signal_deliver *deliver)
+bool kp_signal_ends_nobody(int sig)
 {
-	if (deliver->handler == 1)
-		return true;
-	if (deliver->handler > 1)
-		return false;
-	switch (deliver->sig) {
+	switch (sig) {
 	case SIGCHLD:
 	case SIGCONT:
 	case SIGURG:
@@ -136,6 +132,12 @@ bool kp_signal_leaves_no_trace(const struct kp_ev_signal_deliver *deliver)
 		return true;
 	}
 	return false;
+}
+
+bool kp_signal_leaves_no_trace(const struct kp_ev_signal_deliver *deliver)
+{
+	return deliver->handler == 1 ||
+	       (deliver->handler == 0 && kp_signal_ends_nobody((int)deliver->sig));
 }
 
 bool kp_signal_is_fault(const struct kp_ev_signal_deliver *deliver)

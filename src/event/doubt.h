@@ -23,6 +23,9 @@ bool kp_call_changes_unseen(const struct kp_ev_syscall *call);
 bool kp_call_doubtful(const struct kp_ev_syscall *call, const struct kp_call_bytes *bytes,
 		      char reason[KP_REASON_LEN]);
 
+/* Whether a signal by default ends no process: it is ignored, or stops it or lets it go on. */
+bool kp_signal_ends_nobody(int sig);
+
 /* A signal that ends nothing and runs nothing: ignored, or stop and continue (signal(7)). */
 bool kp_signal_leaves_no_trace(const struct kp_ev_signal_deliver *deliver);
 

@@ -178,14 +178,13 @@ static bool is_target(const struct kp_ev_syscall *call, int arg)
 /* Of one that is not followed it is not known where it leads. */
 static void tell_high(struct kp_carried *carried, const struct kp_step *step, uint64_t fd)
 {
-	if ((int)fd < KP_OPENED_MAX || carried->told_high)
+	if ((int)fd < KP_FDS_MAX || carried->told_high)
 		return;
 	carried->told_high = true;
 	kp_engine_uncovered(carried->engine,
 			    "where descriptor %d of %s (call %u) leads, and others "
 			    "from %d on",
-			    (int)fd, kp_syscall_name(step->call->nr), step->call->seq,
-			    KP_OPENED_MAX);
+			    (int)fd, kp_syscall_name(step->call->nr), step->call->seq, KP_FDS_MAX);
 }
 
 static int check_descriptors(struct kp_carried *carried, const struct kp_step *step)
@@ -264,8 +263,8 @@ static int check_inherited(struct kp_carried *carried, const struct kp_step *ste
 	bool exec = kp_step_is_exec(step);
 
 	check_inherited_signals(carried, step);
-	for (uint32_t fd = 0; fd < KP_OPENED_MAX; fd++) {
-		struct kp_opened_place then = opened->then[fd], own = opened->own[fd];
+	for (uint32_t fd = 0; fd < KP_FDS_MAX; fd++) {
+		struct kp_fd then = opened->then.at[fd], own = opened->own.at[fd];
 
 		if (exec && then.cloexec)
 			then.file = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Follows descriptors 1 and 2 through a process's calls; see fds.h.
+ * Follows descriptors through a process's calls; see fds.h.
  *
  * A new descriptor can only get a number that was closed before, so calls that make one need no
  * attention.
@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "event/syscall.h"
 #include "event/unreplayable.h"
@@ -19,26 +22,41 @@
 
 void kp_fds_init(struct kp_fds *fds)
 {
-	memset(fds, 0, sizeof(*fds));
-	fds->stream[1] = 1;
-	fds->stream[2] = 2;
+	for (uint32_t fd = 0; fd < KP_FDS_MAX; fd++)
+		fds->at[fd] = (struct kp_fd){.file = fd + 1};
+}
+
+static uint32_t file_of(const struct kp_fds *fds, uint64_t fd)
+{
+	uint32_t number = (uint32_t)fd;
+
+	return number < KP_FDS_MAX ? fds->at[number].file : 0;
 }
 
 int kp_fds_stream(const struct kp_fds *fds, uint64_t fd)
 {
-	uint32_t number = (uint32_t)fd;
+	uint32_t file = file_of(fds, fd);
 
-	return number < KP_FDS_MAX ? fds->stream[number] : 0;
+	return file == STDOUT_FILENO + 1 || file == STDERR_FILENO + 1 ? (int)file - 1 : 0;
+}
+
+void kp_fds_put(struct kp_fds *fds, uint64_t fd, uint32_t file, bool cloexec)
+{
+	if ((uint32_t)fd < KP_FDS_MAX)
+		fds->at[(uint32_t)fd] = (struct kp_fd){file, cloexec};
 }
 
 static void copy(struct kp_fds *fds, uint64_t from, uint64_t to, bool cloexec)
 {
-	uint32_t number = (uint32_t)to;
+	/* dup2 of a descriptor onto itself changes nothing. */
+	if ((uint32_t)from != (uint32_t)to)
+		kp_fds_put(fds, to, file_of(fds, from), cloexec);
+}
 
-	if (number >= KP_FDS_MAX)
-		return;
-	fds->stream[number] = kp_fds_stream(fds, from);
-	fds->cloexec[number] = cloexec;
+static void set_cloexec(struct kp_fds *fds, uint64_t fd, bool cloexec)
+{
+	if ((uint32_t)fd < KP_FDS_MAX)
+		fds->at[(uint32_t)fd].cloexec = cloexec;
 }
 
 /* A descriptor's number; -1: one that is not followed, or no number. */
@@ -78,65 +96,79 @@ void kp_fds_opened(struct kp_fds *fds, const char *path, uint32_t pid, uint64_t 
 		copy(fds, (uint64_t)from, fd, cloexec);
 }
 
-static void dup_apply(struct kp_fds *fds, const struct kp_ev_syscall *call)
+bool kp_fds_asks_cloexec(unsigned nr, const uint64_t args[KP_ARG_MAX])
 {
-	const struct kp_syscall *row = kp_syscall_get(call->nr);
-	const uint64_t args[KP_ARG_MAX] = {call->arg0, call->arg1, call->arg2};
-	int flags = kp_syscall_flags_arg(row, KP_FLAGS_cloexec);
-	uint64_t from = args[kp_syscall_arg(row, KP_ARG_FD)];
+	const struct kp_syscall *row = kp_syscall_get(nr);
+	/* All sets of flags have the same bit, but that of memfd_create. */
+	uint64_t flag = nr == KP_NR_memfd_create ? MFD_CLOEXEC : O_CLOEXEC;
 
-	/* dup2 of a descriptor onto itself changes nothing. */
-	if ((uint32_t)from != (uint32_t)call->ret)
-		copy(fds, from, (uint64_t)call->ret, flags >= 0 && args[flags] & O_CLOEXEC);
+	for (int i = 0; i < KP_ARG_MAX; i++)
+		if (row->rule.args[i].type == KP_ARG_FLAGS && args[i] & flag)
+			return true;
+	return false;
 }
 
 static void exec_apply(struct kp_fds *fds)
 {
 	for (int fd = 0; fd < KP_FDS_MAX; fd++)
-		if (fds->cloexec[fd])
-			fds->stream[fd] = fds->cloexec[fd] = 0;
+		if (fds->at[fd].cloexec)
+			fds->at[fd] = (struct kp_fd){0};
 }
 
-static void close_range_apply(struct kp_fds *fds, const struct kp_ev_syscall *call)
+static void close_range_apply(struct kp_fds *fds, const uint64_t args[KP_ARG_MAX])
 {
-	uint32_t last = (uint32_t)call->arg1;
+	uint32_t last = (uint32_t)args[1];
 
-	for (uint32_t fd = (uint32_t)call->arg0; fd <= last && fd < KP_FDS_MAX; fd++) {
-		if (call->arg2 & CLOSE_RANGE_CLOEXEC_BIT)
-			fds->cloexec[fd] = true;
+	for (uint32_t fd = (uint32_t)args[0]; fd <= last && fd < KP_FDS_MAX; fd++) {
+		if (args[2] & CLOSE_RANGE_CLOEXEC_BIT)
+			fds->at[fd].cloexec = true;
 		else
-			fds->stream[fd] = 0;
+			fds->at[fd].file = 0;
 	}
 }
 
-static void fcntl_apply(struct kp_fds *fds, const struct kp_ev_syscall *call)
+static void fcntl_apply(struct kp_fds *fds, const struct kp_ev_syscall *call,
+			const uint64_t args[KP_ARG_MAX])
 {
-	switch (call->arg1) {
+	switch ((int)args[1]) {
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
-		copy(fds, call->arg0, call->ret, call->arg1 == F_DUPFD_CLOEXEC);
+		copy(fds, args[0], (uint64_t)call->ret, (int)args[1] == F_DUPFD_CLOEXEC);
 		break;
 	case F_SETFD:
-		if ((uint32_t)call->arg0 < KP_FDS_MAX)
-			fds->cloexec[(uint32_t)call->arg0] = call->arg2 & FD_CLOEXEC;
+		set_cloexec(fds, args[0], args[2] & FD_CLOEXEC);
 		break;
 	}
+}
+
+void kp_fds_apply_as(struct kp_fds *fds, const struct kp_ev_syscall *call,
+		     const uint64_t args[KP_ARG_MAX])
+{
+	const struct kp_syscall *row = kp_syscall_get(call->nr);
+
+	/* Linux closes the descriptor even when close reports an error. */
+	if (!row || kp_call_was_refused(call) || (call->ret < 0 && call->nr != KP_NR_close))
+		return;
+	if (row->traits & KP_TRAIT_DUPS)
+		copy(fds, args[kp_syscall_arg(row, KP_ARG_FD)], (uint64_t)call->ret,
+		     kp_fds_asks_cloexec(call->nr, args));
+	else if (kp_call_is_exec(call))
+		exec_apply(fds);
+	else if (call->nr == KP_NR_close)
+		kp_fds_put(fds, args[0], 0, false);
+	else if (call->nr == KP_NR_close_range)
+		close_range_apply(fds, args);
+	else if (call->nr == KP_NR_fcntl)
+		fcntl_apply(fds, call, args);
+	else if (call->nr == KP_NR_ioctl &&
+		 ((uint32_t)args[1] == FIOCLEX || (uint32_t)args[1] == FIONCLEX))
+		set_cloexec(fds, args[0], (uint32_t)args[1] == FIOCLEX);
 }
 
 void kp_fds_apply(struct kp_fds *fds, const struct kp_ev_syscall *call)
 {
-	/* Linux closes the descriptor even when close reports an error. */
-	if (call->nr == KP_NR_close && (uint32_t)call->arg0 < KP_FDS_MAX &&
-	    !kp_call_was_refused(call))
-		fds->stream[(uint32_t)call->arg0] = 0;
-	if (call->ret < 0 || kp_call_was_refused(call))
-		return;
-	if (kp_syscall_has(call->nr, KP_TRAIT_DUPS))
-		dup_apply(fds, call);
-	else if (kp_call_is_exec(call))
-		exec_apply(fds);
-	else if (call->nr == KP_NR_fcntl)
-		fcntl_apply(fds, call);
-	else if (call->nr == KP_NR_close_range)
-		close_range_apply(fds, call);
+	const uint64_t args[KP_ARG_MAX] = {call->arg0, call->arg1, call->arg2,
+					   call->arg3, call->arg4, call->arg5};
+
+	kp_fds_apply_as(fds, call, args);
 }

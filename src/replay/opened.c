@@ -7,22 +7,19 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "event/syscall.h"
 #include "replay/engine.h"
 
-#define CLOSE_RANGE_CLOEXEC_BIT 4u
 #define STANDARD_CNT 3u
 
 /* A call and whose table it changes. */
 struct act {
 	const struct kp_session *session;
 	const struct kp_step *step;
-	struct kp_opened_place *table;
+	struct kp_fds *table;
 	uint64_t args[6];
 	uint32_t file; /* that it opened */
 };
@@ -33,15 +30,15 @@ struct kp_opened *kp_opened_new(void)
 
 	if (!opened)
 		return NULL;
-	if (kp_vec_reserve((void **)&opened->files.at, &opened->files.cap, KP_OPENED_MAX,
+	if (kp_vec_reserve((void **)&opened->files.at, &opened->files.cap, KP_FDS_MAX,
 			   sizeof *opened->files.at) < 0) {
 		kp_opened_free(opened);
 		return NULL;
 	}
-	memset(opened->files.at, 0, KP_OPENED_MAX * sizeof *opened->files.at);
-	opened->files.cnt = KP_OPENED_MAX;
-	for (uint32_t fd = 0; fd < KP_OPENED_MAX; fd++)
-		opened->then[fd].file = opened->own[fd].file = fd + 1;
+	memset(opened->files.at, 0, KP_FDS_MAX * sizeof *opened->files.at);
+	opened->files.cnt = KP_FDS_MAX;
+	kp_fds_init(&opened->then);
+	kp_fds_init(&opened->own);
 	return opened;
 }
 
@@ -55,72 +52,18 @@ void kp_opened_free(struct kp_opened *opened)
 struct kp_opened_file *kp_opened_file(const struct kp_opened *opened, uint64_t fd)
 {
 	uint32_t number = (uint32_t)fd;
-	uint32_t file = number < KP_OPENED_MAX ? opened->then[number].file : 0;
+	uint32_t file = number < KP_FDS_MAX ? opened->then.at[number].file : 0;
 
 	return file ? &opened->files.at[file - 1] : NULL;
 }
 
-static void put(const struct act *act, uint64_t fd, uint32_t file, bool cloexec)
-{
-	if ((uint32_t)fd < KP_OPENED_MAX)
-		act->table[(uint32_t)fd] = (struct kp_opened_place){file, cloexec};
-}
-
-/* All sets of flags have the same bit, but that of memfd_create. */
-static bool asks_cloexec(const struct act *act)
-{
-	const struct kp_syscall *row = kp_syscall_get(act->step->call->nr);
-	uint64_t flag = act->step->call->nr == KP_NR_memfd_create ? MFD_CLOEXEC : O_CLOEXEC;
-
-	for (int i = 0; i < KP_ARG_MAX; i++)
-		if (row->rule.args[i].type == KP_ARG_FLAGS && act->args[i] & flag)
-			return true;
-	return false;
-}
-
-static void copy(const struct act *act, uint64_t from, bool cloexec)
-{
-	uint32_t number = (uint32_t)from;
-
-	if (number == (uint32_t)act->step->call->ret)
-		return;
-	put(act, (uint64_t)act->step->call->ret,
-	    number < KP_OPENED_MAX ? act->table[number].file : 0, cloexec);
-}
-
-static void set_cloexec(const struct act *act, bool cloexec)
-{
-	if ((uint32_t)act->args[0] < KP_OPENED_MAX)
-		act->table[(uint32_t)act->args[0]].cloexec = cloexec;
-}
-
-static void close_range_apply(const struct act *act)
-{
-	uint32_t last = (uint32_t)act->args[1];
-
-	for (uint32_t fd = (uint32_t)act->args[0]; fd <= last && fd < KP_OPENED_MAX; fd++) {
-		if (act->args[2] & CLOSE_RANGE_CLOEXEC_BIT)
-			act->table[fd].cloexec = true;
-		else
-			act->table[fd].file = 0;
-	}
-}
-
-static void fcntl_apply(const struct act *act)
-{
-	switch ((int)act->args[1]) {
-	case F_DUPFD:
-	case F_DUPFD_CLOEXEC:
-		copy(act, act->args[0], (int)act->args[1] == F_DUPFD_CLOEXEC);
-		break;
-	case F_SETFD:
-		set_cloexec(act, act->args[2] & FD_CLOEXEC);
-		break;
-	}
-}
-
 /* Two descriptors at once stand in the process's memory. */
-static void pair_apply(const struct act *act)
+static bool makes_pair(const struct kp_ev_syscall *call)
+{
+	return call->nr == KP_NR_pipe || call->nr == KP_NR_pipe2 || call->nr == KP_NR_socketpair;
+}
+
+static void put_pair(const struct act *act, bool cloexec)
 {
 	int fds[2];
 
@@ -130,40 +73,28 @@ static void pair_apply(const struct act *act)
 		if (p->dir != KP_DIR_OUT || p->data_len != sizeof fds)
 			continue;
 		memcpy(fds, KP_TAIL(p), sizeof fds);
-		put(act, (uint64_t)fds[0], act->file, asks_cloexec(act));
-		put(act, (uint64_t)fds[1], act->file + 1, asks_cloexec(act));
+		kp_fds_put(act->table, (uint64_t)fds[0], act->file, cloexec);
+		kp_fds_put(act->table, (uint64_t)fds[1], act->file + 1, cloexec);
 	}
+}
+
+static bool makes_one(const struct kp_ev_syscall *call)
+{
+	const struct kp_syscall *row = kp_syscall_get(call->nr);
+
+	return row->result == KP_RESULT_FD && !(row->traits & KP_TRAIT_DUPS);
 }
 
 static void apply(const struct act *act)
 {
 	const struct kp_ev_syscall *call = act->step->call;
-	const struct kp_syscall *row = kp_syscall_get(call->nr);
+	bool cloexec = kp_fds_asks_cloexec(call->nr, act->args);
 
-	switch (call->nr) {
-	case KP_NR_close:
-		put(act, act->args[0], 0, false);
-		return;
-	case KP_NR_close_range:
-		close_range_apply(act);
-		return;
-	case KP_NR_fcntl:
-		fcntl_apply(act);
-		return;
-	case KP_NR_ioctl:
-		if ((uint32_t)act->args[1] == FIOCLEX || (uint32_t)act->args[1] == FIONCLEX)
-			set_cloexec(act, (uint32_t)act->args[1] == FIOCLEX);
-		return;
-	case KP_NR_pipe:
-	case KP_NR_pipe2:
-	case KP_NR_socketpair:
-		pair_apply(act);
-		return;
-	}
-	if (row->traits & KP_TRAIT_DUPS)
-		copy(act, act->args[kp_syscall_arg(row, KP_ARG_FD)], asks_cloexec(act));
-	else if (row->result == KP_RESULT_FD)
-		put(act, (uint64_t)call->ret, act->file, asks_cloexec(act));
+	kp_fds_apply_as(act->table, call, act->args);
+	if (makes_pair(call))
+		put_pair(act, cloexec);
+	else if (makes_one(call))
+		kp_fds_put(act->table, (uint64_t)call->ret, act->file, cloexec);
 }
 
 /* Linux closes the descriptor even when close reports an error. */
@@ -196,10 +127,7 @@ static int add_files(struct kp_opened *opened, const struct act *act)
 
 static bool makes_files(const struct kp_ev_syscall *call)
 {
-	const struct kp_syscall *row = kp_syscall_get(call->nr);
-
-	return (row->result == KP_RESULT_FD && !(row->traits & KP_TRAIT_DUPS)) ||
-	       call->nr == KP_NR_pipe || call->nr == KP_NR_pipe2 || call->nr == KP_NR_socketpair;
+	return makes_one(call) || makes_pair(call);
 }
 
 /* Whether a call that succeeded moved the place in its first descriptor's file, or took of it. */
@@ -286,7 +214,7 @@ static void move_then(struct kp_opened *opened, const struct kp_step *step)
 int kp_opened_made(struct kp_opened *opened, const struct kp_session *session,
 		   const struct kp_step *step, const uint64_t own[6])
 {
-	struct act act = {.session = session, .step = step, .table = opened->then};
+	struct act act = {.session = session, .step = step, .table = &opened->then};
 
 	if (!took_effect(step))
 		return 0;
@@ -296,7 +224,7 @@ int kp_opened_made(struct kp_opened *opened, const struct kp_session *session,
 		return -ENOMEM;
 	move_both(opened, step->call);
 	apply(&act);
-	act.table = opened->own;
+	act.table = &opened->own;
 	memcpy(act.args, own, sizeof act.args);
 	apply(&act);
 	return 0;
@@ -305,25 +233,24 @@ int kp_opened_made(struct kp_opened *opened, const struct kp_session *session,
 int kp_opened_left_out(struct kp_opened *opened, const struct kp_session *session,
 		       const struct kp_step *step, uint32_t *ret_fd)
 {
-	struct kp_opened_place before[KP_OPENED_MAX];
-	struct act act = {.session = session, .step = step, .table = opened->then};
+	struct kp_fds before = opened->then;
+	struct act act = {.session = session, .step = step, .table = &opened->then};
 
 	*ret_fd = KP_OPENED_ALL;
 	if (!took_effect(step))
 		return 0;
-	memcpy(before, opened->then, sizeof before);
 	kp_call_args(step->call, act.args);
 	act.file = opened->files.cnt + 1;
 	if (makes_files(step->call) && add_files(opened, &act) < 0)
 		return -ENOMEM;
 	move_then(opened, step);
 	apply(&act);
-	for (uint32_t fd = KP_OPENED_MAX; fd-- > 0;) {
-		if (before[fd].file == opened->then[fd].file &&
-		    before[fd].cloexec == opened->then[fd].cloexec)
+	for (uint32_t fd = KP_FDS_MAX; fd-- > 0;) {
+		if (before.at[fd].file == opened->then.at[fd].file &&
+		    before.at[fd].cloexec == opened->then.at[fd].cloexec)
 			continue;
 		opened->left_out[fd] = step;
-		if (!opened->then[fd].file && opened->own[fd].file)
+		if (!opened->then.at[fd].file && opened->own.at[fd].file)
 			*ret_fd = fd;
 	}
 	return 0;
@@ -333,7 +260,7 @@ const struct kp_step *kp_opened_differs(const struct kp_opened *opened, uint64_t
 {
 	uint32_t number = (uint32_t)fd;
 
-	if (number >= KP_OPENED_MAX || opened->then[number].file == opened->own[number].file)
+	if (number >= KP_FDS_MAX || opened->then.at[number].file == opened->own.at[number].file)
 		return NULL;
 	return opened->left_out[number];
 }
@@ -355,8 +282,8 @@ const struct kp_step *kp_opened_other_number(const struct kp_opened *opened,
 	    step->call->nr == KP_NR_dup3)
 		return NULL;
 	for (uint32_t fd = 0; fd < STANDARD_CNT && fd <= number; fd++)
-		if (fd == number ? opened->own[fd].file && !opened->then[fd].file
-				 : !opened->own[fd].file && opened->then[fd].file)
+		if (fd == number ? opened->own.at[fd].file && !opened->then.at[fd].file
+				 : !opened->own.at[fd].file && opened->then.at[fd].file)
 			return opened->left_out[fd];
 	return NULL;
 }

@@ -7,9 +7,9 @@
 #define KP_REPLAY_OPENED_H
 
 #include "base/vec.h"
+#include "replay/fds.h"
 #include "replay/session.h"
 
-#define KP_OPENED_MAX 1024 /* descriptors that are followed */
 #define KP_OPENED_ALL UINT32_MAX
 
 /* An open file: what opening, or a call like pipe, makes. */
@@ -23,15 +23,10 @@ struct kp_opened_file {
 	const struct kp_step *moved; /* the last call that moved it and was left out */
 };
 
-struct kp_opened_place {
-	uint32_t file; /* 1 + index in files; 0: closed */
-	bool cloexec;
-};
-
 struct kp_opened {
 	KP_VEC(struct kp_opened_file) files;
-	struct kp_opened_place then[KP_OPENED_MAX], own[KP_OPENED_MAX];
-	const struct kp_step *left_out[KP_OPENED_MAX]; /* the last call, by which they differ */
+	struct kp_fds then, own;                    /* a file is 1 + its index in files */
+	const struct kp_step *left_out[KP_FDS_MAX]; /* the last call, by which they differ */
 };
 
 /* Each descriptor leads somewhere, in both builds to the same. NULL: no memory. */

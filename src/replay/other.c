@@ -264,12 +264,6 @@ static int serve_exit(struct other *other)
 	return KP_END;
 }
 
-/* The process sends a signal, as abort(3) does: it is about to end another way. */
-static bool sends_signal(uint64_t nr)
-{
-	return nr == KP_NR_kill || nr == KP_NR_tkill || nr == KP_NR_tgkill;
-}
-
 /* Where the recorded one ended by a signal the process goes on: to another end, or it is mended. */
 static int outlive(struct kp_engine *engine, const struct kp_step *end)
 {
@@ -277,7 +271,7 @@ static int outlive(struct kp_engine *engine, const struct kp_step *end)
 
 	if (nr == KP_NR_getpid || nr == KP_NR_gettid)
 		return give(engine, own_pid(engine));
-	if (sends_signal(nr))
+	if (kp_reaction_sends((unsigned)nr)) /* as abort(3) does */
 		return kp_engine_diverge(engine, end,
 					 "the process sends a signal and does not end by %s",
 					 kp_signal_name(end->deliver->sig));

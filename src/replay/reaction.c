@@ -12,15 +12,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "event/doubt.h"
 #include "event/syscall.h"
 #include "replay/engine.h"
 
 #define SIG_CNT 64
 #define BIT(sig) (1ull << ((sig)-1))
-/* By default these end nobody. */
-#define HARMLESS                                                                                   \
-	(BIT(SIGCHLD) | BIT(SIGCONT) | BIT(SIGURG) | BIT(SIGWINCH) | BIT(SIGSTOP) | BIT(SIGTSTP) | \
-	 BIT(SIGTTIN) | BIT(SIGTTOU))
 
 static uint64_t read_set(const char *status, const char *name)
 {
@@ -123,7 +120,8 @@ enum kp_reaction kp_reaction_to(const struct kp_reactions *reactions, int sig)
 		return KP_REACTION_BLOCKED;
 	if (reactions->handled & BIT(sig))
 		return KP_REACTION_HANDLER;
-	return (reactions->ignored | HARMLESS) & BIT(sig) ? KP_REACTION_NONE : KP_REACTION_DIES;
+	return reactions->ignored & BIT(sig) || kp_signal_ends_nobody(sig) ? KP_REACTION_NONE
+									   : KP_REACTION_DIES;
 }
 
 uint64_t kp_reactions_deadly(const struct kp_reactions *one, const struct kp_reactions *other)
@@ -171,20 +169,30 @@ static int of_failure(const struct kp_ev_syscall *call)
 	return call->ret == -EFBIG ? SIGXFSZ : 0;
 }
 
+bool kp_reaction_sends(unsigned nr)
+{
+	const struct kp_syscall *row = kp_syscall_get(nr);
+
+	return row && row->traits & KP_TRAIT_CHANGES && kp_syscall_arg(row, KP_ARG_SIG) > 0;
+}
+
+/* Who gets it stands before the signal: a process, a thread, or who has a descriptor. */
 int kp_reaction_signal(const struct kp_ev_syscall *call, uint32_t own_pid)
 {
+	const struct kp_syscall *row = kp_syscall_get(call->nr);
+	uint64_t args[6];
+	int sig, who;
+
 	if (call->ret < 0)
 		return of_failure(call);
-	switch (call->nr) {
-	case KP_NR_kill: /* also its group, and everybody */
-		return (int)call->arg0 <= 0 || (uint32_t)call->arg0 == own_pid ? (int)call->arg1
-									       : 0;
-	case KP_NR_tkill:
-	case KP_NR_rt_sigqueueinfo:
-		return (uint32_t)call->arg0 == own_pid ? (int)call->arg1 : 0;
-	case KP_NR_tgkill:
-	case KP_NR_rt_tgsigqueueinfo:
-		return (uint32_t)call->arg1 == own_pid ? (int)call->arg2 : 0;
-	}
-	return 0;
+	if (!kp_reaction_sends(call->nr))
+		return 0;
+	kp_call_args(call, args);
+	sig = kp_syscall_arg(row, KP_ARG_SIG);
+	who = (int)args[sig - 1];
+	if (row->rule.args[sig - 1].type == KP_ARG_FD)
+		return 0;
+	/* kill also its group, and everybody */
+	return (uint32_t)who == own_pid || (call->nr == KP_NR_kill && who <= 0) ? (int)args[sig]
+										: 0;
 }

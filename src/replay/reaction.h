@@ -40,6 +40,9 @@ const char *kp_reaction_name(enum kp_reaction reaction);
 /* "SIGHUP", or "signal 34" in a static buffer. */
 const char *kp_reaction_signal_name(int sig);
 
+/* Whether it is a call that sends a signal. */
+bool kp_reaction_sends(unsigned nr);
+
 /*
  * The signal that a recorded call sent to its own process, or got by failing; 0: none. own_pid: the
  * process's number as it knows itself.
