@@ -57,6 +57,13 @@ const char *kp_signal_name(int number)
 	return number > 0 && (size_t)number < sizeof names / sizeof *names ? names[number] : NULL;
 }
 
+const char *kp_signal_text(int number)
+{
+	const char *name = kp_signal_name(number);
+
+	return name ? name : "a real-time signal";
+}
+
 static void print_arg(const struct kp_arg *arg, uint64_t value, struct kp_buf *out)
 {
 	const char *name;

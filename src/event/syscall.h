@@ -93,5 +93,7 @@ void kp_syscall_print(const struct kp_ev_syscall *event, const struct kp_call_te
 /* Symbolic name ("ENOENT", "SIGALRM"), or NULL. */
 const char *kp_errno_name(int number);
 const char *kp_signal_name(int number);
+/* The same for a sentence: a name, or "a real-time signal". */
+const char *kp_signal_text(int number);
 
 #endif

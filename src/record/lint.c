@@ -263,14 +263,13 @@ static void look_at_call(struct kp_lint *lint, const struct kp_ev_syscall *call)
 
 static void look_at_signal(struct kp_lint *lint, const struct kp_ev_signal_deliver *deliver)
 {
-	const char *name = kp_signal_name(deliver->sig);
 	char reason[KP_REASON_LEN];
 
 	if (!kp_signal_is_between(deliver))
 		return;
 	snprintf(reason, sizeof(reason),
 		 "took %s between two calls, at a place for which replay has to search",
-		 name ? name : "a real-time signal");
+		 kp_signal_text(deliver->sig));
 	tell(lint, &deliver->hdr, 0, 0, reason, UNJUDGED);
 }
 

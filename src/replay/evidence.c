@@ -157,13 +157,12 @@ void kp_engine_describe(struct kp_engine *engine, const struct kp_step *expected
 static bool find_doubt(const struct kp_engine *engine, char *text, size_t cap)
 {
 	const struct kp_ev_signal_deliver *guess = engine->guess;
-	const char *name = guess ? kp_signal_name(guess->sig) : NULL;
 
 	if (guess)
 		snprintf(text, cap,
 			 "%s came between calls %u and %u, at a place that only its registers and "
 			 "stack name; they may have been the same in another round of a loop",
-			 name ? name : "a real-time signal", guess->seq, guess->seq + 1);
+			 kp_signal_text(guess->sig), guess->seq, guess->seq + 1);
 	else if (engine->unseen_child)
 		snprintf(text, cap,
 			 "the child that call %u made had its memory, and what it did is not in "

@@ -248,7 +248,7 @@ static int serve_exit(struct other *other)
 		if (step->deliver && step->deliver->handler == 0 &&
 		    !kp_signal_leaves_no_trace(step->deliver))
 			return kp_engine_note(engine, "the recorded end by %s does not happen",
-					      kp_signal_name(step->deliver->sig));
+					      kp_reaction_signal_name(step->deliver->sig));
 	}
 	if (!session->exit)
 		return kp_engine_diverge(
@@ -274,9 +274,9 @@ static int outlive(struct kp_engine *engine, const struct kp_step *end)
 	if (kp_reaction_sends((unsigned)nr)) /* as abort(3) does */
 		return kp_engine_diverge(engine, end,
 					 "the process sends a signal and does not end by %s",
-					 kp_signal_name(end->deliver->sig));
+					 kp_reaction_signal_name(end->deliver->sig));
 	return kp_engine_note(engine, "the recorded end by %s does not happen",
-			      kp_signal_name(end->deliver->sig));
+			      kp_reaction_signal_name(end->deliver->sig));
 }
 
 /* No recorded call answers: a crash that is gone, the recording's end, or the difference. */
@@ -335,7 +335,7 @@ static int native_signal(struct other *other, const struct kp_stop *stop)
 	if (next->deliver->handler == 0 &&
 	    kp_carried_reaction(other->carried, stop->sig) != KP_REACTION_HANDLER)
 		return kp_engine_note(engine, "it ends by %s as recorded",
-				      kp_signal_name(stop->sig));
+				      kp_reaction_signal_name(stop->sig));
 	other->signal = stop->sig;
 	return 0;
 }
@@ -365,7 +365,7 @@ static bool ignores(struct other *other, const struct kp_ev_signal_deliver *deli
 	if (kp_carried_reaction(other->carried, deliver->sig) != KP_REACTION_NONE)
 		return false;
 	kp_engine_uncovered(other->engine, "%s behind call %u, which the process ignores",
-			    kp_signal_name(deliver->sig), deliver->seq);
+			    kp_reaction_signal_name(deliver->sig), deliver->seq);
 	return true;
 }
 

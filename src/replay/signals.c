@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "event/doubt.h"
+#include "event/syscall.h"
 #include "replay/engine.h"
 
 #define EFLAGS_TF 0x100ULL
@@ -37,13 +38,6 @@ static const struct kp_pt_regs *recorded_regs(const struct kp_ev_signal_deliver 
 	return deliver->data_len >= sizeof(struct kp_pt_regs)
 		       ? (const struct kp_pt_regs *)KP_TAIL(deliver)
 		       : NULL;
-}
-
-static const char *signal_text(int sig)
-{
-	const char *name = kp_signal_name(sig);
-
-	return name ? name : "a real-time signal";
 }
 
 static bool same_stack(struct kp_engine *engine, const struct kp_ev_signal_deliver *deliver)
@@ -183,14 +177,14 @@ static int take(struct kp_engine *engine, const struct kp_step *step, uint64_t m
 	if (deliver->handler <= 1) {
 		if (stop.kind != KP_STOP_KILLED || stop.sig != deliver->sig)
 			return kp_engine_diverge(engine, step, "signal %s did not end the process",
-						 signal_text(deliver->sig));
+						 kp_signal_text(deliver->sig));
 		engine->result->exit_status = stop.sig;
 		return KP_END;
 	}
 	if (stop.kind != KP_STOP_TRAP || engine->tracee.regs.rip != deliver->handler)
 		return kp_engine_diverge(
 			engine, step, "signal %s did not run its handler at 0x%llx",
-			signal_text(deliver->sig), (unsigned long long)deliver->handler);
+			kp_signal_text(deliver->sig), (unsigned long long)deliver->handler);
 	if (mask)
 		kp_engine_set_frame_mask(engine, mask);
 	return 0;
@@ -210,7 +204,7 @@ static int force_default(struct kp_engine *engine, const struct kp_ev_signal_del
 
 	if (kp_tracee_write(&engine->tracee, action, none, sizeof none) < 0)
 		return kp_engine_refuse(engine, "%s came to a process without a stack",
-					signal_text(deliver->sig));
+					kp_signal_text(deliver->sig));
 	return kp_tracee_inject(&engine->tracee, SYS_rt_sigaction, args, &value, engine->err);
 }
 
@@ -320,14 +314,15 @@ static int search_on(struct kp_engine *engine, const struct kp_step *step, uint6
 			"%u, is in a loop at 0x%llx and was not found within the %s that this "
 			"replay searches; %s",
 			(unsigned long long)engine->result->signals,
-			signal_text(step->deliver->sig), step->deliver->seq, step->deliver->seq + 1,
+			kp_signal_text(step->deliver->sig), step->deliver->seq,
+			step->deliver->seq + 1,
 			(unsigned long long)recorded_regs(step->deliver)->ip, text,
 			kp_limits[KP_LIMIT_SEARCH].remedy);
 	if (now >= engine->told_ns + NS_PER_S) {
 		engine->told_ns = now;
 		kp_engine_progress(
 			engine, "step %u of %u, looking for where %s came: %llu s of at most %s",
-			engine->at, engine->session->steps.cnt, signal_text(step->deliver->sig),
+			engine->at, engine->session->steps.cnt, kp_signal_text(step->deliver->sig),
 			(unsigned long long)(spent / NS_PER_S), text);
 	}
 	return 0;
@@ -348,7 +343,7 @@ static int run_to_hit(struct kp_engine *engine, const struct kp_step *step)
 			engine,
 			"%s interrupted the process at 0x%llx between calls %u and %u, which is "
 			"not reached here in that state: whether it goes on alike cannot be judged",
-			signal_text(step->deliver->sig), (unsigned long long)regs->ip,
+			kp_signal_text(step->deliver->sig), (unsigned long long)regs->ip,
 			step->deliver->seq, step->deliver->seq + 1);
 	if (stop.kind != KP_STOP_TRAP)
 		return kp_engine_unexpected(engine, &stop);
