@@ -63,6 +63,7 @@ enum kp_action {
 enum kp_arg_type {
 	KP_ARG_NONE,
 	KP_ARG_INT,  /* signed decimal */
+	KP_ARG_MS,   /* milliseconds after which a wait ends, as INT; below 0: never */
 	KP_ARG_UINT, /* unsigned decimal */
 	KP_ARG_OFF,  /* off_t, signed decimal */
 	KP_ARG_HEX,

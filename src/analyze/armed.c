@@ -13,16 +13,11 @@
 #define FAMILY_MAX 8
 #define ARMINGS_MAX 4096
 
-static bool is_many(const struct kp_call *call)
-{
-	return kp_syscall_has(call->nr, KP_TRAIT_WAITS_MANY);
-}
-
 static bool may_be_timerfd(const struct kp_call *call)
 {
 	if (!call)
 		return false;
-	if (is_many(call))
+	if (kp_call_waits_for_many(call))
 		return call->flags & KP_CALLF_SEEN || call->ret > 0;
 	return call->obj == KP_OBJ_anon && kp_syscall_has(call->nr, KP_TRAIT_WAITS_OBJ);
 }
@@ -61,27 +56,22 @@ static bool may_share(const struct kp_model *m, uint32_t a, uint32_t b)
 
 const struct kp_arming *kp_armed_in(const struct kp_model *m, const struct kp_blocked *b)
 {
-	uint32_t lo = 0, hi = m->armings.cnt, mid, n;
 	const struct kp_arming *a;
+	uint32_t i, n;
 
 	if (!may_be_timerfd(b->call) || b->call->flags & KP_CALLF_SEEN)
 		return NULL;
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		if (m->armings.at[mid].exit_ns <= b->wake->t_ns)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
 	/* One that was under way when the timer fired stands behind it, by its end. */
-	if (lo < m->armings.cnt)
-		lo++;
-	for (n = 0; lo > 0 && n < ARMINGS_MAX; n++) {
-		a = &m->armings.at[--lo];
+	i = kp_model_armings_until(m, b->wake->t_ns);
+	if (i < m->armings.cnt)
+		i++;
+	for (n = 0; i > 0 && n < ARMINGS_MAX; n++) {
+		a = &m->armings.at[--i];
 		if (a->exit_ns <= b->call->entry_ns)
 			break;
 		if (a->entry_ns <= b->wake->t_ns && a->task != b->task &&
-		    (is_many(b->call) || a->fd == b->call->arg0) && may_share(m, a->task, b->task))
+		    (kp_call_waits_for_many(b->call) || a->fd == b->call->arg0) &&
+		    may_share(m, a->task, b->task))
 			return a;
 	}
 	return NULL;

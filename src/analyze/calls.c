@@ -36,6 +36,11 @@ bool kp_call_on_socket(const struct kp_call *call)
 	       call->obj == KP_OBJ_sock;
 }
 
+bool kp_call_waits_for_many(const struct kp_call *call)
+{
+	return kp_syscall_has(call->nr, KP_TRAIT_WAITS_MANY);
+}
+
 /* The socket of a call on TCP or UDP, by its number; else KP_NONE. 0 or -ENOMEM. */
 static int sock_of(struct kp_model *m, uint8_t obj, uint64_t number, uint32_t *ret_sock)
 {
@@ -164,12 +169,11 @@ static bool is_same_wait(const struct kp_task *t, const struct kp_call *last,
 
 static uint32_t timeout_of(const struct kp_ev_wait *e)
 {
-	int32_t ms = 0;
+	const uint64_t args[] = {e->arg0, e->arg1, e->arg2, e->arg3};
+	const struct kp_syscall *row = kp_syscall_get(e->nr);
+	int arg = row ? kp_syscall_arg(row, KP_ARG_MS) : -1;
+	int32_t ms = arg >= 0 && arg < 4 ? (int32_t)args[arg] : 0;
 
-	if (e->nr == KP_NR_poll)
-		ms = (int32_t)e->arg2;
-	else if (e->nr == KP_NR_epoll_wait || e->nr == KP_NR_epoll_pwait)
-		ms = (int32_t)e->arg3;
 	return ms > 0 ? (uint32_t)ms : 0;
 }
 

@@ -303,6 +303,9 @@ bool kp_model_is_worker(const struct kp_model *model, uint32_t task, uint64_t t_
 /* Whether a kernel thread waits here for something to do. */
 bool kp_rec_idles(const struct kp_rec *rec);
 
+/* How many of the model's armings had ended at t_ns. */
+uint32_t kp_model_armings_until(const struct kp_model *model, uint64_t t_ns);
+
 /* Index of the last record at or before t_ns, or KP_NONE. */
 uint32_t kp_task_rec(const struct kp_task *task, uint64_t t_ns);
 
@@ -367,6 +370,9 @@ bool kp_call_receives(const struct kp_call *call);
 
 /* Whether the call's descriptor is a socket. */
 bool kp_call_on_socket(const struct kp_call *call);
+
+/* It waits for any of many descriptors, and so names no socket. */
+bool kp_call_waits_for_many(const struct kp_call *call);
 
 /* Index in tiers of what was recorded at a time; KP_NONE: the log does not say. */
 uint32_t kp_model_tier(const struct kp_model *model, uint64_t t_ns);

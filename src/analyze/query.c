@@ -73,6 +73,11 @@ bool kp_rec_idles(const struct kp_rec *rec)
 	return rec->kind == KP_REC_BLOCKED && (rec->aux & (KP_TASK_INTERRUPTIBLE | KP_TASK_NOLOAD));
 }
 
+uint32_t kp_model_armings_until(const struct kp_model *model, uint64_t t_ns)
+{
+	return model->armings.cnt ? UPPER_BOUND(&model->armings, exit_ns, t_ns) : 0;
+}
+
 uint32_t kp_task_rec(const struct kp_task *task, uint64_t t_ns)
 {
 	return task->recs.cnt ? UPPER_BOUND(&task->recs, t_ns, t_ns) - 1 : KP_NONE;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 
 #include "analyze/armed.h"
@@ -594,7 +595,7 @@ static bool is_signal(const struct kp_walk *walk, const struct kp_blocked *b)
 	sig = kp_model_signal(m, m->tasks.at[b->task].pid, b->wake->waker, b->wake->t_ns,
 			      SIGNAL_SLACK_NS);
 	/* SIGCHLD is how the end of a child is told, see is_child. */
-	return sig && sig->sig != 17 && is_sent_within(b->wake_call, sig->t_ns);
+	return sig && sig->sig != SIGCHLD && is_sent_within(b->wake_call, sig->t_ns);
 }
 
 static bool is_child(const struct kp_walk *walk, const struct kp_blocked *b)

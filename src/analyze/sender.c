@@ -10,12 +10,6 @@
  */
 #define ROUND_MAX 64
 
-/* Calls that wait for any of many descriptors, and so name no socket. */
-static bool waits_for_many(const struct kp_call *call)
-{
-	return kp_syscall_has(call->nr, KP_TRAIT_WAITS_MANY);
-}
-
 /* Whether the call is on this socket: a connection belongs to the listening one as well. */
 static bool is_on(const struct kp_model *m, const struct kp_call *call, uint32_t sock)
 {
@@ -35,10 +29,10 @@ uint32_t kp_sender_sock(const struct kp_model *m, const struct kp_blocked *b)
 		return sock;
 	if (call->sock != KP_NONE)
 		return sock != KP_NONE && is_on(m, call, sock) ? sock : call->sock;
-	if (!waits_for_many(call))
+	if (!kp_call_waits_for_many(call))
 		return call->obj == KP_OBJ_none || call->obj == KP_OBJ_tcp ? sock : KP_NONE;
 	for (call++; call < t->calls.at + t->calls.cnt && n < ROUND_MAX; call++, n++) {
-		if (waits_for_many(call))
+		if (kp_call_waits_for_many(call))
 			break;
 		if (call->sock == KP_NONE || kp_call_sends(call))
 			continue;

@@ -198,12 +198,12 @@ static uint32_t next_stop(const struct kp_task *t, uint32_t i)
 static bool is_again(const struct kp_task *t, const struct kp_call *call)
 {
 	const struct kp_call *next = call + 1;
-	uint32_t i = kp_task_rec(t, call->exit_ns);
+	uint32_t i;
 
 	if (call->ret != -EINTR || next == t->calls.at + t->calls.cnt || next->nr != call->nr ||
 	    next->arg0 != call->arg0 || next->arg1 != call->arg1)
 		return false;
-	i = next_stop(t, i);
+	i = next_stop(t, kp_task_rec(t, call->exit_ns));
 	return i != KP_NONE && t->recs.at[i].t_ns <= next->entry_ns;
 }
 

@@ -77,6 +77,7 @@ static void print_arg(const struct kp_arg *arg, uint64_t value, struct kp_buf *o
 		kp_buf_printf(out, "%" PRId32, (int32_t)value);
 		return;
 	case KP_ARG_INT:
+	case KP_ARG_MS:
 		/* An int in a 64-bit register may have a zero-extended negative value. */
 		kp_buf_printf(out, "%" PRId64,
 			      value >> 31 == 1 ? (int64_t)(int32_t)value : (int64_t)value);

@@ -12,6 +12,7 @@
 #define KP_SYS_OUT (1 << KP_DIR_OUT)
 #define KP_SYS_GIVEN (KP_SYS_IN | KP_ARG_GIVEN)
 #define INT(name) ARG(KP_ARG_INT, name, KP_LEN_NONE, 0, 0, 0)
+#define MS(name) ARG(KP_ARG_MS, name, KP_LEN_NONE, 0, 0, 0)
 #define UINT(name) ARG(KP_ARG_UINT, name, KP_LEN_NONE, 0, 0, 0)
 #define OFF(name) ARG(KP_ARG_OFF, name, KP_LEN_NONE, 0, 0, 0)
 #define HEX(name) ARG(KP_ARG_HEX, name, KP_LEN_NONE, 0, 0, 0)

@@ -395,6 +395,7 @@ static int check_argument(const struct change *change, int arg)
 {
 	switch ((enum kp_arg_type)change->row->rule.args[arg].type) {
 	case KP_ARG_INT:
+	case KP_ARG_MS:
 	case KP_ARG_UINT:
 	case KP_ARG_OCT:
 	case KP_ARG_FLAGS:

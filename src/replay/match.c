@@ -163,8 +163,8 @@ static bool asked_alike(const struct kp_ev_syscall *call, const uint64_t own[6])
 	for (int i = 0; i < KP_ARG_MAX; i++) {
 		unsigned type = row->rule.args[i].type;
 
-		if ((type == KP_ARG_INT || type == KP_ARG_FLAGS || type == KP_ARG_HEX ||
-		     type == KP_ARG_OCT) &&
+		if ((type == KP_ARG_INT || type == KP_ARG_MS || type == KP_ARG_FLAGS ||
+		     type == KP_ARG_HEX || type == KP_ARG_OCT) &&
 		    (uint32_t)own[i] != (uint32_t)then[i])
 			return false;
 	}
