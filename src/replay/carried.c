@@ -155,11 +155,8 @@ static bool goes_by_place(struct kp_carried *carried, const struct kp_step *step
 	case KP_NR_getdents:
 	case KP_NR_getdents64:
 		return true;
-	case KP_NR_preadv2:
-	case KP_NR_pwritev2:
-		return (int64_t)call->arg3 == -1;
 	}
-	if (kp_syscall_arg(row, KP_ARG_OFF) >= 0)
+	if (kp_opened_names_place(call))
 		return false;
 	if (row->traits & KP_TRAIT_RECEIVES && arg == 0)
 		return true;

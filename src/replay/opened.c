@@ -130,25 +130,32 @@ static bool makes_files(const struct kp_ev_syscall *call)
 	return makes_one(call) || makes_pair(call);
 }
 
+bool kp_opened_names_place(const struct kp_ev_syscall *call)
+{
+	int offset = kp_syscall_arg(kp_syscall_get(call->nr), KP_ARG_OFF);
+	uint64_t args[6];
+
+	kp_call_args(call, args);
+	return offset >= 0 && (int64_t)args[offset] != -1;
+}
+
 /* Whether a call that succeeded moved the place in its first descriptor's file, or took of it. */
 static bool moves(const struct kp_ev_syscall *call)
 {
-	switch (call->nr) {
-	case KP_NR_preadv2:
-	case KP_NR_pwritev2:
-		return (int64_t)call->arg3 == -1;
-	case KP_NR_recvfrom:
-		return !(call->arg3 & MSG_PEEK);
-	case KP_NR_recvmsg:
-		return !(call->arg2 & MSG_PEEK);
-	case KP_NR_read:
-	case KP_NR_readv:
-	case KP_NR_write:
-	case KP_NR_writev:
-	case KP_NR_lseek:
+	const struct kp_syscall *row = kp_syscall_get(call->nr);
+	int flags = kp_syscall_flags_arg(row, KP_FLAGS_msg);
+	uint64_t args[6];
+
+	if (call->nr == KP_NR_lseek)
 		return true;
-	}
-	return false;
+	if (row->result != KP_RESULT_BYTES || row->rule.args[0].type != KP_ARG_FD ||
+	    !(row->traits & (KP_TRAIT_RECEIVES | KP_TRAIT_SENDS)) ||
+	    row->traits & KP_TRAIT_KERNEL_COPIES)
+		return false;
+	kp_call_args(call, args);
+	if (row->traits & KP_TRAIT_RECEIVES && flags >= 0 && args[flags] & MSG_PEEK)
+		return false;
+	return !kp_opened_names_place(call);
 }
 
 static bool seeks_to(const struct kp_ev_syscall *call)

@@ -54,6 +54,9 @@ const struct kp_step *kp_opened_moved(const struct kp_opened *opened, uint64_t f
 const struct kp_step *kp_opened_other_number(const struct kp_opened *opened,
 					     const struct kp_step *step);
 
+/* Whether a call says by itself where in the file it works; preadv2 and its like need not. */
+bool kp_opened_names_place(const struct kp_ev_syscall *call);
+
 /* The open file of a descriptor of the recorded build; NULL: closed, or it is not followed. */
 struct kp_opened_file *kp_opened_file(const struct kp_opened *opened, uint64_t fd);
 
