@@ -20,7 +20,7 @@ struct {
 } chosen SEC(".maps"); /* thread groups to select when the iterator runs */
 
 struct kp_counts counts[KP_CPU_MAX * KP_RING_CNT];
-struct kp_ends ring_ends[KP_CPU_MAX];
+struct kp_ring_ends ring_ends[KP_CPU_MAX];
 struct kp_cpu cpus[KP_CPU_MAX];
 struct kp_told told[KP_TOLD_CNT];
 __u32 loss_round; /* see kp_counts */

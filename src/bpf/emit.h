@@ -56,7 +56,7 @@ extern struct kp_ring_map life_rings SEC(".maps");
 extern struct kp_ring_map bulk_rings SEC(".maps");
 extern struct kp_task_map tasks SEC(".maps");
 extern struct kp_counts counts[KP_CPU_MAX * KP_RING_CNT];
-extern struct kp_ends ring_ends[KP_CPU_MAX]; /* by ring */
+extern struct kp_ring_ends ring_ends[KP_CPU_MAX]; /* by ring */
 extern struct kp_cpu cpus[KP_CPU_MAX];
 extern struct kp_told told[KP_TOLD_CNT];
 extern __u32 loss_round;
@@ -168,7 +168,7 @@ static __always_inline __u64 kp_cmpxchg(__u64 *at, __u64 old, __u64 now)
 /* Size bytes of a ring of events, for nobody else now, at *ret_at; false: it has no room. */
 static __always_inline bool kp_take_place(__u32 ring, __u32 size, __u64 *ret_at)
 {
-	struct kp_ends *ends = &ring_ends[ring & (KP_CPU_MAX - 1)];
+	struct kp_ring_ends *ends = &ring_ends[ring & (KP_CPU_MAX - 1)];
 	__u64 head, tail, used;
 
 	/* Only an interrupt, or another CPU of the ring, comes in between. */

@@ -27,7 +27,7 @@ extern const volatile __u16 i386_natives[KP_SYSCALL_MAX];
 extern const volatile __u8 fd_rules[KP_SYSCALL_MAX];
 /* Registers that the call does not take as arguments: 6 minus their count. */
 extern const volatile __u8 spare_args[KP_SYSCALL_MAX];
-/* Calls whose result is how many bytes they moved. */
+/* Calls whose result is how many bytes they bring along. */
 extern const volatile bool moves_bytes[KP_SYSCALL_MAX];
 
 struct kp_object {

@@ -14,7 +14,8 @@
 
 /* The kinds of rings; each CPU has one of each, its own or shared. */
 enum kp_ring {
-	KP_RING_EVENTS = 0,  /* the stream of the whole system; see kp_ends, the others are BPF's */
+	KP_RING_EVENTS =
+		0, /* the stream of the whole system; see kp_ring_ends, the others are BPF's */
 	KP_RING_PAYLOAD = 1, /* calls of the tasks selected for replay, with their bytes */
 	KP_RING_LIFE = 2,    /* processes and their names, what sockets are: rare, and a flood must
 				not cost them */
@@ -37,7 +38,7 @@ struct kp_piece {
 	kp_u8 data[KP_PIECE_LEN + KP_RING_EVENT_MAX];
 };
 
-struct kp_ends {
+struct kp_ring_ends {
 	kp_u64 head __attribute__((aligned(64)));
 	kp_u64 tail __attribute__((aligned(64)));
 };

@@ -241,8 +241,8 @@ static void *trace_thread(void *arg)
 	run->start_error = begin(run);
 	sem_post(&run->started);
 	if (run->start_error >= 0) {
-		kp_priority_raise(
-			KP_NICE_AT_ONCE); /* after the fork: the command does not inherit it */
+		/* After the fork: the command does not inherit it. */
+		kp_priority_raise(KP_NICE_AT_ONCE);
 		start_keeper(run);
 		serve_all(run);
 		await_copies(run);

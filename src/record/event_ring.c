@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* The run of events that begins at `at` and ends with its piece, at *end, with max_len bytes or at
+/* The run of events that begins at `at` and ends with its piece, at `end`, with max_len bytes or at
  * one that is not complete: for each of them fn, then zeros in their place. Returns its length. */
 static kp_u64 drain_run(struct kp_event_ring *ring, kp_u64 at, kp_u64 end, size_t max_len,
 			void (*fn)(const struct kp_hdr *event, void *arg), void *arg)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The reading side of a ring of events, which several CPUs may write at once and one thread reads;
- * bpf/shared.h says how (struct kp_ends), bpf/emit.h writes it.
+ * bpf/shared.h says how (struct kp_ring_ends), bpf/emit.h writes it.
  */
 #ifndef KP_RECORD_EVENT_RING_H
 #define KP_RECORD_EVENT_RING_H
@@ -12,7 +12,7 @@
 
 struct kp_event_ring {
 	struct kp_piece *pieces; /* len / KP_PIECE_LEN */
-	struct kp_ends *ends;
+	struct kp_ring_ends *ends;
 	size_t len; /* a power of two, of KP_PIECE_LEN or more */
 };
 

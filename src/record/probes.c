@@ -228,18 +228,11 @@ static uint8_t fd_rule(const struct kp_syscall *call)
 	return rule;
 }
 
+/* Whether the call's result is how many bytes it brings; what the kernel moves by itself is not in
+ * the log. */
 static bool moves_bytes(const struct kp_syscall *call)
 {
-	for (int i = 0; i < KP_ARG_MAX; i++)
-		switch (call->rule.args[i].type == KP_ARG_BUF ? call->rule.args[i].rule
-							      : KP_LEN_NONE) {
-		case KP_LEN_RET:
-		case KP_LEN_IOV:
-		case KP_LEN_MSG:
-		case KP_LEN_MSGBUF:
-			return true;
-		}
-	return false;
+	return call->result == KP_RESULT_BYTES && !(call->traits & KP_TRAIT_KERNEL_COPIES);
 }
 
 static void set_constants(struct kprobe_bpf *skel, const struct kp_probes_options *options,

@@ -152,7 +152,7 @@ static size_t pieces_len(const struct kp_rings *rings)
 	return kp_rings_piece_cnt(rings) * sizeof(struct kp_piece);
 }
 
-static int map_events(struct kp_rings *rings, const struct bpf_map *map, struct kp_ends *ends,
+static int map_events(struct kp_rings *rings, const struct bpf_map *map, struct kp_ring_ends *ends,
 		      struct kp_err *err)
 {
 	size_t len = pieces_len(rings), cnt = rings->plan.event_len / KP_PIECE_LEN;
@@ -170,7 +170,8 @@ static int map_events(struct kp_rings *rings, const struct bpf_map *map, struct 
 }
 
 int kp_rings_open(struct kp_rings *rings, unsigned cpu_cnt, bool select,
-		  struct bpf_map *const maps[KP_RING_CNT], struct kp_ends *ends, struct kp_err *err)
+		  struct bpf_map *const maps[KP_RING_CNT], struct kp_ring_ends *ends,
+		  struct kp_err *err)
 {
 	int r = map_events(rings, maps[KP_RING_EVENTS], ends, err);
 

@@ -53,7 +53,7 @@ uint32_t kp_rings_piece_cnt(const struct kp_rings *rings);
 /* Makes the rings, those of replay if `select`, and puts each CPU's into maps[kind]; that of events
  * has their pieces, and `ends` by ring where they begin and end. */
 int kp_rings_open(struct kp_rings *rings, unsigned cpu_cnt, bool select,
-		  struct bpf_map *const maps[KP_RING_CNT], struct kp_ends *ends,
+		  struct bpf_map *const maps[KP_RING_CNT], struct kp_ring_ends *ends,
 		  struct kp_err *err);
 
 /* Ring `index` below plan.cnt of a kind but events, or NULL. */

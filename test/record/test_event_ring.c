@@ -16,13 +16,13 @@
 #define PIECES 2
 #define EVENT_LEN 56u
 
-static struct kp_ends ends;
+static struct kp_ring_ends ends;
 static struct kp_event_ring ring;
 static kp_u64 seen, wrong;
 
 static void begin(void)
 {
-	ends = (struct kp_ends){0};
+	ends = (struct kp_ring_ends){0};
 	ring = (struct kp_event_ring){
 		.pieces = calloc(PIECES, sizeof(struct kp_piece)),
 		.ends = &ends,
