@@ -6,7 +6,7 @@
  * was in the call; its entry and exit in the model are the first and the last of them. Invariants
  * kept here:
  *  - calls of one task don't overlap, whatever the log says;
- *  - a record takes the place of what was seen within it;
+ *  - a record takes the place of what was seen within it, its sends too;
  *  - moments belong to one call only if nothing else is possible (see goes_on, is_same_wait).
  */
 #include "analyze/ingest.h"
@@ -101,6 +101,41 @@ static int arming_push(struct kp_model *m, const struct kp_call *call, uint32_t 
 
 /* --- records --- */
 
+/* Drops the moments of a call whose record comes now. Whether it was seen to send. */
+static bool drop_moments(struct kp_task *t, uint64_t entry_ns)
+{
+	struct kp_call *last;
+	bool sent = false;
+
+	while ((last = last_call(t)) && (last->flags & KP_CALLF_SEEN) &&
+	       last->entry_ns >= entry_ns) {
+		sent |= last->flags & KP_CALLF_SENT;
+		t->calls.cnt--;
+	}
+	return sent;
+}
+
+/* The first of the sends that a call was seen to do begins with the call. False: they are of
+ * another socket. */
+static bool widen_sends(struct kp_model *m, const struct kp_call *call, uint32_t task)
+{
+	struct kp_send *first = NULL;
+	struct kp_sock *sock;
+
+	if (call->sock == KP_NONE)
+		return false;
+	sock = &m->socks.at[call->sock];
+	for (uint32_t i = sock->sends.cnt; i-- > 0;) {
+		if (sock->sends.at[i].exit_ns < call->entry_ns)
+			break;
+		if (sock->sends.at[i].task == task)
+			first = &sock->sends.at[i];
+	}
+	if (first)
+		first->entry_ns = call->entry_ns;
+	return first;
+}
+
 int kp_model_on_syscall(struct kp_model *m, const struct kp_hdr *hdr)
 {
 	const struct kp_ev_syscall *e = (const void *)hdr;
@@ -115,23 +150,21 @@ int kp_model_on_syscall(struct kp_model *m, const struct kp_hdr *hdr)
 		.nr = e->nr,
 		.obj = e->obj,
 	};
-	struct kp_call *last;
 	struct kp_task *t;
 	uint32_t task;
+	bool sent;
 
 	if (hdr->time_ns < m->keep_from_ns || !hdr->tid)
 		return 0;
 	if (find_ends(m, hdr, e->obj, e->sock, &task, &call.sock) < 0)
 		return -ENOMEM;
 	t = &m->tasks.at[task];
-	while ((last = last_call(t)) && (last->flags & KP_CALLF_SEEN) &&
-	       last->entry_ns >= call.entry_ns)
-		t->calls.cnt--;
+	sent = drop_moments(t, call.entry_ns);
 	if (call_push(m, t, call) < 0)
 		return -ENOMEM;
 	if (arming_push(m, last_call(t), task) < 0)
 		return -ENOMEM;
-	return send_push(m, last_call(t), task);
+	return sent && widen_sends(m, last_call(t), task) ? 0 : send_push(m, last_call(t), task);
 }
 
 /* --- moments in a call --- */

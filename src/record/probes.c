@@ -33,7 +33,7 @@ static const struct probe {
 	unsigned params;     /* the tracepoint's, with the context; 0: any number */
 	const char *with;    /* a name in the kernel's BTF that is there … */
 	const char *without; /* … or is not */
-	bool waits;          /* only in the tier of waits */
+	bool waits;          /* only in the tiers of waits and of calls */
 #define ANY 0, NULL, NULL, false
 #define PARAMS(n) n, NULL, NULL, false
 #define WITH(name) 0, name, NULL, false
@@ -180,7 +180,7 @@ static bool is_wanted(const struct kp_probes *probes, const struct probe *form, 
 		return true;
 	for (unsigned tier = 0; tier < KP_TIER_CNT; tier++)
 		if (tiers & 1u << tier && form->groups & groups_in(probes->groups, tier) &&
-		    !(form->waits && tier != KP_TIER_waits))
+		    !(form->waits && tier < KP_TIER_waits))
 			return true;
 	return false;
 }

@@ -80,6 +80,28 @@ Test(waits, who_sent_to_a_poller)
 	done(&w);
 }
 
+/* A send is one, whether its call has a record or not, and begins where the call does. */
+Test(waits, a_send_that_has_a_record_too)
+{
+	const struct kp_sock *sock;
+	uint64_t number;
+
+	begin();
+	number = tell_sock(&m, KP_OBJ_tcp, client);
+	FEED(&m, sock_send, 2000, 1, B, .len = 5, .nr = SYS_write, .obj = KP_OBJ_tcp,
+	     .sock = number);
+	FEED(&m, syscall, 2100, 1, B, .entry_ns = 1900 * US, .nr = SYS_write, .obj = KP_OBJ_tcp,
+	     .ret = 5, .sock = number);
+	FEED(&m, syscall, 3100, 1, B, .entry_ns = 2900 * US, .nr = SYS_write, .obj = KP_OBJ_tcp,
+	     .ret = 5, .sock = number);
+	sock = &m.socks.at[0];
+	cr_assert_eq(sock->sends.cnt, 2, "the second was not seen before its record");
+	cr_expect_eq(sock->sends.at[0].entry_ns, 1900 * US);
+	cr_expect_eq(sock->sends.at[0].exit_ns, 2000 * US);
+	cr_expect_eq(sock->sends.at[1].exit_ns, 3100 * US);
+	kp_model_done(&m);
+}
+
 /* The end of a stream is sent too: by whoever closes. */
 Test(waits, who_closed)
 {

@@ -101,7 +101,7 @@ head = re.compile(r'{"time_ns":(\d+),.*?"kind":"(\w+)"')
 names = ["none", "switches", "waits", "calls"]
 has = {"none": set(), "switches": {"sched_switch", "sched_waking"},
        "waits": {"sched_switch", "sched_waking", "wait", "sock_send", "sock_recv"},
-       "calls": {"sched_switch", "sched_waking", "syscall"}}
+       "calls": {"sched_switch", "sched_waking", "sock_send", "sock_recv", "syscall"}}
 every = set.union(*has.values())
 own = {"tier": [], "record_stats": []}
 kinds, times = collections.Counter(), {kind: [] for kind in every}

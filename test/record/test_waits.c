@@ -147,7 +147,7 @@ Test(waits, bytes_of_a_unix_socket)
 	done(&run);
 }
 
-Test(waits, positions_in_a_tcp_stream)
+static void check_positions(uint32_t groups)
 {
 	struct run run = {0};
 	const struct kp_ev_sock_send *sent;
@@ -155,7 +155,7 @@ Test(waits, positions_in_a_tcp_stream)
 	uint32_t first = 0, last = 0, netns = 0;
 	uint16_t lport = 0;
 
-	record_child(&run, talk_by_tcp, (struct kp_recorder_options){.groups = WAITS});
+	record_child(&run, talk_by_tcp, (struct kp_recorder_options){.groups = groups});
 	for (int i = 0; i < MESSAGE_LEN; i++) {
 		NEXT_BY(&run, sent, KP_EV_sock_send, run.told->tids[0]);
 		cr_expect_eq(sent->obj, KP_OBJ_tcp);
@@ -172,6 +172,16 @@ Test(waits, positions_in_a_tcp_stream)
 	cr_expect_eq(sock_of(&run, received)->rport, lport);
 	cr_expect_eq(sock_of(&run, received)->netns, netns);
 	done(&run);
+}
+
+Test(waits, positions_in_a_tcp_stream)
+{
+	check_positions(WAITS);
+}
+
+Test(waits, a_record_for_each_call_leaves_the_positions)
+{
+	check_positions(ALL_GROUPS);
 }
 
 Test(waits, the_log_says_the_tier)
