@@ -4,6 +4,7 @@
  * and system call lists, shell completions.
  *
  *   generate man PAGE.in      the page with @OPTIONS COMMAND@, @EVENTS@, @SYSCALLS@, @RULES@,
+ * @LED_RULES@,
  *                           @BOUNDS@, @TABLES@, @LAYOUT RECORD@ filled in
  *   generate bash|zsh|fish    a completion script
  */
@@ -77,10 +78,10 @@ static void man_events(void)
 	}
 }
 
-static void man_rules(void)
+static void man_rules(const struct kp_rule *rule)
 {
 	printf(".Bl -tag -width stopped -compact\n");
-	for (const struct kp_rule *rule = kp_rules; rule->name; rule++) {
+	for (; rule->name; rule++) {
 		printf(".It Cm %s\n%c: ", rule->name, rule->confidence);
 		man_roff(rule->doc);
 		printf(".\n");
@@ -195,7 +196,9 @@ static int man_page(const char *path)
 		} else if (!strncmp(line, "@BOUNDS@", 8)) {
 			man_limits();
 		} else if (!strncmp(line, "@RULES@", 7)) {
-			man_rules();
+			man_rules(kp_rules);
+		} else if (!strncmp(line, "@LED_RULES@", 11)) {
+			man_rules(kp_led_rules);
 		} else if (*line == '@') {
 			fprintf(stderr, "%s: unknown line: %s", path, line);
 			return 1;

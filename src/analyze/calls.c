@@ -80,7 +80,7 @@ static int call_push(struct kp_model *m, struct kp_task *t, struct kp_call call)
 
 static int send_push(struct kp_model *m, const struct kp_call *call, uint32_t task)
 {
-	struct kp_send send = {call->entry_ns, call->exit_ns, task, call->nr};
+	struct kp_send send = {call->entry_ns, call->exit_ns, task, call->nr, call->sock};
 	struct kp_connect connect = {.send = send, .sock = call->sock};
 
 	if (call->sock == KP_NONE || !kp_call_sends(call))
@@ -302,6 +302,17 @@ int kp_model_see_waker(struct kp_model *m, const struct kp_ev_sched_waking *e, u
 _Static_assert(sizeof(struct kp_ev_sock_send) == sizeof(struct kp_ev_sock_recv),
 	       "a send and a receive have the same members");
 
+static int msg_push(struct kp_model *m, struct kp_msg msg)
+{
+	uint32_t i = m->msgs.cnt;
+
+	if (i && msg.t1_ns < m->msgs.at[i - 1].t1_ns)
+		msg.t1_ns = m->msgs.at[i - 1].t1_ns;
+	if (KP_VEC_PUSH(&m->msgs, msg) < 0 || KP_VEC_PUSH(&m->tasks.at[msg.task].msgs, i) < 0)
+		return -ENOMEM;
+	return KP_VEC_PUSH(&m->socks.at[msg.sock].msgs, i);
+}
+
 /* flag: KP_CALLF_SENT or KP_CALLF_RECEIVED */
 static int on_transfer(struct kp_model *m, const struct kp_hdr *hdr, uint8_t flag)
 {
@@ -314,17 +325,25 @@ static int on_transfer(struct kp_model *m, const struct kp_hdr *hdr, uint8_t fla
 		.obj = e->obj,
 		.flags = KP_CALLF_SEEN | flag,
 	};
-	uint32_t task, sock;
+	struct kp_msg msg = {.t1_ns = hdr->time_ns,
+			     .len = e->len,
+			     .tcp_seq = e->tcp_seq,
+			     .is_out = flag == KP_CALLF_SENT};
+	const struct kp_call *last;
 
 	if (hdr->time_ns < m->keep_from_ns || !hdr->tid)
 		return 0;
-	if (find_ends(m, hdr, e->obj, e->sock, &task, &call.sock) < 0 ||
-	    (e->sock && kp_model_sock_get(m, e->sock, &sock) < 0))
+	if (find_ends(m, hdr, e->obj, e->sock, &msg.task, &call.sock) < 0 ||
+	    (e->sock && kp_model_sock_get(m, e->sock, &msg.sock) < 0))
 		return -ENOMEM;
-	call.ino = e->sock ? m->socks.at[sock].ino : 0;
-	if (see(m, &m->tasks.at[task], call) < 0)
+	call.ino = e->sock ? m->socks.at[msg.sock].ino : 0;
+	if (see(m, &m->tasks.at[msg.task], call) < 0)
 		return -ENOMEM;
-	return send_push(m, last_call(&m->tasks.at[task]), task);
+	last = last_call(&m->tasks.at[msg.task]);
+	msg.t0_ns = msg.is_out ? last->entry_ns : msg.t1_ns;
+	if (e->sock && msg_push(m, msg) < 0)
+		return -ENOMEM;
+	return send_push(m, last, msg.task);
 }
 
 int kp_model_on_send(struct kp_model *m, const struct kp_hdr *hdr)
@@ -342,7 +361,7 @@ int kp_model_on_tcp_state(struct kp_model *m, const struct kp_hdr *hdr)
 {
 	const struct kp_ev_tcp_state *e = (const void *)hdr;
 	struct kp_call call = {.entry_ns = hdr->time_ns, .exit_ns = hdr->time_ns};
-	uint32_t task;
+	struct kp_msg end = {.t0_ns = hdr->time_ns, .t1_ns = hdr->time_ns, .is_out = true};
 
 	if (e->newstate == TCP_SYN_SENT)
 		call.nr = KP_NR_connect;
@@ -352,9 +371,12 @@ int kp_model_on_tcp_state(struct kp_model *m, const struct kp_hdr *hdr)
 		return 0;
 	if (hdr->time_ns < m->keep_from_ns || !hdr->tid)
 		return 0;
-	if (find_ends(m, hdr, KP_OBJ_tcp, e->sock, &task, &call.sock) < 0)
+	if (find_ends(m, hdr, KP_OBJ_tcp, e->sock, &end.task, &call.sock) < 0)
 		return -ENOMEM;
-	return send_push(m, &call, task);
+	end.sock = call.sock;
+	if (call.nr == KP_NR_close && call.sock != KP_NONE && msg_push(m, end) < 0)
+		return -ENOMEM;
+	return send_push(m, &call, end.task);
 }
 
 static int add_tier(struct kp_model *m, uint64_t t_ns, uint32_t tier)

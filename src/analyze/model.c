@@ -209,12 +209,13 @@ static int on_switch(struct kp_model *m, const struct kp_hdr *hdr)
 }
 
 static int wake_add(struct kp_model *m, const struct kp_ev_sched_waking *e, uint32_t waker,
-		    uint32_t *ret_wake)
+		    uint32_t target, uint32_t *ret_wake)
 {
 	struct kp_wake wake = {
 		.t_ns = e->hdr.time_ns,
 		.obj = e->obj,
 		.waker = waker,
+		.target = target,
 		.sock = KP_NONE,
 		.ctx = e->ctx,
 		.softirq = e->softirq,
@@ -256,7 +257,7 @@ static int on_waking(struct kp_model *m, const struct kp_hdr *hdr)
 			return -ENOMEM;
 		last = NULL;
 	}
-	if (wake_add(m, e, waker, &wake) < 0)
+	if (wake_add(m, e, waker, target, &wake) < 0)
 		return -ENOMEM;
 	if (last && last->kind == KP_REC_RUN) {
 		m->tasks.at[target].early_wake = wake;
@@ -274,6 +275,7 @@ static int on_wakeup_new(struct kp_model *m, const struct kp_hdr *hdr)
 			     .kind = KP_REC_WAKE,
 			     .aux = KP_NONE,
 			     .flags = KP_RECF_NEW};
+	struct kp_wake first = {.t_ns = hdr->time_ns, .sock = KP_NONE, .cpu = hdr->cpu};
 	uint32_t maker, task;
 
 	if (!e->target_tid)
@@ -287,6 +289,10 @@ static int on_wakeup_new(struct kp_model *m, const struct kp_hdr *hdr)
 	if (!m->tasks.at[task].start_ns)
 		m->tasks.at[task].start_ns = hdr->time_ns;
 	m->tasks.at[task].parent = maker;
+	first.waker = maker;
+	first.target = task;
+	if (hdr->time_ns >= m->keep_from_ns && KP_VEC_PUSH(&m->wakes, first) < 0)
+		return -ENOMEM;
 	return kp_model_rec_push(m, task, rec);
 }
 
@@ -568,20 +574,24 @@ void kp_model_done(struct kp_model *model)
 		KP_VEC_DONE(&model->tasks.at[i].recs);
 		KP_VEC_DONE(&model->tasks.at[i].calls);
 		KP_VEC_DONE(&model->tasks.at[i].reclaims);
+		KP_VEC_DONE(&model->tasks.at[i].msgs);
 	}
 	for (uint32_t i = 0; i < model->cpus.cnt; i++) {
 		KP_VEC_DONE(&model->cpus.at[i].occupants);
 		KP_VEC_DONE(&model->cpus.at[i].irqs);
 		KP_VEC_DONE(&model->cpus.at[i].holes);
 	}
-	for (uint32_t i = 0; i < model->socks.cnt; i++)
+	for (uint32_t i = 0; i < model->socks.cnt; i++) {
 		KP_VEC_DONE(&model->socks.at[i].sends);
+		KP_VEC_DONE(&model->socks.at[i].msgs);
+	}
 	KP_VEC_DONE(&model->tasks);
 	KP_VEC_DONE(&model->names);
 	KP_VEC_DONE(&model->wakes);
 	KP_VEC_DONE(&model->cpus);
 	KP_VEC_DONE(&model->armings);
 	KP_VEC_DONE(&model->socks);
+	KP_VEC_DONE(&model->msgs);
 	KP_VEC_DONE(&model->locals);
 	KP_VEC_DONE(&model->translated);
 	KP_VEC_DONE(&model->requests);
@@ -598,6 +608,7 @@ void kp_model_done(struct kp_model *model)
 	kp_map_done(&model->ends_map);
 	kp_map_done(&model->remote_map);
 	kp_map_done(&model->translated_map);
+	kp_map_done(&model->unix_map);
 	kp_map_done(&model->local_map);
 	kp_map_done(&model->rq_map);
 	kp_map_done(&model->sig_map);

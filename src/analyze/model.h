@@ -55,7 +55,8 @@ struct kp_wake {
 	uint64_t t_ns;
 	uint64_t obj;
 	uint32_t waker; /* task, or with an interrupt bit in ctx the bystander */
-	uint32_t sock;  /* woken socket, or KP_NONE */
+	uint32_t target;
+	uint32_t sock; /* woken socket, or KP_NONE */
 	uint8_t ctx;
 	uint8_t softirq;
 	uint16_t cpu; /* of the waker */
@@ -86,6 +87,20 @@ struct kp_call {
 	uint8_t flags;
 };
 
+/* Bytes, or the end of a stream, that a task gave to a socket or took from one. */
+struct kp_msg {
+	uint64_t t0_ns; /* out: the first moment at which the task was seen sending; else t1_ns */
+	uint64_t t1_ns;
+	uint32_t task;
+	uint32_t sock;
+	uint32_t len;     /* 0: the end of the stream */
+	uint32_t tcp_seq; /* TCP: position behind it; else 0 */
+	bool is_out;
+};
+
+/* Indexes of messages, by their ends. */
+typedef KP_VEC(uint32_t) kp_msg_list;
+
 struct kp_interval {
 	uint64_t t0_ns;
 	uint64_t t1_ns;
@@ -111,6 +126,7 @@ struct kp_task {
 	KP_VEC(struct kp_rec) recs;
 	KP_VEC(struct kp_call) calls;
 	KP_VEC(struct kp_interval) reclaims;
+	kp_msg_list msgs;
 };
 
 struct kp_name {
@@ -139,6 +155,7 @@ struct kp_send {
 	uint64_t exit_ns;
 	uint32_t task;
 	uint32_t nr;
+	uint32_t sock;
 };
 
 struct kp_sock {
@@ -147,11 +164,14 @@ struct kp_sock {
 	kp_addr laddr, raddr; /* with the ports and netns: unknown if it is not told */
 	uint16_t lport, rport;
 	uint32_t netns;
-	uint8_t obj; /* KP_OBJ_ */
+	uint64_t peer_ino; /* unix: of the other end's; 0: not known */
+	uint32_t peer;     /* unix: the other end, if one of the two tells it; or KP_NONE */
+	uint8_t obj;       /* KP_OBJ_ */
 	bool is_told;
 	uint32_t remote;              /* the first socket with the same other end, or itself */
 	uint32_t next, next_remote;   /* other sockets of the same list */
 	KP_VEC(struct kp_send) sends; /* in the order of exit */
+	kp_msg_list msgs;
 };
 
 /* Both ends of a connection as one side has them. */
@@ -249,6 +269,7 @@ struct kp_model {
 	struct kp_map ends_map;       /* hash of both ends → list of sockets */
 	struct kp_map remote_map;     /* hash of the other end → list of sockets */
 	struct kp_map translated_map; /* hash of a side's ends → list of translated * 2 + side */
+	struct kp_map unix_map;       /* inode → newest unix socket that has it */
 	struct kp_map local_map;      /* hash of an address → list of locals */
 	struct kp_map rq_map;         /* identity → newest request */
 	struct kp_map sig_map;        /* pid → newest stop signal to it */
@@ -257,6 +278,7 @@ struct kp_model {
 	KP_VEC(struct kp_wake) wakes;
 	KP_VEC(struct kp_cpu) cpus;
 	KP_VEC(struct kp_sock) socks;
+	KP_VEC(struct kp_msg) msgs; /* by their ends */
 	KP_VEC(struct kp_local) locals;
 	KP_VEC(struct kp_translated) translated;
 	KP_VEC(struct kp_request) requests;
@@ -320,6 +342,19 @@ uint32_t kp_interval_find(const struct kp_interval *list, uint32_t cnt, uint64_t
 
 /* Whether scheduling events were lost on any CPU in [from, to). */
 bool kp_model_hole(const struct kp_model *model, uint64_t from_ns, uint64_t to_ns);
+
+/* How many of a list's messages had ended at t_ns. */
+uint32_t kp_model_msgs_until(const struct kp_model *model, const kp_msg_list *list, uint64_t t_ns);
+
+/* The message by which a socket's other end sent what was received; NULL: it is not in the log, or
+ * from another host. */
+const struct kp_msg *kp_model_origin(const struct kp_model *model, const struct kp_msg *received);
+
+/* The other end of the unix socket with this inode; KP_NONE: the log does not tell it. */
+uint32_t kp_model_unix_peer(const struct kp_model *model, uint64_t ino);
+
+/* How many of the model's wakes there were until t_ns. */
+uint32_t kp_model_wakes_until(const struct kp_model *model, uint64_t t_ns);
 
 /* The send on the other end of sock that is under way at t_ns, else the last one before; NULL. */
 const struct kp_send *kp_model_peer_send(const struct kp_model *model, uint32_t sock,

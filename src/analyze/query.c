@@ -9,6 +9,12 @@
 #define CHAIN_MAX 4096
 /* Completions before a wake among which the one that caused it is looked for. */
 #define COMPLETION_MAX 256
+/* Sockets that have had the same ends, one after the other. */
+#define PEERS_MAX 64
+/* A send's end is told when the other end may have long received: so much later. */
+#define SEND_SLACK_NS 2000000
+/* Messages before a receipt among which the one that brought it is looked for. */
+#define ORIGIN_MAX 256
 /* A stop signal takes effect a moment after it was sent; other CPUs' clocks add a little. */
 #define STOP_SLACK_NS 1000000
 
@@ -71,6 +77,25 @@ bool kp_model_is_kthread(const struct kp_model *model, uint32_t task, uint64_t t
 bool kp_rec_idles(const struct kp_rec *rec)
 {
 	return rec->kind == KP_REC_BLOCKED && (rec->aux & (KP_TASK_INTERRUPTIBLE | KP_TASK_NOLOAD));
+}
+
+uint32_t kp_model_wakes_until(const struct kp_model *model, uint64_t t_ns)
+{
+	return model->wakes.cnt ? UPPER_BOUND(&model->wakes, t_ns, t_ns) : 0;
+}
+
+uint32_t kp_model_msgs_until(const struct kp_model *model, const kp_msg_list *list, uint64_t t_ns)
+{
+	uint32_t lo = 0, hi = list->cnt, mid;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (model->msgs.at[list->at[mid]].t1_ns <= t_ns)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
 }
 
 uint32_t kp_model_armings_until(const struct kp_model *model, uint64_t t_ns)
@@ -194,7 +219,7 @@ const struct kp_send *kp_model_peer_send(const struct kp_model *model, uint32_t 
 	if (!s->rport) /* a listening socket */
 		return connect_to(model, s, t_ns);
 	/* In time the same ends belong to one socket after another. */
-	for (pass = 0; pass < 64 && (peer = peer_next(model, sock, t_ns, peer)) != KP_NONE;
+	for (pass = 0; pass < PEERS_MAX && (peer = peer_next(model, sock, t_ns, peer)) != KP_NONE;
 	     pass++) {
 		send = send_at(&model->socks.at[peer], t_ns);
 		is_near = model->socks.at[peer].netns == s->netns;
@@ -230,6 +255,64 @@ const struct kp_send *kp_model_translated_send(const struct kp_model *model, uin
 			best = send;
 	}
 	return best;
+}
+
+/* Of a stream: whether what was sent reaches as far as what was received. */
+static bool reaches(const struct kp_msg *sent, const struct kp_msg *received)
+{
+	return sent->is_out && (int32_t)(sent->tcp_seq - received->tcp_seq) >= 0;
+}
+
+/*
+ * The message on a socket that brought what was received at its other end: by its position in the
+ * stream the first that reaches so far, else the last that had begun.
+ */
+static const struct kp_msg *origin_on(const struct kp_model *m, const struct kp_sock *peer,
+				      const struct kp_msg *received)
+{
+	uint32_t i = kp_model_msgs_until(m, &peer->msgs, received->t1_ns + SEND_SLACK_NS), n;
+	const struct kp_msg *best = NULL, *msg;
+
+	for (n = 0; i-- > 0 && n < ORIGIN_MAX; n++) {
+		msg = &m->msgs.at[peer->msgs.at[i]];
+		if (!msg->is_out || msg->t0_ns > received->t1_ns || !msg->len != !received->len)
+			continue;
+		if (!received->tcp_seq || !msg->tcp_seq)
+			return msg;
+		if (!reaches(msg, received))
+			break;
+		best = msg;
+	}
+	return best;
+}
+
+const struct kp_msg *kp_model_origin(const struct kp_model *model, const struct kp_msg *received)
+{
+	const struct kp_sock *s = &model->socks.at[received->sock];
+	const struct kp_msg *best = NULL, *msg;
+	uint32_t peer = KP_NONE;
+
+	if (s->obj == KP_OBJ_unix)
+		return s->peer != KP_NONE ? origin_on(model, &model->socks.at[s->peer], received)
+					  : NULL;
+	if (!s->lport || !s->rport)
+		return NULL;
+	for (int pass = 0; pass < PEERS_MAX; pass++) {
+		peer = peer_next(model, received->sock, received->t1_ns, peer);
+		if (peer == KP_NONE)
+			break;
+		msg = origin_on(model, &model->socks.at[peer], received);
+		if (msg && (!best || msg->t0_ns > best->t0_ns))
+			best = msg;
+	}
+	return best;
+}
+
+uint32_t kp_model_unix_peer(const struct kp_model *model, uint64_t ino)
+{
+	const uint64_t *sock = ino ? kp_map_get(&model->unix_map, ino) : NULL;
+
+	return sock ? model->socks.at[*sock].peer : KP_NONE;
 }
 
 bool kp_model_is_here(const struct kp_model *model, uint32_t sock)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "analyze/armed.h"
+#include "analyze/path.h"
 #include "analyze/sender.h"
 #include "event/syscall.h"
 
@@ -151,6 +152,20 @@ static void follow_giver(struct kp_walk *walk, const struct kp_rule *rule,
 	uint32_t wait = push_wait(walk, rule, b, waker, is_handed ? 'C' : rule->confidence);
 
 	follow(walk, waker, b->lo, b->hi, b->wake->t_ns, wait);
+}
+
+/* Whoever sent to this end of a socket of the host's own, in its own context. */
+static void explain_local(struct kp_walk *walk, const struct kp_rule *rule,
+			  const struct kp_blocked *b)
+{
+	uint32_t wait = push_wait(walk, rule, b, b->wake->waker, rule->confidence);
+	uint32_t sock = is_obj(b->call, KP_OBJ_unix) ? kp_model_unix_peer(walk->model, b->call->ino)
+						     : KP_NONE;
+
+	if (sock == KP_NONE)
+		follow(walk, b->wake->waker, b->lo, b->hi, b->wake->t_ns, wait);
+	else
+		kp_path_walk(walk, b->wake->waker, sock, b->lo, b->hi, wait);
 }
 
 static void explain_stopped(struct kp_walk *walk, const struct kp_rule *rule,
@@ -404,7 +419,10 @@ static void explain_sender(struct kp_walk *walk, const struct kp_rule *rule,
 	sent = send.exit_ns >= b->wake->t_ns ? b->hi : clamp64(send.exit_ns, b->lo, b->hi);
 	wait = push_wait(walk, rule, b, send.task,
 			 kp_sender_is_sure(walk->model, b) ? rule->confidence : 'B');
-	follow(walk, send.task, b->lo, sent, sent, wait);
+	if (kp_model_is_kthread(walk->model, send.task, sent))
+		kp_walk_worker(walk, send.task, b->lo, sent, sent, wait);
+	else
+		kp_path_walk(walk, send.task, send.sock, b->lo, sent, wait);
 	emit_transport(walk, rule, b, sent, wait);
 }
 
@@ -443,6 +461,15 @@ static void explain_blocked(struct kp_walk *walk, const struct kp_rule *rule,
 	struct kp_piece piece = piece_of(rule, b, KP_B_blocked);
 
 	piece.detail = b->wake ? KP_D_none : KP_D_unended;
+	kp_walk_emit(walk, piece);
+}
+
+static void explain_inside(struct kp_walk *walk, const struct kp_rule *rule,
+			   const struct kp_blocked *b)
+{
+	struct kp_piece piece = piece_of(rule, b, KP_B_blocked);
+
+	piece.detail = KP_D_inside;
 	kp_walk_emit(walk, piece);
 }
 
@@ -534,6 +561,15 @@ static bool is_disk(const struct kp_walk *walk, const struct kp_blocked *b)
 static bool is_net(const struct kp_blocked *b)
 {
 	return by_irq(b) && ((b->wake->ctx & KP_CTX_NET) || by_softirq(b, SOFTIRQ_NET_RX));
+}
+
+/* What the request itself waited for there is known by its messages. */
+static bool is_for_others(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	return walk->serving && walk->model->tasks.at[b->task].pid == walk->serving && b->wake &&
+	       b->call && kp_call_waits_for_many(b->call) &&
+	       (is_net(b) ||
+		(by_task(b) && walk->model->tasks.at[b->wake->waker].pid != walk->serving));
 }
 
 static bool is_sender(const struct kp_walk *walk, const struct kp_blocked *b)
@@ -704,9 +740,18 @@ static bool always(const struct kp_walk *walk, const struct kp_blocked *b)
 	return true;
 }
 
-const struct kp_rule kp_rule_birth = {
-	"fork", "fork",       'A',
-	always, follow_waker, "a task that did not exist yet: the one that made it"};
+const struct kp_rule kp_led_rules[] = {
+	[KP_LED_BIRTH] = {"fork", "fork", 'A', always, follow_waker,
+			  "a task that did not exist yet: the one that made it"},
+	[KP_LED_MESSAGE] =
+		{"message", "socket", 'A', always, follow_waker,
+		 "what a process that serves many sent on for the request, and what came "
+		 "back: whoever sent that"},
+	[KP_LED_WITHIN] =
+		{"within", "thread", 'B', always, follow_waker,
+		 "another thread of such a process, to which the request was handed over"},
+	{NULL, NULL, 0, NULL, NULL, NULL},
+};
 
 const struct kp_rule kp_rules[] = {
 	{"stopped", NULL, 'A', is_stopped, explain_stopped,
@@ -729,6 +774,8 @@ const struct kp_rule kp_rules[] = {
 	 "a timer: the intended sleep until its due time, and its lateness apart"},
 	{"disk", "disk", 'A', is_disk, explain_disk,
 	 "a block request: queued, behind whose requests, on the device"},
+	{"others", NULL, 'C', is_for_others, explain_inside,
+	 "a loop of a process that serves a request, woken for other requests"},
 	{"socket", "socket", 'A', is_sender, explain_sender,
 	 "TCP on this host: the task whose send has the two ends swapped, or, behind address "
 	 "translation, one of them"},
@@ -743,7 +790,7 @@ const struct kp_rule kp_rules[] = {
 	{"vfork", "fork", 'A', is_vfork, follow_waker, "a child that borrows its parent's memory"},
 	{"futex", "lock", 'A', is_futex, follow_waker, "a futex that the waker released"},
 	{"pipe", "pipe", 'A', is_pipe, follow_waker, "the other end of a pipe"},
-	{"local", "socket", 'A', is_local_socket, follow_waker,
+	{"local", "socket", 'A', is_local_socket, explain_local,
 	 "the other end of a socket, in the sender's own context"},
 	{"journal", "journal", 'A', is_journal, follow_waker, "the file system's journal thread"},
 	{"work", "work", 'B', is_work, follow_waker, "a kernel worker"},

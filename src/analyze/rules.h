@@ -37,8 +37,10 @@ struct kp_rule {
 /* Ended by name NULL; the last one matches always. */
 extern const struct kp_rule kp_rules[];
 
-/* The rule by which a task before its birth is explained by the one that made it. */
-extern const struct kp_rule kp_rule_birth;
+/* How the walk is led on where no wait is: to who made a task that did not exist yet, and along a
+ * request's path through a process (path.h). Ended by name NULL. */
+enum kp_led { KP_LED_BIRTH, KP_LED_MESSAGE, KP_LED_WITHIN };
+extern const struct kp_rule kp_led_rules[];
 
 /* Whether the call waits for one thing only, so that a wake after which it waits on was false. */
 bool kp_call_waits(const struct kp_call *call);

@@ -90,8 +90,10 @@ bool kp_sender_find(const struct kp_walk *walk, const struct kp_blocked *b,
 	if ((send && m->tasks.at[send->task].pid == m->tasks.at[wake->waker].pid) ||
 	    ((sock == KP_NONE || sock != wake->sock) && call && kp_call_on_socket(call) &&
 	     kp_call_sends(call))) {
-		*ret_send = (struct kp_send){
-			.entry_ns = wake->t_ns, .exit_ns = wake->t_ns, .task = wake->waker};
+		*ret_send = (struct kp_send){.entry_ns = wake->t_ns,
+					     .exit_ns = wake->t_ns,
+					     .task = wake->waker,
+					     .sock = KP_NONE};
 		return true;
 	}
 	return false;

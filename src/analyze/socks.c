@@ -129,7 +129,8 @@ static int keep_ends(struct kp_model *m, uint32_t i)
 
 static int sock_new(struct kp_model *m, uint64_t number, uint32_t *ret_sock)
 {
-	struct kp_sock sock = {.number = number, .next = KP_NONE, .next_remote = KP_NONE};
+	struct kp_sock sock = {
+		.number = number, .next = KP_NONE, .next_remote = KP_NONE, .peer = KP_NONE};
 
 	sock.remote = m->socks.cnt;
 	if (KP_VEC_PUSH(&m->socks, sock) < 0 ||
@@ -192,6 +193,23 @@ static void learn_end(kp_addr addr, uint16_t *port, const kp_addr told_addr, uin
 		*port = told_port;
 }
 
+/* Who connects knows the other end before that has an inode; who accepts knows both. */
+static int link_unix(struct kp_model *m, uint32_t i, uint64_t peer_ino)
+{
+	struct kp_sock *s = &m->socks.at[i];
+	const uint64_t *peer;
+
+	if (s->ino && kp_map_put(&m->unix_map, s->ino, i) < 0)
+		return -ENOMEM;
+	s->peer_ino = peer_ino ? peer_ino : s->peer_ino;
+	peer = s->peer_ino ? kp_map_get(&m->unix_map, s->peer_ino) : NULL;
+	if (!peer)
+		return 0;
+	s->peer = (uint32_t)*peer;
+	m->socks.at[*peer].peer = i;
+	return 0;
+}
+
 int kp_model_on_socket(struct kp_model *m, const struct kp_hdr *hdr)
 {
 	const struct kp_ev_socket *e = (const void *)hdr;
@@ -211,6 +229,8 @@ int kp_model_on_socket(struct kp_model *m, const struct kp_hdr *hdr)
 	s->netns = e->netns;
 	learn_end(s->laddr, &s->lport, e->laddr, e->lport);
 	learn_end(s->raddr, &s->rport, e->raddr, e->rport);
+	if (s->obj == KP_OBJ_unix && link_unix(m, i, e->peer_ino) < 0)
+		return -ENOMEM;
 	return keep_ends(m, i);
 }
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "analyze/path.h"
 #include "analyze/rules.h"
 #include "event/syscall.h"
 
@@ -433,14 +434,15 @@ static void walk_birth(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64_
 		emit_unknown(walk, task, lo, hi, wait, KP_D_state);
 		return;
 	}
-	wait = kp_walk_wait(walk, (struct kp_wait){.t0_ns = lo,
-						   .t1_ns = hi,
-						   .wake_ns = t->start_ns,
-						   .rule = &kp_rule_birth,
-						   .task = task,
-						   .waker = t->parent,
-						   .parent = wait,
-						   .confidence = kp_rule_birth.confidence});
+	wait = kp_walk_wait(walk,
+			    (struct kp_wait){.t0_ns = lo,
+					     .t1_ns = hi,
+					     .wake_ns = t->start_ns,
+					     .rule = &kp_led_rules[KP_LED_BIRTH],
+					     .task = task,
+					     .waker = t->parent,
+					     .parent = wait,
+					     .confidence = kp_led_rules[KP_LED_BIRTH].confidence});
 	kp_walk_task(walk, t->parent, lo, hi, wait);
 }
 
@@ -576,7 +578,8 @@ static void walk_window(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64
 		lo = first;
 	}
 	if (lo < last) {
-		kp_walk_task(walk, task, lo, last, KP_NONE);
+		if (!kp_path_window(walk, task, lo, last))
+			kp_walk_task(walk, task, lo, last, KP_NONE);
 		lo = last;
 	}
 	if (lo < hi)

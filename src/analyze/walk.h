@@ -37,23 +37,24 @@ enum kp_bucket_kind {
 };
 
 /* What sets two buckets of one kind apart: name and the words for a reader. Append only. */
-#define KP_DETAILS(X)                                                             \
-	X(none, "")                                                               \
-	X(late, "expired late")                                                   \
-	X(queued, "queued before the device")                                     \
-	X(shared, "the device served another request")                            \
-	X(dirty, "held back until dirty pages are written")                       \
-	X(latency, "CPU idle, not yet switched")                                  \
-	X(lost, "events are missing there")                                       \
-	X(cut, "the chain is too long to follow")                                 \
-	X(outside, "outside the log")                                             \
-	X(unended, "what ended the wait is not in the log")                       \
-	X(state, "the task's state is not in the log")                            \
-	X(flush, "the device flushed its cache")                                  \
-	X(here, "sent on this host, by whom is not in the log")                   \
-	X(timeout, "nothing came from the other end before its timeout")          \
-	X(stop, "a stop cut the wait short, and what it waited for did not come") \
-	X(timerfd, "its own timeout, or a timerfd of which the log does not tell when it was set")
+#define KP_DETAILS(X)                                                                              \
+	X(none, "")                                                                                \
+	X(late, "expired late")                                                                    \
+	X(queued, "queued before the device")                                                      \
+	X(shared, "the device served another request")                                             \
+	X(dirty, "held back until dirty pages are written")                                        \
+	X(latency, "CPU idle, not yet switched")                                                   \
+	X(lost, "events are missing there")                                                        \
+	X(cut, "the chain is too long to follow")                                                  \
+	X(outside, "outside the log")                                                              \
+	X(unended, "what ended the wait is not in the log")                                        \
+	X(state, "the task's state is not in the log")                                             \
+	X(flush, "the device flushed its cache")                                                   \
+	X(here, "sent on this host, by whom is not in the log")                                    \
+	X(timeout, "nothing came from the other end before its timeout")                           \
+	X(stop, "a stop cut the wait short, and what it waited for did not come")                  \
+	X(timerfd, "its own timeout, or a timerfd of which the log does not tell when it was set") \
+	X(inside, "it did nothing for this request that the log shows")
 
 enum kp_detail {
 #define X(name, text) KP_D_##name,
@@ -104,6 +105,8 @@ struct kp_walk {
 	KP_VEC(struct kp_wait) waits;
 	uint64_t work; /* steps taken */
 	uint32_t depth;
+	uint32_t path_depth; /* of paths within paths, see path.h */
+	uint32_t serving;    /* process whose work on a request is being explained; 0: none */
 	uint32_t stack[KP_WALK_DEPTH_MAX]; /* tasks being walked, outermost first */
 	bool failed;                       /* out of memory */
 	bool full;                         /* what is left is cut: it took more than it may */
