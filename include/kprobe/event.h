@@ -158,12 +158,35 @@ enum kp_tier {
 	X(same, 0)      \
 	X(asked, 1)     \
 	X(over, 2)      \
-	X(under, 3)
+	X(under, 3)     \
+	X(full, 4)      \
+	X(room, 5)
 
 enum kp_tier_why {
 #define X(name, number) KP_TIER_WHY_##name = number,
 	KP_TIER_WHYS(X)
 #undef X
+};
+
+/* Why a segment had to go, kp_ev_retain.why. Append only. */
+#define KP_RETAIN_WHYS(X)                                           \
+	X(size, 1, "the log is as long as it may be")               \
+	X(age, 2, "it is older than it may be")                     \
+	X(free, 3, "less of the disk is free than there should be") \
+	X(full, 4, "the disk is full")                              \
+	X(found, 5, "it was not there any more when this recorder was begun")
+
+enum kp_retain_why {
+#define X(name, number, text) KP_RETAIN_##name = number,
+	KP_RETAIN_WHYS(X)
+#undef X
+};
+
+/* Whether what is recorded can be written, kp_ev_disk.state. */
+enum kp_disk_state {
+	KP_DISK_WRITTEN = 0, /* again */
+	KP_DISK_SHORT = 1,   /* not for want of room or by a fault; the tiers step down */
+	KP_DISK_HELD = 2,    /* not in the lowest tier either: memory keeps the last of it */
 };
 
 /* No system call. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * An incident that was analyzed before is printed again, unless what is asked for differs; a new
- * one is saved. The report comes first: a database that cannot be read or written costs a warning.
+ * one is saved. The report comes first: a database that cannot be read or written costs a warning,
+ * and so does a log whose part cannot be pinned.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include "analyze/tables.h"
 #include "base/crc32c.h"
 #include "base/text.h"
+#include "log/pins.h"
 
 /* The runs of the log that is asked for; none if it cannot be read. */
 struct log {
@@ -186,6 +188,22 @@ static int save(const struct kp_incident *what, const struct kp_report *report, 
 	return code;
 }
 
+/* So that retention keeps what it was made of, if the log is the user's own. */
+static void pin(const struct kp_incident *what, struct kp_report *report)
+{
+	struct kp_buf name = {0}, note = {0};
+	struct kp_err err = {""};
+
+	kp_buf_printf(&name, "%s.%s", what->id, report->run);
+	if (!name.failed &&
+	    kp_pin_time(what->input, name.data, report->t0_ns, report->t1_ns, &err) < 0) {
+		kp_buf_printf(&note, "its part of the log is not kept: %s", err.text);
+		add_note(report, note.failed ? "its part of the log is not kept" : note.data);
+	}
+	kp_buf_done(&name);
+	kp_buf_done(&note);
+}
+
 static int make(const struct kp_incident *what, const struct log *log, const char *why,
 		struct kp_report *report, struct kp_err *err)
 {
@@ -206,8 +224,10 @@ static int make(const struct kp_incident *what, const struct log *log, const cha
 		kp_report_done(report);
 		return kp_err_sys(err, -ENOMEM, "cannot make the report");
 	}
-	if (save(what, report, err) == 0)
+	if (save(what, report, err) == 0) {
+		pin(what, report);
 		return 0;
+	}
 	kp_err_prefix(err, 0, "the report is not saved");
 	return 1;
 }

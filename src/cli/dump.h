@@ -69,7 +69,8 @@ void dump_stats_text(const struct kp_log_info *info, const struct dump_result *r
 void dump_stats_json(const struct kp_log_info *info, const struct dump_result *result,
 		     struct kp_buf *out);
 
-/* Says what could not be read; KP_EXIT_CORRUPT unless it is only a torn end. */
+/* Says what could not be read; KP_EXIT_CORRUPT unless it is only a torn end, or what retention
+ * took meanwhile. */
 int dump_report_damage(const struct kp_log_info *info);
 
 #endif

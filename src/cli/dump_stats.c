@@ -106,16 +106,18 @@ static void say_unknown(const char *what, const struct kp_log_unknown *unknown, 
 int dump_report_damage(const struct kp_log_info *info)
 {
 	int status = KP_EXIT_OK;
+	bool is_harmless;
 
 	for (size_t i = 0; i < info->gap_cnt; i++) {
 		const struct kp_log_gap *gap = &info->gaps[i];
 		struct kp_buf text = {0};
 
 		kp_log_print_gap(gap, &text);
-		kp_cli_say("%s: %s", gap->torn ? "warning" : "damage",
+		is_harmless = gap->torn || gap->gone;
+		kp_cli_say("%s: %s", is_harmless ? "warning" : "damage",
 			   text.failed ? gap->why : text.data);
 		kp_buf_done(&text);
-		if (!gap->torn)
+		if (!is_harmless)
 			status = KP_EXIT_CORRUPT;
 	}
 	say_unknown("events were left out whose kinds", info->unknown_kinds,

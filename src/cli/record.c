@@ -22,6 +22,10 @@
 #define DEFAULT_RING_LEN (8u << 20)
 #define DEFAULT_SYNC_NS 1000000000u
 #define DEFAULT_IRQ_NS 50000u
+#define DEFAULT_SEGMENT_LEN (64u << 20)
+#define DEFAULT_PIN_QUOTA (1u << 30)
+#define NO_PIN_QUOTA UINT64_MAX /* none was given */
+#define SEGMENTS_MIN 16 /* of a log that has a limit, unless --segment-size says otherwise */
 #define PID_MAX 256
 #define DEFAULT_BUDGET (KP_BUDGET_WHOLE / 100)
 #define ALL_GROUPS ((1u << KP_GROUP_CNT) - 1)
@@ -121,6 +125,46 @@ static int set_budget(const char *text, void *target, struct kp_err *err)
 	return 0;
 }
 
+/* A size, or a percentage of the disk. */
+static int set_min_free(const char *text, void *target, struct kp_err *err)
+{
+	struct request *request = target;
+	struct kp_retain_limits *limits = &request->recorder.retain;
+	size_t digits = strspn(text, "0123456789");
+
+	limits->free_len = limits->free_percent = 0;
+	if (strcmp(text + digits, "%") != 0)
+		return kp_set_size(text, &limits->free_len, err);
+	if (!digits || digits > 2)
+		return kp_err_set(err, -EINVAL, "'%s' is no percentage below 100", text);
+	limits->free_percent = (uint32_t)atoi(text);
+	return 0;
+}
+
+/* What follows from the limits, and what contradicts them. */
+static int settle_limits(struct request *request, struct kp_err *err)
+{
+	struct kp_recorder_options *o = &request->recorder;
+	uint64_t len = o->retain.len;
+
+	if (o->retain.pin_len == NO_PIN_QUOTA)
+		o->retain.pin_len = len ? len / 4 : DEFAULT_PIN_QUOTA;
+	if (!len)
+		return 0;
+	if (!o->segment_len && len / SEGMENTS_MIN < DEFAULT_SEGMENT_LEN)
+		o->segment_len = len / SEGMENTS_MIN;
+	if (o->segment_len > len / 4)
+		return kp_err_set(
+			err, -EINVAL,
+			"--max-size must be at least four times --segment-size, since only "
+			"whole segments go");
+	if (o->retain.pin_len > len / 2)
+		return kp_err_set(err, -EINVAL,
+				  "--pin-quota must be at most half of --max-size, or what is new "
+				  "would have no room");
+	return 0;
+}
+
 static const struct kp_option options[] = {
 	{'o', "output", "DIR", "the log's folder (default " DEFAULT_LOG ")", .env = "KPROBE_OUTPUT",
 	 KP_TEXT(struct request, recorder.dir)},
@@ -136,6 +180,24 @@ static const struct kp_option options[] = {
 	{0, "segment-size", "SIZE", "begin a new file of the log after this much (default 64M)",
 	 .least = "64K", .most = "1T", .env = "KPROBE_SEGMENT_SIZE",
 	 KP_SIZE(struct request, recorder.segment_len)},
+	{'C', "max-size", "SIZE",
+	 "keep all segments of the log together below this: the oldest go first, of former "
+	 "recordings into the folder too, but for those that a saved incident needs (default: no "
+	 "limit)",
+	 .least = "1M", .most = "1024T", .env = "KPROBE_MAX_SIZE",
+	 KP_SIZE(struct request, recorder.retain.len)},
+	{'G', "max-age", "TIME", "likewise, let segments go this long after their last event",
+	 .least = "1s", .most = "36500d", .env = "KPROBE_MAX_AGE",
+	 KP_DURATION(struct request, recorder.retain.age_ns)},
+	{0, "min-free", "SIZE|PERCENT%",
+	 "likewise, as long as less than this of the log's disk is free; when nothing is left to "
+	 "go, nothing is written",
+	 .env = "KPROBE_MIN_FREE", KP_OWN(set_min_free)},
+	{0, "pin-quota", "SIZE",
+	 "keep at most so much for saved incidents, those saved last first (default a quarter of "
+	 "-C, or 1G)",
+	 .least = "0", .most = "1024T", .env = "KPROBE_PIN_QUOTA",
+	 KP_SIZE(struct request, recorder.retain.pin_len)},
 	{0, "sync", "TIME",
 	 "bring the log to disk this often (default 1s; 0: leave it to the kernel)", .least = "0",
 	 .most = "1h", .env = "KPROBE_SYNC", KP_DURATION(struct request, recorder.sync_ns)},
@@ -315,6 +377,7 @@ static int run(int argc, char **argv)
 	struct request request = {
 		.recorder = {.dir = DEFAULT_LOG,
 			     .groups = DEFAULT_GROUPS,
+			     .retain = {.pin_len = NO_PIN_QUOTA},
 			     .sync_ns = DEFAULT_SYNC_NS,
 			     .ring_len = DEFAULT_RING_LEN,
 			     .irq_threshold_ns = DEFAULT_IRQ_NS,
@@ -333,6 +396,8 @@ static int run(int argc, char **argv)
 	}
 	if (request.is_check)
 		return check();
+	if (settle_limits(&request, &err) < 0)
+		return kp_cli_usage(&kp_command_record, &err);
 	request.recorder.arg = &request;
 	if (operands)
 		request.recorder.argv = argv + 1;
@@ -347,8 +412,9 @@ const struct kp_command kp_command_record = {
 	.usage = "record [-o DIR] [options]\n"
 		 "record [-o DIR] [options] -- COMMAND [ARGUMENT...]\n"
 		 "record --check\n",
-	.limits = "The log grows until it is ended: there is no limit of size or age yet (-C, "
-		  "-G, --min-free). The budget does not know what the programs in the kernel "
+	.limits = "The limits of -C, -G and --min-free are looked at each second: what is "
+		  "written in that time may come on top of them. The budget does not know what the "
+		  "programs in the kernel "
 		  "take. Processes "
 		  "are chosen by -p or COMMAND only, not by cgroup, name or pod. OpenTelemetry "
 		  "traces are not received here (--otlp). Calls of 32-bit programs are not "

@@ -15,9 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "log/boots.h"
 #include "log/folder.h"
 #include "log/json.h"
-#include "log/recover.h"
 #include "log/segment.h"
 
 int kp_index_open_segment(struct kp_index *index, struct kp_index_segment *segment)
@@ -74,6 +74,32 @@ int kp_index_mark_bad(struct kp_index *index, uint32_t number, const char *why)
 	};
 
 	block->is_bad = true;
+	return kp_index_add_gap(index, segment, &gap);
+}
+
+/* Until when its events may go: to the begin of the next one. */
+static uint64_t end_of(const struct kp_index *index, uint32_t number)
+{
+	for (size_t i = number + 1; i < index->segment_cnt; i++)
+		if (index->segments[i].schema)
+			return index->segments[i].start.hdr.time_ns;
+	return 0;
+}
+
+int kp_index_mark_gone(struct kp_index *index, uint32_t number)
+{
+	struct kp_index_segment *segment = &index->segments[number];
+	struct kp_log_gap gap = {
+		.len = segment->file_len,
+		.from_ns = segment->start.hdr.time_ns,
+		.to_ns = end_of(index, number),
+		.gone = true,
+		.why = "the segment was removed while the log was read, as retention does",
+	};
+
+	if (segment->is_gone)
+		return 0;
+	segment->is_gone = true;
 	return kp_index_add_gap(index, segment, &gap);
 }
 
@@ -375,11 +401,16 @@ int kp_index_open(const char *path, const struct kp_log_filter *filter, struct k
 	return open_index(path, true, filter, ret_index, err);
 }
 
+int kp_index_open_headers(const char *path, struct kp_index **ret_index, struct kp_err *err)
+{
+	return open_index(path, false, NULL, ret_index, err);
+}
+
 int kp_log_read_runs(const char *path, struct kp_log_run **ret_runs, size_t *ret_cnt,
 		     struct kp_err *err)
 {
 	struct kp_index *index;
-	int r = open_index(path, false, NULL, &index, err);
+	int r = kp_index_open_headers(path, &index, err);
 
 	if (r < 0)
 		return r;

@@ -29,6 +29,7 @@ struct kp_index_segment {
 	char run[32];
 	int64_t previous_blocks; /* -1: unknown */
 	bool is_run_end;         /* no segment of the same run follows */
+	bool is_gone;            /* it was removed meanwhile, and is listed as a gap */
 	uint32_t last_block;     /* KP_INDEX_NONE: it has none */
 	uint32_t unread_cnt;     /* blocks that the reader has not loaded in this pass */
 };
@@ -87,6 +88,8 @@ struct kp_index {
  * has nothing for the filter only the seal is looked at. */
 int kp_index_open(const char *path, const struct kp_log_filter *filter, struct kp_index **ret_index,
 		  struct kp_err *err);
+/* The same without blocks: the headers of the segments alone. */
+int kp_index_open_headers(const char *path, struct kp_index **ret_index, struct kp_err *err);
 void kp_index_free(struct kp_index *index);
 
 /* Lists a gap in a segment; 0 or -ENOMEM. */
@@ -95,6 +98,9 @@ int kp_index_add_gap(struct kp_index *index, const struct kp_index_segment *segm
 
 /* Lists the payload of a block as a gap, and marks the block. */
 int kp_index_mark_bad(struct kp_index *index, uint32_t block, const char *why);
+
+/* Lists a segment that was removed while the log was read as a gap, once. 0 or -ENOMEM. */
+int kp_index_mark_gone(struct kp_index *index, uint32_t segment);
 
 /* Counts what a block had of kinds that this program has not, by the log's numbers. 0 or -ENOMEM.
  */

@@ -388,7 +388,9 @@ int kp_index_scan(struct kp_index *index, uint32_t number)
 	if (!segment->schema)
 		return 0;
 	fd = kp_index_open_segment(index, segment);
-	if (fd == -ENOENT || fd == -ENXIO)
+	if (fd == -ENOENT)
+		return kp_index_mark_gone(index, number);
+	if (fd == -ENXIO)
 		return 0;
 	if (fd < 0)
 		return fd;

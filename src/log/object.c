@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include <zstd.h>
 
 #include "base/blake2b.h"
+#include "log/boots.h"
 #include "log/folder.h"
 #include "log/object_in.h"
 #include "log/segment.h"
@@ -44,39 +44,9 @@ void kp_object_name(const struct kp_object *object, char name[KP_OBJECT_NAME_LEN
 
 /* --- the folder --- */
 
-/* Whether the folder has segments: it is a boot's then, and else a log's. */
-static bool is_boot(int fd)
-{
-	uint64_t last = 0;
-
-	return kp_seg_find_last(fd, &last) >= 0 && last;
-}
-
-/* The folder of a log: path itself, or that of the boot's folder or of the segment that path is. */
-static int open_log(const char *path)
-{
-	char *copy = strdup(path);
-	int fd, boot_fd;
-
-	if (!copy)
-		return -ENOMEM;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOTDIR)
-		fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(copy);
-	if (fd < 0)
-		return -errno;
-	if (!is_boot(fd))
-		return fd;
-	boot_fd = fd;
-	fd = openat(boot_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	close(boot_fd);
-	return fd < 0 ? -errno : fd;
-}
-
 int kp_objects_open(const char *log)
 {
-	int log_fd = open_log(log), fd;
+	int log_fd = kp_boots_open_log(log), fd;
 
 	if (log_fd < 0)
 		return log_fd;

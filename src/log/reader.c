@@ -151,9 +151,9 @@ static int read_block(struct kp_log_reader *rd, const struct kp_index_block *blo
 	};
 	int fd = kp_index_open_segment(rd->index, segment), r;
 
-	*ret_why = "the segment was removed while it was read";
+	*ret_why = "the segment is no regular file any more, and was not opened";
 	if (fd < 0)
-		return fd == -ENOENT || fd == -ENXIO ? -EBADMSG : fd;
+		return fd == -ENXIO ? -EBADMSG : fd;
 	*ret_why = "the block is damaged";
 	r = kp_seg_read_hashed(fd, block->offset, block->hdr_len, &block->head, rd->stored);
 	if (r >= 0)
@@ -180,8 +180,9 @@ static int load_block(struct kp_log_reader *rd, struct stream *s, struct kp_err 
 	const char *why;
 	int r = read_block(rd, block, &s->events, &why);
 
-	if (r == -EBADMSG) {
-		r = kp_index_mark_bad(rd->index, s->block, why);
+	if (r == -EBADMSG || r == -ENOENT) {
+		r = r == -ENOENT ? kp_index_mark_gone(rd->index, block->segment)
+				 : kp_index_mark_bad(rd->index, s->block, why);
 		leave_block(rd, s);
 	} else if (r >= 0) {
 		s->is_loaded = true;

@@ -47,6 +47,7 @@ struct kp_log_gap {
 	uint64_t to_ns;
 	bool torn;       /* at the end of its segment: an interrupted write rather than damage */
 	bool no_end;     /* the recording has no end here; the times are exact, len is 0 */
+	bool gone;       /* its segment was removed while the log was read, as retention does */
 	const char *why; /* static text */
 };
 

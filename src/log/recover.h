@@ -27,11 +27,4 @@ struct kp_recovery {
  */
 int kp_log_recover(int dir_fd, struct kp_recovery *ret_recovery, struct kp_err *err);
 
-/*
- * Finds the folder of the newest boot in the log's directory dir_fd, by the numbers that their
- * writers gave them (0: not known). 0; -ENOENT when there is none.
- */
-int kp_log_find_newest(int dir_fd, char name[256], uint64_t *ret_sequence,
-		       uint64_t *ret_boot_number);
-
 #endif

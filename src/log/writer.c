@@ -16,6 +16,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,7 +63,7 @@ struct kp_log_writer {
 	uint64_t events_before;     /* event_cnt when it was begun */
 	struct kp_set kinds, tids;
 	struct kp_buf heads; /* headers of its blocks, for the index; no more behind KP_MAX_INDEX */
-	uint64_t written;    /* all segments */
+	_Atomic uint64_t written; /* all segments */
 	bool has_end;
 
 	_Atomic uint64_t event_cnt; /* appended */
@@ -587,6 +588,21 @@ int kp_log_make_objects(struct kp_log_writer *w, struct kp_objects **ret_objects
 			struct kp_err *err)
 {
 	return kp_objects_make(w->dir_fd, w->dir, ret_objects, err);
+}
+
+int kp_log_make_retainer(struct kp_log_writer *w, const struct kp_retain_options *options,
+			 struct kp_retainer **ret_retainer, struct kp_err *err)
+{
+	int r = kp_retainer_new(w->dir_fd, w->boot_id, options, ret_retainer);
+
+	return r < 0 ? kp_err_sys(err, r, "cannot list %s", w->dir) : 0;
+}
+
+uint64_t kp_log_free_len(const struct kp_log_writer *w)
+{
+	struct statvfs fs;
+
+	return fstatvfs(w->dir_fd, &fs) < 0 ? 0 : (uint64_t)fs.f_bavail * fs.f_frsize;
 }
 
 /* What one sync has to reach: the sealed segments, then the open one. */

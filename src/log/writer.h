@@ -12,6 +12,7 @@
 #include "kprobe/log_format.h"
 #include "log/codec.h"
 #include "log/object.h"
+#include "log/retain.h"
 
 struct kp_log_writer;
 
@@ -59,6 +60,13 @@ uint64_t kp_log_doubtful(struct kp_log_writer *writer);
 /* Makes the folder of the objects beside the log's boots; as kp_objects_make. */
 int kp_log_make_objects(struct kp_log_writer *writer, struct kp_objects **ret_objects,
 			struct kp_err *err);
+
+/* What keeps the log short (log/retain.h); the writer must outlive it. 0 or a negative errno. */
+int kp_log_make_retainer(struct kp_log_writer *writer, const struct kp_retain_options *options,
+			 struct kp_retainer **ret_retainer, struct kp_err *err);
+
+/* What the log's file system has free for it; 0: not known. For any thread. */
+uint64_t kp_log_free_len(const struct kp_log_writer *writer);
 
 /* Bytes written to the log so far, headers included; those of objects are counted there. */
 uint64_t kp_log_written(const struct kp_log_writer *writer);

@@ -302,7 +302,10 @@ unsigned kp_pipeline_load(struct kp_pipeline *pipeline)
 	unsigned load;
 
 	pthread_mutex_lock(&pipeline->lock);
-	load = (unsigned)(pipeline->in_flight_len * 100 / pipeline->pool.max_len);
+	/* Nobody is to wait for a disk that is full. */
+	load = pipeline->disk.is_short
+		       ? 0
+		       : (unsigned)(pipeline->in_flight_len * 100 / pipeline->pool.max_len);
 	pthread_mutex_unlock(&pipeline->lock);
 	return load;
 }
@@ -344,14 +347,23 @@ void kp_pipeline_drain(struct kp_pipeline *pipeline)
 {
 	kp_pipeline_flush(pipeline, 0);
 	pthread_mutex_lock(&pipeline->lock);
+	pipeline->is_draining = true;
+	pthread_cond_broadcast(&pipeline->disk.turn);
 	while (pipeline->written != pipeline->queued)
 		pthread_cond_wait(&pipeline->space, &pipeline->lock);
+	pipeline->is_draining = false;
 	pthread_mutex_unlock(&pipeline->lock);
 }
 
 uint64_t kp_pipeline_written(struct kp_pipeline *pipeline)
 {
 	return kp_log_written(pipeline->writer);
+}
+
+void kp_pipeline_set_error(struct kp_pipeline *p, int error, const struct kp_err *text)
+{
+	p->error = error;
+	p->error_text = *text;
 }
 
 int kp_pipeline_error(struct kp_pipeline *pipeline, struct kp_err *ret_err)
@@ -375,6 +387,7 @@ static void free_pipeline(struct kp_pipeline *p)
 	}
 	pthread_cond_destroy(&p->work);
 	pthread_cond_destroy(&p->space);
+	pthread_cond_destroy(&p->disk.turn);
 	pthread_cond_destroy(&p->tick);
 	pthread_cond_destroy(&p->turn);
 	pthread_cond_destroy(&p->snapshot_wanted);
@@ -392,6 +405,7 @@ static void init_sync(struct kp_pipeline *p)
 	pthread_cond_init(&p->work, NULL);
 	pthread_cond_init(&p->turn, NULL);
 	kp_cond_init_timed(&p->space);
+	kp_cond_init_timed(&p->disk.turn);
 	kp_cond_init_timed(&p->tick);
 	pthread_cond_init(&p->snapshot_wanted, NULL);
 	kp_cond_init_timed(&p->snapshot_made);
@@ -419,20 +433,23 @@ int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipel
 		r = kp_log_create(options->dir, &log, &p->writer, err);
 	else
 		kp_err_sys(err, r, "cannot start the recorder");
+	if (r >= 0)
+		r = kp_pipeline_init_disk(p, options, err);
 	if (r >= 0) {
 		r = kp_pipeline_start_threads(p);
-		if (r < 0) {
-			kp_log_close(p->writer, NULL);
+		if (r < 0)
 			kp_err_sys(err, r,
 				   "cannot start the recorder's threads (is a limit of processes "
 				   "reached, ulimit -u or pids.max?)");
-		}
 	}
-	if (r < 0)
+	if (r < 0) {
+		kp_pipeline_done_disk(p);
+		kp_log_close(p->writer, NULL);
 		free_pipeline(p);
-	else
-		*ret_pipeline = p;
-	return r;
+		return r;
+	}
+	*ret_pipeline = p;
+	return 0;
 }
 
 void kp_pipeline_keep(struct kp_pipeline *pipeline)
@@ -459,6 +476,7 @@ int kp_pipeline_stop(struct kp_pipeline *pipeline, struct kp_pipeline_end *end, 
 	r = kp_log_end(pipeline->writer, end->reason, end->sig, err);
 	end->doubtful_cnt = kp_log_doubtful(pipeline->writer);
 	end->log_len = kp_log_written(pipeline->writer);
+	kp_pipeline_done_disk(pipeline);
 	kp_log_close(pipeline->writer, NULL);
 	if (!pipeline->is_kept)
 		free_pipeline(pipeline);

@@ -22,6 +22,8 @@ struct kp_pipeline_options {
 	struct kp_log_options log; /* … whose on_segment is the pipeline's own: the snapshot */
 	uint64_t queue_len;        /* most bytes of events in memory; 0: 256 MiB */
 	uint64_t sync_ns;          /* between two syncs; 0: never but at the end */
+	struct kp_retain_limits retain;
+	bool has_command; /* whose files' contents are about to be written beside the log */
 };
 
 /* Per stream: events in blocks handed to the log, and those dropped since the queue was full or the
@@ -91,6 +93,21 @@ void kp_pipeline_drain(struct kp_pipeline *pipeline);
 
 /* Bytes of the log so far. */
 uint64_t kp_pipeline_written(struct kp_pipeline *pipeline);
+
+/* How it stands with the log's disk. */
+struct kp_disk_look {
+	bool is_short; /* nothing can be written; the newest of it is kept in memory … */
+	int error;     /* … since writing failed so; 0: less is free than there should be */
+	struct kp_err why;
+	uint64_t since_ns;  /* CLOCK_MONOTONIC */
+	uint64_t lost;      /* events that could not be written, in this run */
+	uint64_t free_len;  /* of the disk */
+	uint64_t full_cnt;  /* segments that went since the disk was full, … */
+	uint64_t full_len;  /* … and their bytes */
+	bool is_over_quota; /* there are pins that are not kept */
+};
+
+void kp_pipeline_disk(struct kp_pipeline *pipeline, struct kp_disk_look *ret_look);
 
 /* The last error of writing or syncing, and clears it; 0 if there was none. */
 int kp_pipeline_error(struct kp_pipeline *pipeline, struct kp_err *ret_err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the pipeline's files share: streams and blocks (pipeline.c), and the threads behind them
- * (pipeline_threads.c).
+ * (pipeline_threads.c), of which one looks after the disk (pipeline_disk.c).
  *
  * Locks: `user_lock` over the sink's stream; `lock` over the queue, the pool, the accounts
  * that both sides change, the snapshot that is wanted, and the last error. A stream's current block
@@ -33,6 +33,27 @@ struct kp_pipeline_stream {
 	struct kp_unsaid unsaid;
 };
 
+/* The disk of the log; under the lock, but for what belongs to the thread that looks after it. */
+struct kp_pipeline_disk {
+	pthread_cond_t turn; /* there is room, or may be */
+	bool is_look_due;    /* a segment was begun */
+	bool is_room_wanted; /* by a thread that writes, which waits … */
+	uint64_t look_cnt;   /* … for the next look to end */
+	bool is_short;       /* nothing can be written … */
+	bool is_below_floor; /* … since less is free than there should be … */
+	bool is_try_due;     /* … and it is to be seen whether that still holds */
+	int error;
+	struct kp_err why;
+	uint64_t since_ns;
+	uint64_t lost;
+	uint64_t full_cnt, full_len;
+	bool is_over_quota;
+
+	/* The thread's own. */
+	struct kp_retainer *retainer; /* NULL: nothing is limited */
+	uint64_t synced_ns;
+};
+
 struct kp_pipeline {
 	struct kp_log_writer *writer;
 	struct kp_sink sink, drain_sink;
@@ -54,13 +75,15 @@ struct kp_pipeline {
 	uint64_t written;     /* … and of them, those written */
 	pthread_cond_t turn;
 	bool stopping;
+	bool is_draining; /* somebody waits until all is written: nothing is held back */
+	struct kp_pipeline_disk disk;
 	int error;
 	struct kp_err error_text;
 
-	pthread_cond_t tick; /* stopping, for the syncing thread */
-	pthread_t write_threads[KP_PIPELINE_WRITERS], sync_thread, snapshot_thread;
+	pthread_cond_t tick; /* stopping, or a look is wanted, for the thread of the disk */
+	pthread_t write_threads[KP_PIPELINE_WRITERS], disk_thread, snapshot_thread;
 	unsigned write_thread_cnt;
-	bool has_sync_thread, has_snapshot_thread;
+	bool has_disk_thread, has_snapshot_thread;
 
 	pthread_cond_t snapshot_wanted, snapshot_made;
 	uint64_t segment; /* the newest */
@@ -88,6 +111,27 @@ void kp_pipeline_put_patiently(struct kp_pipeline *p, struct kp_pipeline_stream 
 
 /* What a `lost` event told, which is lost itself, is to be told again. Under the lock. */
 void kp_pipeline_keep_unsaid(struct kp_pipeline *p, const struct kp_ev_lost *event);
+
+/* Writing or syncing failed. Under the lock. */
+void kp_pipeline_set_error(struct kp_pipeline *p, int error, const struct kp_err *text);
+
+/* --- pipeline_disk.c --- */
+
+/* What limits there are. 0 or a negative errno. */
+int kp_pipeline_init_disk(struct kp_pipeline *p, const struct kp_pipeline_options *options,
+			  struct kp_err *err);
+void kp_pipeline_done_disk(struct kp_pipeline *p);
+
+/* Syncs, removes what the log need not keep, and sees whether a full disk has room again. */
+void *kp_pipeline_disk_loop(void *arg);
+
+/*
+ * Appends a block whose turn it is. For want of room, or by a fault of the disk, it waits: until it
+ * can be written, or until newer ones need its memory, or all is to end; then it is lost, with the
+ * error that writing had.
+ */
+int kp_pipeline_append(struct kp_pipeline *p, const struct kp_pipeline_block *block,
+		       const struct kp_encoded *encoded, struct kp_err *err);
 
 /* --- pipeline_threads.c --- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The threads that write the blocks, bring them to disk and make the snapshots; see pipeline_in.h.
+ * The threads that write the blocks and make the snapshots; see pipeline_in.h.
  */
 #include "record/pipeline_in.h"
 
@@ -16,12 +16,6 @@
 
 /* --- writing --- */
 
-static void set_error(struct kp_pipeline *p, int error, const struct kp_err *text)
-{
-	p->error = error;
-	p->error_text = *text;
-}
-
 /* The `lost` events of a block of the recorder's own that could not be written. Under the lock. */
 static void keep_all_unsaid(struct kp_pipeline *p, const struct kp_pipeline_block *block)
 {
@@ -32,6 +26,17 @@ static void keep_all_unsaid(struct kp_pipeline *p, const struct kp_pipeline_bloc
 		if (event->kind == KP_EV_lost)
 			kp_pipeline_keep_unsaid(p, (const struct kp_ev_lost *)event);
 	}
+}
+
+/* What a block held. Under the lock. */
+static void lose(struct kp_pipeline *p, const struct kp_pipeline_block *block)
+{
+	for (int g = 0; g < KP_GROUP_CNT; g++) {
+		block->stream->failed[g] += block->cnt[g];
+		p->disk.lost += block->cnt[g];
+	}
+	if (block->stream->number == KP_CPU_USER)
+		keep_all_unsaid(p, block);
 }
 
 /* Appends one block when its turn has come; what cannot be written is lost and said to be. */
@@ -47,15 +52,11 @@ static void write_block(struct kp_pipeline *p, struct kp_pipeline_block *block, 
 		pthread_cond_wait(&p->turn, &p->lock);
 	pthread_mutex_unlock(&p->lock);
 	if (r >= 0)
-		r = kp_log_append_encoded(p->writer, block->stream->number, &enc, block->len,
-					  block->lost, &err);
+		r = kp_pipeline_append(p, block, &enc, &err);
 	pthread_mutex_lock(&p->lock);
 	if (r < 0) {
-		for (int g = 0; g < KP_GROUP_CNT; g++)
-			block->stream->failed[g] += block->cnt[g];
-		if (block->stream->number == KP_CPU_USER)
-			keep_all_unsaid(p, block);
-		set_error(p, r, &err);
+		lose(p, block);
+		kp_pipeline_set_error(p, r, &err);
 	}
 	p->in_flight_len -= block->room;
 	kp_pool_give(&p->pool, block);
@@ -103,29 +104,6 @@ static void *write_loop(void *arg)
 	return NULL;
 }
 
-static void *sync_loop(void *arg)
-{
-	struct kp_pipeline *p = arg;
-	struct timespec until;
-	struct kp_err err = {""};
-	int r;
-
-	pthread_mutex_lock(&p->lock);
-	while (!p->stopping) {
-		until = kp_cond_until(p->sync_ns);
-		pthread_cond_timedwait(&p->tick, &p->lock, &until);
-		if (p->stopping)
-			break;
-		pthread_mutex_unlock(&p->lock);
-		r = kp_log_sync(p->writer, &err);
-		pthread_mutex_lock(&p->lock);
-		if (r < 0)
-			set_error(p, r, &err);
-	}
-	pthread_mutex_unlock(&p->lock);
-	return NULL;
-}
-
 /* --- the snapshot that a segment begins with, or has soon after --- */
 
 void kp_pipeline_on_segment(uint64_t segment, void *arg)
@@ -136,6 +114,8 @@ void kp_pipeline_on_segment(uint64_t segment, void *arg)
 	p->segment = segment;
 	p->is_snapshot_due = true;
 	pthread_cond_signal(&p->snapshot_wanted);
+	p->disk.is_look_due = true;
+	pthread_cond_signal(&p->tick);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -220,12 +200,13 @@ void kp_pipeline_stop_threads(struct kp_pipeline *p)
 	pthread_cond_broadcast(&p->work);
 	pthread_cond_broadcast(&p->space);
 	pthread_cond_signal(&p->tick);
+	pthread_cond_broadcast(&p->disk.turn);
 	pthread_cond_signal(&p->snapshot_wanted);
 	pthread_mutex_unlock(&p->lock);
 	while (p->write_thread_cnt)
 		pthread_join(p->write_threads[--p->write_thread_cnt], NULL);
-	if (p->has_sync_thread)
-		pthread_join(p->sync_thread, NULL);
+	if (p->has_disk_thread)
+		pthread_join(p->disk_thread, NULL);
 	if (p->has_snapshot_thread && !p->is_snapshot_lost)
 		pthread_join(p->snapshot_thread, NULL);
 }
@@ -236,9 +217,9 @@ int kp_pipeline_start_threads(struct kp_pipeline *p)
 
 	for (int i = 0; i < KP_PIPELINE_WRITERS && r >= 0; i++)
 		r = start_writing(p);
-	if (r >= 0 && p->sync_ns) {
-		r = kp_thread_start(&p->sync_thread, "kp-sync", sync_loop, p);
-		p->has_sync_thread = r >= 0;
+	if (r >= 0) {
+		r = kp_thread_start(&p->disk_thread, "kp-disk", kp_pipeline_disk_loop, p);
+		p->has_disk_thread = r >= 0;
 	}
 	if (r >= 0) {
 		r = kp_thread_start(&p->snapshot_thread, "kp-snapshot", snapshot_loop, p);

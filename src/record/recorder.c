@@ -197,6 +197,7 @@ static const struct kp_source sources[] = {
 	{"interrupts", 1u << KP_GROUP_irq, SECOND_NS, NULL, sum_irqs, sum_irqs},
 	{"tier", 0, TIER_NS, kp_recorder_start_tiers, repeat_tier, NULL},
 	{"budget", 0, SECOND_NS, NULL, kp_recorder_look_at_budget, NULL},
+	{"disk", 0, SECOND_NS, NULL, kp_recorder_look_at_disk, NULL},
 	{"command", 0, SECOND_NS, NULL, kp_recorder_watch_command, NULL},
 	{"snapshot", 0, SECOND_NS, NULL, watch_snapshot, NULL},
 	{"statistics", 0, SECOND_NS, NULL, tell_second, NULL},
@@ -298,7 +299,9 @@ static int start(struct recorder *r, struct kp_err *err)
 						       .options_json = o->options_json,
 						       .segment_len = o->segment_len,
 						       .codec = KP_CODEC_DELTA_ZSTD},
-					       .sync_ns = o->sync_ns};
+					       .sync_ns = o->sync_ns,
+					       .retain = o->retain,
+					       .has_command = o->argv};
 	int error = kp_probes_load(&probes, &r->probes, err);
 	uint64_t since_ns;
 

@@ -23,6 +23,7 @@ struct kp_recorder_options {
 	size_t pid_cnt;
 	char *const *argv;    /* command to run and select, NULL-ended; NULL: none */
 	uint64_t segment_len; /* 0: default of the log */
+	struct kp_retain_limits retain;
 	uint64_t sync_ns;
 	uint64_t ring_len; /* bytes of an event ring */
 	uint64_t irq_threshold_ns;

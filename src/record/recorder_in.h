@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the recorder's files share: its life and what it reads beside the rings (recorder.c),
- * the rings (recorder_drain.c), in which tier (recorder_tiers.c), and how it ends (recorder_end.c).
+ * the rings (recorder_drain.c), in which tier (recorder_tiers.c), what a full disk does to that
+ * (recorder_disk.c), and how it ends (recorder_end.c).
  * All of it belongs to the thread that runs the loop; others reach it by uv_async_send alone.
  */
 #ifndef KP_RECORD_RECORDER_IN_H
@@ -26,6 +27,16 @@
 #define KP_STEP_SIGNAL_CNT 2
 #define KP_DRAIN_MS 5 /* between two turns while there is work */
 
+/* What was made of the log's disk. */
+struct recorder_disk {
+	enum kp_disk_state state;
+	uint64_t since_ns;    /* that it was last seen that nothing can be written, … */
+	bool is_tier_lowered; /* … for which the tier is lower … */
+	enum kp_tier before;  /* … than this */
+	uint64_t full_cnt;    /* segments that went for lack of room, as was told */
+	bool has_told_quota;
+};
+
 struct recorder {
 	const struct kp_recorder_options *options;
 	struct kp_probes *probes;
@@ -49,6 +60,7 @@ struct recorder {
 	struct kp_tiers *tiers;
 	enum kp_tier ceiling; /* as a signal left it; the budget may want less */
 	struct kp_budget budget;
+	struct recorder_disk disk;
 	uv_signal_t step_signals[KP_STEP_SIGNAL_CNT];
 
 	/* how it ends */
@@ -102,6 +114,11 @@ int kp_recorder_start_tiers(struct recorder *r, struct kp_err *err);
 
 /* Once a second. */
 void kp_recorder_look_at_budget(struct recorder *r);
+
+/* --- what a full disk does --- */
+
+/* Once a second. */
+void kp_recorder_look_at_disk(struct recorder *r);
 
 /* --- how it ends --- */
 

@@ -73,7 +73,7 @@ void kp_recorder_look_at_budget(struct recorder *r)
 	uint32_t tiers = kp_probes_tiers(r->options->groups), used;
 	enum kp_tier from = kp_tiers_wanted(r->tiers), to;
 	int step = kp_budget_look(&r->budget, kp_clock_ns(CLOCK_MONOTONIC), used_ns(),
-				  from < r->ceiling);
+				  from < r->ceiling && !r->disk.is_tier_lowered);
 
 	to = step < 0 ? kp_tier_below(tiers, from) : step > 0 ? kp_tier_above(tiers, from) : from;
 	if (to == from)

@@ -247,8 +247,8 @@ Test(options, settings_that_nobody_knows_are_usage_errors)
 		const char *text, *said;
 	} rows[] = {
 		{"trial.formt = json", "'trial.formt' is not known; did you mean 'trial.format'?"},
-		{"record.max-size = 4G",
-		 "'record.max-size' is not known; 'kprobe record --help' lists the options"},
+		{"record.best-of = 4G",
+		 "'record.best-of' is not known; 'kprobe record --help' lists the options"},
 		{"dump.cuont = 4", "'dump.cuont' is not known; did you mean 'dump.count'?"},
 		{"output = D",
 		 "'output' does not begin with the name of a command and a full stop"},

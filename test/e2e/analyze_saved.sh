@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# What is kept of an incident: in the reader's own database, not in the log's folder; printed again
+# What is kept of an incident: in the reader's own database, and in the log's folder but a pin, if it
+# is the reader's own; printed again
 # only when the same is asked for; and never instead of the report.
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -71,6 +72,7 @@ echo "what is asked for otherwise is made anew"
 analyze 0 x -i "$work/log" --deadline "$from"
 says err "it was saved with another --deadline, and is made anew"
 says out "deadline .*: missed"
+ls "$work/log/pins"/x.* >/dev/null || fail "its part of the log is not pinned"
 analyze 0 x -i "$work/log"
 silent
 says out "deadline .*: missed"

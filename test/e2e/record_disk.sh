@@ -79,17 +79,42 @@ grep -q '^gaps 0$' full.stats || fail "full: $(cat full.stats full.stats.err)"
 grep -q '^end interrupted$' full.stats || fail "full: $(cat full.stats)"
 rm -rf disk/log disk/ballast
 
-# --- full, then not ---
+# --- full, then not: each step down is said and in the log, memory keeps what is recorded, and all
+# of it undoes itself ---
 busy again disk/log
 dd if=/dev/zero of=disk/ballast bs=4096 2>/dev/null
-wait_for 60 grep -q 'No space left' again.err || fail "again: not said: $(cat again.err)"
-sleep 1
+for step in 'No space left on device; what is recorded waits in memory' 'in the tier switches, not waits' \
+	'in the tier none, not switches' 'nothing more can be left out'; do
+	wait_for 60 grep -q "$step" again.err || fail "again: '$step' not said: $(cat again.err)"
+done
 rm disk/ballast
-sleep 1
-finish again 1
-same_losses again disk/log
-grep -q '^gaps 0$' again.stats || fail "again: $(cat again.stats again.stats.err)"
+wait_for 60 grep -q 'is written again; 0 events' again.err || fail "again: $(cat again.err)"
+wait_for 60 grep -q 'in the tier waits, not none' again.err || fail "again: no step up: $(cat again.err)"
+sleep 2
+finish again 0
+"$KPROBE" dump -i disk/log --stats >again.stats 2>&1 || fail "again: $(cat again.stats)"
+grep -q '^gaps 0$' again.stats || fail "again: $(cat again.stats)"
+dump disk/log -k disk,tier >again.events || fail "again: dump"
+for state in '"error":-28,"state":1' '"error":-28,"state":2' '"lost":0,"error":-28,"state":0' \
+	'"before":2,"why":4' '"before":1,"why":4' '"tier":2,.*"before":0,"why":5'; do
+	grep -q "$state" again.events || fail "again: no $state in $(cat again.events)"
+done
 rm -rf disk/log
+
+# --- full of its own log: the oldest segments go, and nothing is lost ---
+spawn "$KPROBE" record -o disk/log -e syscall --segment-size 1M -C 1G --duration 8s >own 2>own.err </dev/null
+recorder=$!
+spawn sh -c 'while :; do dd if=/dev/urandom of=/dev/null bs=97 count=200000 2>/dev/null; done'
+load=$!
+dd if=/dev/zero of=disk/ballast bs=1M count=6 2>/dev/null
+wait "$recorder" || fail "own: exit $?; $(cat own.err)"
+kill "$load"
+grep -q "of the log's oldest segments" own.err || fail "own: nothing went: $(cat own.err)"
+grep -q 'waits in memory' own.err && fail "own: it had to wait: $(cat own.err)"
+dump disk/log -k retain | grep -q '"why":4' || fail "own: the log does not say what went"
+"$KPROBE" dump -i disk/log --stats >own.stats 2>&1 || fail "own: $(cat own.stats)"
+grep -q '^gaps 0$' own.stats || fail "own: $(cat own.stats)"
+rm -rf disk/log disk/ballast
 
 # --- its folder is removed meanwhile ---
 busy removed log-removed

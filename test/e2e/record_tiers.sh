@@ -87,7 +87,7 @@ names=$(cat /proc/$recorder/task/*/comm | sort -u | tr '\n' ' ')
 end out
 kill $load
 echo "threads: $names"
-for name in kp-write kp-sync kp-snapshot kp-tiers; do
+for name in kp-write kp-disk kp-snapshot kp-tiers; do
 	[[ " $names" == *" $name "* ]] || fail "no thread $name"
 done
 [ "$none" -lt $((calls - 4)) ] || fail "$none links in the lowest tier"

@@ -2,6 +2,9 @@
  * The pipeline: what is put is in the log or counted, in order, also when the disk is full.
  */
 #include <criterion/criterion.h>
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "event/kinds.h"
 #include "log/reader.h"
 #include "record/pipeline.h"
 
@@ -31,11 +35,18 @@ ssize_t readlink(const char *path, char *target, size_t cap)
 
 /* Likewise: a disk that does not answer. */
 static _Atomic bool disk_hangs;
+/* … or fails so, as long as this file is there if it has a name. */
+static _Atomic int disk_error;
+static char disk_error_while[512];
 
 ssize_t pwritev(int fd, const struct iovec *iov, int cnt, off_t offset)
 {
 	while (disk_hangs)
 		usleep(1000);
+	if (disk_error && (!*disk_error_while || !access(disk_error_while, F_OK))) {
+		errno = disk_error;
+		return -1;
+	}
 	return syscall(SYS_pwritev, fd, iov, cnt, offset, 0);
 }
 
@@ -56,17 +67,26 @@ static void remove_dir(void)
 
 TestSuite(pipeline, .init = make_dir, .fini = remove_dir);
 
-static struct kp_pipeline *start(uint64_t queue_len)
+static struct kp_pipeline *start_limited(uint64_t queue_len, struct kp_retain_limits limits)
 {
-	struct kp_pipeline_options options = {.dir = dir,
-					      .log = {.codec = KP_CODEC_DELTA_ZSTD},
-					      .queue_len = queue_len,
-					      .sync_ns = 10000000};
+	struct kp_pipeline_options options = {
+		.dir = dir,
+		.log = {.codec = KP_CODEC_DELTA_ZSTD,
+			.segment_len = kp_retain_is_wanted(&limits) ? 65536 : 0},
+		.queue_len = queue_len,
+		.sync_ns = 10000000,
+		.retain = limits,
+	};
 	struct kp_pipeline *pipeline;
 	struct kp_err err = {""};
 
 	cr_assert_eq(kp_pipeline_start(&options, &pipeline, &err), 0, "%s", err.text);
 	return pipeline;
+}
+
+static struct kp_pipeline *start(uint64_t queue_len)
+{
+	return start_limited(queue_len, (struct kp_retain_limits){0});
 }
 
 static int stop(struct kp_pipeline *pipeline)
@@ -317,4 +337,203 @@ Test(pipeline, a_snapshot_ends_with_its_counts)
 	}
 	cr_assert_not_null(end);
 	kp_log_reader_free(reader);
+}
+
+/* --- a disk that takes no more --- */
+
+static void put_many(struct kp_pipeline *pipeline, uint32_t from, uint32_t cnt)
+{
+	struct kp_ev_task_exit ev;
+
+	for (uint32_t i = from; i < from + cnt; i++) {
+		ev = event(0, i);
+		ev.exit_code = (uint32_t)random(); /* so that it does not compress */
+		kp_pipeline_put(pipeline, 0, &ev.hdr);
+	}
+	kp_pipeline_flush(pipeline, 0);
+}
+
+static void wait_until_short(struct kp_pipeline *pipeline, bool is_short)
+{
+	struct kp_disk_look look;
+
+	do {
+		usleep(1000);
+		kp_pipeline_disk(pipeline, &look);
+	} while (look.is_short != is_short);
+}
+
+/* What stream 0 dropped; what it stored must be in the log, which this ends. */
+static uint64_t dropped_in_log(struct kp_pipeline *pipeline, uint64_t put)
+{
+	struct kp_accounts accounts;
+	uint64_t cnt[2];
+
+	kp_pipeline_drain(pipeline);
+	kp_pipeline_accounts(pipeline, 0, &accounts);
+	cr_expect_eq(stop(pipeline), 0);
+	count_log(cnt);
+	cr_expect_eq(accounts.stored[KP_GROUP_life], cnt[0]);
+	cr_expect_eq(accounts.stored[KP_GROUP_life] + accounts.dropped[KP_GROUP_life], put);
+	return accounts.dropped[KP_GROUP_life];
+}
+
+static void expect_nothing_lost(int error)
+{
+	struct kp_pipeline *pipeline = start(0);
+	struct kp_err err = {""};
+
+	put_many(pipeline, 0, 5000);
+	disk_error = error;
+	put_many(pipeline, 5000, 5000);
+	wait_until_short(pipeline, true);
+	put_many(pipeline, 10000, 5000);
+	usleep(50000);
+	cr_expect_eq(kp_pipeline_load(pipeline), 0, "the command is held for a full disk");
+	disk_error = 0;
+	wait_until_short(pipeline, false);
+	cr_expect_eq(kp_pipeline_error(pipeline, &err), 0);
+	cr_expect_eq(dropped_in_log(pipeline, 15000), 0);
+}
+
+Test(pipeline, what_a_full_disk_does_not_take_waits, .timeout = 60)
+{
+	expect_nothing_lost(ENOSPC);
+}
+
+Test(pipeline, what_a_quota_does_not_allow_waits, .timeout = 60)
+{
+	expect_nothing_lost(EDQUOT);
+}
+
+Test(pipeline, what_a_failing_disk_does_not_take_waits, .timeout = 60)
+{
+	expect_nothing_lost(EIO);
+}
+
+/* The first and the last event of the log. */
+static void look_at_ends(uint32_t *ret_first, uint32_t *ret_last)
+{
+	struct kp_log_filter filter = {.kinds = KP_KINDS(KP_EV_task_exit)};
+	struct kp_log_reader *reader;
+	const struct kp_hdr *hdr;
+
+	*ret_first = UINT32_MAX;
+	cr_assert_eq(kp_log_open(dir, &filter, &reader, NULL), 0);
+	while (kp_log_next(reader, &hdr, NULL) == 1) {
+		*ret_first = *ret_first == UINT32_MAX ? hdr->tid : *ret_first;
+		*ret_last = hdr->tid;
+	}
+	kp_log_reader_free(reader);
+}
+
+Test(pipeline, memory_keeps_the_newest_of_a_full_disk, .timeout = 60)
+{
+	struct kp_pipeline *pipeline = start(16 * KP_BLOCK_RAW_MAX);
+	const uint32_t cnt = 400000, part = 10000; /* 16 MB, and less than a block */
+	struct kp_disk_look look;
+	uint32_t first, last;
+	uint64_t dropped;
+
+	disk_error = ENOSPC;
+	for (uint32_t i = 0; i < cnt; i += part) {
+		put_many(pipeline, i, part);
+		usleep(20000);
+	}
+	wait_until_short(pipeline, true);
+	kp_pipeline_disk(pipeline, &look);
+	cr_expect_gt(look.lost, 0);
+	cr_expect_eq(look.error, -ENOSPC);
+	cr_expect_not_null(strstr(look.why.text, "No space left"), "%s", look.why.text);
+	disk_error = 0;
+	wait_until_short(pipeline, false);
+	dropped = dropped_in_log(pipeline, cnt);
+	look_at_ends(&first, &last);
+	cr_expect_eq(first, dropped, "the oldest are lost: %u %" PRIu64, first, dropped);
+	cr_expect_eq(last, cnt - 1);
+	cr_expect(dropped > cnt / 3 && dropped < cnt - 2 * part, "%" PRIu64, dropped);
+}
+
+Test(pipeline, an_end_does_not_wait_for_a_full_disk, .timeout = 60)
+{
+	struct kp_pipeline *pipeline = start(0);
+	struct kp_accounts accounts;
+	struct kp_err err = {""};
+
+	disk_error = ENOSPC;
+	put_many(pipeline, 0, 5000);
+	wait_until_short(pipeline, true);
+	kp_pipeline_drain(pipeline);
+	kp_pipeline_accounts(pipeline, 0, &accounts);
+	cr_expect_eq(accounts.dropped[KP_GROUP_life], 5000);
+	cr_expect_eq(kp_pipeline_error(pipeline, &err), -ENOSPC);
+	cr_expect_lt(stop(pipeline), 0);
+}
+
+static void find_first_segment(char path[512])
+{
+	DIR *folder = opendir(dir);
+	struct dirent *entry;
+
+	while ((entry = readdir(folder)) && entry->d_name[0] == '.')
+		;
+	snprintf(path, 512, "%s/%s/00000001.kpl", dir, entry->d_name);
+	closedir(folder);
+}
+
+/* How often the log says that a segment went for this reason. */
+static unsigned count_retained(enum kp_retain_why why)
+{
+	struct kp_log_filter filter = {.kinds = KP_KINDS(KP_EV_retain)};
+	struct kp_log_reader *reader;
+	const struct kp_hdr *hdr;
+	unsigned cnt = 0;
+
+	cr_assert_eq(kp_log_open(dir, &filter, &reader, NULL), 0);
+	while (kp_log_next(reader, &hdr, NULL) == 1)
+		cnt += ((const struct kp_ev_retain *)hdr)->why == why;
+	kp_log_reader_free(reader);
+	return cnt;
+}
+
+/* Retention comes first, and nothing is lost for it but what it removes. */
+Test(pipeline, a_full_disk_takes_the_oldest_segment, .timeout = 60)
+{
+	struct kp_pipeline *pipeline = start_limited(0, (struct kp_retain_limits){.len = 1 << 30});
+	struct kp_accounts accounts;
+	struct kp_disk_look look;
+
+	find_first_segment(disk_error_while);
+	put_many(pipeline, 0, 50000);
+	kp_pipeline_drain(pipeline);
+	cr_assert_gt(kp_pipeline_segment(pipeline), 2);
+	disk_error = ENOSPC;
+	put_many(pipeline, 50000, 10000);
+	kp_pipeline_drain(pipeline);
+	kp_pipeline_disk(pipeline, &look);
+	cr_expect_eq(look.full_cnt, 1);
+	cr_expect_gt(look.full_len, 0);
+	cr_expect_not(look.is_short);
+	cr_expect_eq(access(disk_error_while, F_OK), -1);
+	kp_pipeline_accounts(pipeline, 0, &accounts);
+	cr_expect_eq(accounts.dropped[KP_GROUP_life], 0);
+	cr_expect_eq(stop(pipeline), 0);
+	cr_expect_eq(count_retained(KP_RETAIN_full), 1);
+}
+
+/* Below the floor nothing is written but the recorder's own last words. */
+Test(pipeline, a_floor_that_cannot_be_reached_stops_writing, .timeout = 60)
+{
+	struct kp_pipeline *pipeline =
+		start_limited(0, (struct kp_retain_limits){.free_len = 1ull << 60});
+	struct kp_disk_look look;
+
+	wait_until_short(pipeline, true);
+	put_many(pipeline, 0, 5000);
+	usleep(50000);
+	kp_pipeline_disk(pipeline, &look);
+	cr_expect(look.is_short);
+	cr_expect_eq(look.error, 0);
+	cr_expect_not_null(strstr(look.why.text, "--min-free"), "%s", look.why.text);
+	cr_expect_eq(dropped_in_log(pipeline, 5000), 5000);
 }

@@ -1,0 +1,103 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A log that has a limit stays below it over several recordings, keeps what a saved incident needs
+# until its pin is removed, and is read meanwhile by all who read.
+. "$(dirname "$0")/lib.sh"
+need_root
+cd "$work" || exit 1
+
+# Calls, as many as one process can make.
+spawn sh -c 'while :; do dd if=/dev/urandom of=/dev/null bs=97 count=200000 2>/dev/null; done'
+load=$!
+
+length() { # of all segments
+	find log -name '*.kpl' -printf '%s\n' 2>/dev/null | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+# begin [OPTION…]: a recorder that writes some MB each second. $recorder.
+begin() {
+	spawn "$KPROBE" record -o log -e syscall -C 6M --pin-quota 3M "$@" >recorder 2>recorder.err </dev/null
+	recorder=$!
+}
+
+segments() {
+	find log -name '*.kpl' | sort
+}
+
+finish() {
+	kill -INT "$recorder"
+	wait "$recorder" || fail "the recorder: exit $?; $(cat recorder.err)"
+}
+
+oldest_is_not() {
+	[ "$(segments | head -n 1)" != "$1" ]
+}
+
+# --- below the limit, over two recordings; what is read meanwhile says what went ---
+begin
+wait_for 60 test -d log || fail "no log: $(cat recorder.err)"
+most=0
+statuses=
+for round in 1 2; do
+	first=
+	wait_for 60 sh -c '[ -n "$(find log -name "*.kpl" | head -n 1)" ]'
+	first=$(segments | head -n 1)
+	until oldest_is_not "$first" && [ "$(segments | wc -l)" -gt 8 ]; do
+		len=$(length)
+		[ "$len" -gt "$most" ] && most=$len
+		"$KPROBE" dump -i log -k clock >/dev/null 2>dump.err
+		statuses="$statuses $?"
+		[ -s recorder.err ] && ! kill -0 "$recorder" 2>/dev/null && fail "it ended: $(cat recorder.err)"
+	done
+	finish
+	[ "$round" = 1 ] && begin
+done
+[ "$most" -le $((7 * 1024 * 1024)) ] || fail "6 MiB were allowed, and it was $most bytes long"
+for status in $statuses; do
+	[ "$status" = 0 ] || fail "dump beside retention: exit $status; $(cat dump.err)"
+done
+"$KPROBE" dump -i log --stats >stats 2>&1 || fail "dump: $(cat stats)"
+grep -q '^gaps 0$' stats || fail "the log has gaps: $(cat stats)"
+[ "$(grep -c '^run ' stats)" -le 2 ] || fail "$(cat stats)"
+dump log -k retain | grep -q '"why":1' || fail "the log does not say what went"
+echo "at most $most bytes"
+
+# --- an incident's segments stay, until the pin goes ---
+segment=$(segments | sed -n 3p)
+at=$(dump "$segment" -k sched_switch -n 1 --time wall | sed 's/.*"time":"\([^"]*\)".*/\1/')
+at=$(date -d "$at" +%s.%N)
+to=$(python3 -c "print('%.9f' % ($at + 0.02))")
+"$KPROBE" analyze 'an incident' -i log --db db --pid "$load" --from "$at" --to "$to" >report 2>&1 ||
+	fail "analyze: $(cat report)"
+pin=$(find log/pins -type f)
+grep -q "^[0-9a-f-]*/$(basename "$segment")\$" "$pin" || fail "the pin lacks $segment: $(cat "$pin")"
+begin
+first=$(segments | tail -n 1)
+wait_for 60 test ! -e "$first" || fail "retention stands still"
+finish
+while read -r name; do
+	[ -e "log/$name" ] || fail "$name is gone, though it is pinned"
+done <"$pin"
+"$KPROBE" analyze again -i "$segment" --db db --pid "$load" --from "$at" --to "$to" >again 2>&1 ||
+	fail "the incident's segment: $(cat again)"
+rm "$pin"
+begin
+wait_for 60 test ! -e "$segment" || fail "a segment stays that is pinned no more"
+finish
+
+# --- a floor that cannot be reached ---
+rm -rf log
+spawn "$KPROBE" record -o log -e syscall --min-free 99% --duration 4s >recorder 2>recorder.err </dev/null
+wait $!
+status=$?
+[ $status = 1 ] || fail "floor: exit $status; $(cat recorder.err)"
+grep -q 'than --min-free asks for' recorder.err || fail "floor: not said: $(cat recorder.err)"
+[ "$(length)" -lt $((2 * 1024 * 1024)) ] || fail "floor: $(length) bytes were written"
+
+# --- contradictions ---
+for options in '-C 1M --segment-size 1M' '-C 8M --pin-quota 5M' '-C 1K' '--min-free 100%' '--min-free x' '-G 1ms'; do
+	# shellcheck disable=SC2086 # they are several
+	"$KPROBE" record -o log2 $options --duration 1ms >usage 2>&1
+	status=$?
+	[ $status = 2 ] || fail "$options: exit $status; $(cat usage)"
+done
