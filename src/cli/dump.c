@@ -27,6 +27,7 @@ struct request {
 	const char *from;
 	const char *to;
 	bool is_stats;
+	bool is_verify;
 	uint64_t count; /* 0: all */
 	struct dump_filter filter;
 };
@@ -131,6 +132,10 @@ static const struct kp_option options[] = {
 	 KP_U64(struct request, count)},
 	{0, "stats", NULL, "instead of events, count them, and say what was lost or damaged",
 	 KP_FLAG(struct request, is_stats)},
+	{0, "verify", NULL,
+	 "instead of events, say whether the log is whole: all bytes of all boots in it, the order "
+	 "and chain of segments, contents of mapped files, and the accounts of what was lost",
+	 KP_FLAG(struct request, is_verify)},
 	{0},
 };
 
@@ -272,7 +277,8 @@ static int take_event(struct printer *p, const struct kp_hdr *event, struct kp_e
 		if (!p->request->is_stats)
 			print_event(p, event);
 		if (event->kind == KP_EV_file_object &&
-		    dump_objects_add(&p->result, (const struct kp_ev_file_object *)event) < 0)
+		    kp_object_set_add(&p->result.objects, (const struct kp_ev_file_object *)event) <
+			    0)
 			return kp_err_set(err, -ENOMEM, "out of memory");
 	}
 	if (kp_names_add(&p->names, event) < 0)
@@ -336,6 +342,15 @@ static int dump(struct printer *p, struct kp_err *err)
 	return p->result.is_pipe_closed ? KP_EXIT_OK : status;
 }
 
+/* Whether only some of the log is asked for. */
+static bool is_part(const struct request *request)
+{
+	const struct dump_filter *f = &request->filter;
+
+	return !kp_set_is_empty(&f->kinds) || f->has_calls || f->pids.cnt || f->tids.cnt ||
+	       f->comms.cnt || request->from || request->to || request->count || request->is_stats;
+}
+
 static int run(int argc, char **argv)
 {
 	struct request request = {.format = "text", .time = "relative"};
@@ -353,6 +368,13 @@ static int run(int argc, char **argv)
 		request.input = argv[1];
 	if (!request.input)
 		request.input = DEFAULT_LOG;
+	if (request.is_verify && is_part(&request)) {
+		kp_err_set(&err, -EINVAL, "--verify is of the whole log: it takes no filter");
+		dump_filter_done(&request.filter);
+		return kp_cli_usage(&kp_command_dump, &err);
+	}
+	if (request.is_verify)
+		return dump_verify(request.input, is_json(&request));
 	if (!strcmp(request.time, "wall")) {
 		p.how.time = print_wall;
 		p.how.arg = &p;
@@ -361,7 +383,7 @@ static int run(int argc, char **argv)
 	status = dump(&p, &err);
 	kp_clock_done(&p.clock);
 	kp_names_done(&p.names);
-	dump_objects_done(&p.result);
+	kp_object_set_done(&p.result.objects);
 	kp_buf_done(&p.out);
 	dump_filter_done(&request.filter);
 	return status;

@@ -13,7 +13,7 @@
 #include "event/event.h"
 #include "event/kinds.h"
 #include "kprobe/syscall.h"
-#include "log/object.h"
+#include "log/object_set.h"
 #include "log/reader.h"
 
 /* Which events are asked for; zero-initialised: all. */
@@ -43,17 +43,13 @@ struct dump_result {
 	uint64_t event_cnt;
 	uint64_t kind_cnt[KP_EV_END];
 	bool is_pipe_closed;
-	KP_VEC(struct kp_object) objects; /* that the events named, each once … */
-	struct kp_map object_index;       /* … by the begin of their hashes */
-	uint64_t objects_len;             /* bytes of those that are whole, on the disk */
+	struct kp_object_set objects; /* that the events named */
+	uint64_t objects_len;         /* bytes of those that are whole, on the disk */
 	uint64_t object_cnt;
 	uint32_t missing_cnt, damaged_cnt;
 	char object_name[KP_OBJECT_NAME_LEN]; /* the first of the others */
 	const char *object_why;
 };
-
-/* Remembers the object that an event names. 0 or -ENOMEM. */
-int dump_objects_add(struct dump_result *result, const struct kp_ev_file_object *event);
 
 /* Looks for the objects beside the log, and, for its account, whether they are whole. */
 int dump_objects_check(const char *log, bool verify, struct dump_result *result,
@@ -61,8 +57,6 @@ int dump_objects_check(const char *log, bool verify, struct dump_result *result,
 
 /* Says which are not; KP_EXIT_CORRUPT then. */
 int dump_objects_report(const char *log, const struct dump_result *result);
-
-void dump_objects_done(struct dump_result *result);
 
 void dump_stats_text(const struct kp_log_info *info, const struct dump_result *result,
 		     struct kp_buf *out);
@@ -72,5 +66,8 @@ void dump_stats_json(const struct kp_log_info *info, const struct dump_result *r
 /* Says what could not be read; KP_EXIT_CORRUPT unless it is only a torn end, or what retention
  * took meanwhile. */
 int dump_report_damage(const struct kp_log_info *info);
+
+/* Says whether the log is what was written, on stdout, as JSON or as lines; the exit status. */
+int dump_verify(const char *log, bool is_json);
 
 #endif

@@ -40,7 +40,7 @@ void dump_stats_text(const struct kp_log_info *info, const struct dump_result *r
 	kp_buf_printf(out, "gaps %zu\nend ", info->gap_cnt);
 	kp_text_puts(out, info->end_text);
 	kp_buf_putc(out, '\n');
-	if (result->objects.cnt)
+	if (result->objects.all.cnt)
 		kp_buf_printf(out, "objects %" PRIu64 "\nobject_bytes %" PRIu64 "\n",
 			      result->object_cnt, result->objects_len);
 	if (info->doubtful_cnt)

@@ -18,7 +18,7 @@
 #include "event/kinds.h"
 #include "log/boots.h"
 #include "log/folder.h"
-#include "log/object.h"
+#include "log/object_set.h"
 #include "log/reader.h"
 
 bool kp_sweep_may_name(const struct kp_set *kinds)
@@ -30,12 +30,9 @@ bool kp_sweep_may_name(const struct kp_set *kinds)
 
 static int add_name(struct kp_map *named, const struct kp_ev_file_object *event)
 {
-	struct kp_object object = {.len = event->len};
+	struct kp_object object;
 
-	if (event->data_len != sizeof(object.hash))
-		return 0;
-	memcpy(object.hash, KP_TAIL(event), sizeof(object.hash));
-	return kp_map_put(named, kp_object_key(&object), 1);
+	return kp_object_of(event, &object) ? kp_map_put(named, kp_object_key(&object), 1) : 0;
 }
 
 /* Whether something that may name objects is there and was not read. */
