@@ -461,6 +461,8 @@ void kp_pipeline_begin_end(struct kp_pipeline *pipeline)
 {
 	kp_pipeline_end_snapshot(pipeline);
 	kp_pipeline_drain(pipeline);
+	kp_pipeline_end_retention(pipeline);
+	kp_pipeline_drain(pipeline);
 	kp_log_begin_end(pipeline->writer);
 }
 
@@ -471,6 +473,7 @@ int kp_pipeline_stop(struct kp_pipeline *pipeline, struct kp_pipeline_end *end, 
 	if (!pipeline)
 		return 0;
 	kp_pipeline_end_snapshot(pipeline);
+	kp_pipeline_end_retention(pipeline);
 	kp_pipeline_flush(pipeline, 0);
 	kp_pipeline_stop_threads(pipeline);
 	r = kp_log_end(pipeline->writer, end->reason, end->sig, err);

@@ -177,6 +177,28 @@ static void take_retained(struct kp_pipeline *p, const struct kp_retained *retai
 	p->disk.is_below_floor = retained->is_short;
 }
 
+/* false: nothing is to be removed any more. */
+static bool begin_look(struct kp_pipeline *p)
+{
+	bool may_look;
+
+	pthread_mutex_lock(&p->lock);
+	may_look = p->disk.retainer && !p->disk.is_over;
+	p->disk.is_looking = may_look;
+	pthread_mutex_unlock(&p->lock);
+	return may_look;
+}
+
+static void end_look(struct kp_pipeline *p, const struct kp_retained *retained)
+{
+	pthread_mutex_lock(&p->lock);
+	if (retained)
+		take_retained(p, retained);
+	p->disk.is_looking = false;
+	pthread_cond_broadcast(&p->disk.turn);
+	pthread_mutex_unlock(&p->lock);
+}
+
 static void retain(struct kp_pipeline *p, bool is_full)
 {
 	struct kp_retain_now now = {.segment = kp_pipeline_segment(p),
@@ -184,15 +206,28 @@ static void retain(struct kp_pipeline *p, bool is_full)
 				    .is_full = is_full};
 	struct kp_retained retained;
 	struct kp_err err = {""};
-	int r;
+	bool is_due;
+	int r = 0;
 
-	if (!p->disk.retainer || !kp_retainer_is_due(p->disk.retainer, &now))
+	if (!begin_look(p))
 		return;
-	r = kp_retainer_run(p->disk.retainer, &now, &retained, &err);
-	pthread_mutex_lock(&p->lock);
-	if (r < 0)
+	is_due = kp_retainer_is_due(p->disk.retainer, &now);
+	if (is_due)
+		r = kp_retainer_run(p->disk.retainer, &now, &retained, &err);
+	if (r < 0) {
+		pthread_mutex_lock(&p->lock);
 		kp_pipeline_set_error(p, r, &err);
-	take_retained(p, &retained);
+		pthread_mutex_unlock(&p->lock);
+	}
+	end_look(p, is_due ? &retained : NULL);
+}
+
+void kp_pipeline_end_retention(struct kp_pipeline *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->disk.is_over = true;
+	while (p->disk.is_looking)
+		pthread_cond_wait(&p->disk.turn, &p->lock);
 	pthread_mutex_unlock(&p->lock);
 }
 

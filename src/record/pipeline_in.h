@@ -37,6 +37,8 @@ struct kp_pipeline_stream {
 struct kp_pipeline_disk {
 	pthread_cond_t turn; /* there is room, or may be */
 	bool is_look_due;    /* a segment was begun */
+	bool is_looking;     /* for what has to go, … */
+	bool is_over;        /* … which nothing has any more */
 	bool is_room_wanted; /* by a thread that writes, which waits … */
 	uint64_t look_cnt;   /* … for the next look to end */
 	bool is_short;       /* nothing can be written … */
@@ -121,6 +123,9 @@ void kp_pipeline_set_error(struct kp_pipeline *p, int error, const struct kp_err
 int kp_pipeline_init_disk(struct kp_pipeline *p, const struct kp_pipeline_options *options,
 			  struct kp_err *err);
 void kp_pipeline_done_disk(struct kp_pipeline *p);
+
+/* From now on nothing is removed, and what was is put. */
+void kp_pipeline_end_retention(struct kp_pipeline *p);
 
 /* Syncs, removes what the log need not keep, and sees whether a full disk has room again. */
 void *kp_pipeline_disk_loop(void *arg);
