@@ -94,7 +94,7 @@ criterion() {
 	local name=$1 tap=$logs/$1.tap log=$logs/$1.log status line test before=$failed
 	wanted "$name" || return 0
 	rm -f "$tap"
-	timeout -k 10 300 "$2" --tap="$tap" >"$log" 2>&1 </dev/null
+	timeout -k 10 600 "$2" --tap="$tap" >"$log" 2>&1 </dev/null
 	status=$?
 	[ -e "$tap" ] || : >"$tap"
 	while read -r line; do

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 
+#include "faults.h"
 #include "fixture.h"
 
 TestSuite(end, .init = fixture_setup, .fini = fixture_teardown);
@@ -18,6 +19,8 @@ static int failing_syncs;
 
 int fdatasync(int fd)
 {
+	if (faults_on)
+		return faults_fdatasync(fd);
 	if (!failing_syncs)
 		return (int)syscall(SYS_fdatasync, fd);
 	failing_syncs--;

@@ -11,6 +11,7 @@
 #include <signal.h>
 
 #include "event/event.h"
+#include "faults.h"
 #include "fixture.h"
 
 TestSuite(failure, .init = fixture_setup, .fini = fixture_teardown);
@@ -27,6 +28,8 @@ ssize_t pwritev64(int fd, const struct iovec *iov, int iov_cnt, off_t offset)
 {
 	struct iovec part;
 
+	if (faults_on)
+		return faults_pwritev(fd, iov, iov_cnt, offset);
 	if (writes_left == 0) {
 		writes_left = -1;
 		if (!write_cut) {
