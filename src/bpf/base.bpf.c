@@ -30,7 +30,10 @@ __u32 telling;    /* KP_TELL_ */
 /* Of other tasks than the selected, entries before it are of an earlier time in which calls were
  * recorded: their ends nobody saw. */
 __u64 calls_since_ns;
-const volatile __u32 self_pid = 0;
+struct kp_heart heart;
+__u32 self_pid;                         /* of the recorder, whose own doing is not told */
+const volatile __u32 unheard_ticks = 0; /* KP_UNHEARD_NS */
+const volatile __u32 told_groups = 0;   /* that are wanted: bit 1 << KP_GROUP_ */
 const volatile __u32 event_ring_len = KP_PIECE_LEN; /* a power of two */
 const volatile __u16 ring_of[KP_CPU_MAX] = {0};     /* ring of events, by CPU */
 const volatile bool emit_syscall = true;            /* calls may be recorded, see telling */

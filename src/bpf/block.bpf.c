@@ -30,19 +30,19 @@ static __always_inline int on_request(struct request *rq, __u16 kind)
 }
 
 SEC("tp_btf/block_rq_insert")
-int BPF_PROG(kp_block_insert, struct request *rq)
+int KP_PROG(block, kp_block_insert, struct request *rq)
 {
 	return on_request(rq, KP_EV_block_insert);
 }
 
 SEC("tp_btf/block_rq_issue")
-int BPF_PROG(kp_block_issue, struct request *rq)
+int KP_PROG(block, kp_block_issue, struct request *rq)
 {
 	return on_request(rq, KP_EV_block_issue);
 }
 
 SEC("tp_btf/block_rq_complete")
-int BPF_PROG(kp_block_complete, struct request *rq, int error, unsigned int len)
+int KP_PROG(block, kp_block_complete, struct request *rq, int error, unsigned int len)
 {
 	struct kp_cpu *c = kp_this_cpu();
 	struct kp_ev_block_complete *ev;

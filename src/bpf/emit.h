@@ -64,7 +64,10 @@ extern __u32 prepared;
 extern __u32 selecting;
 extern __u32 telling;
 extern __u64 calls_since_ns;
-extern const volatile __u32 self_pid;
+extern __u32 self_pid;
+extern struct kp_heart heart;
+extern const volatile __u32 unheard_ticks;
+extern const volatile __u32 told_groups;
 extern const volatile __u32 event_ring_len;
 extern const volatile __u16 ring_of[KP_CPU_MAX];
 extern const volatile bool emit_syscall;
@@ -116,6 +119,52 @@ static __always_inline void kp_count_lost(enum kp_ring ring, enum kp_group group
 	kp_count(&c->produced[group], group);
 	kp_lose(c, group, bpf_ktime_get_ns());
 }
+
+/*
+ * Whether nobody has emptied the rings for some seconds: a program that finds it so does nothing
+ * but count. A group of life is told as long as there is room: it is rare, and what has no name
+ * later is worth little. With tasks selected for replay all is told: a call without a number would
+ * not be missed.
+ */
+static __always_inline bool kp_is_unheard(enum kp_group group)
+{
+	__u64 beat = *(volatile __u64 *)&heart.beat;
+	struct kp_counts *c;
+
+	if (heart.seen != beat) {
+		heart.seen_ticks = bpf_jiffies64();
+		heart.seen = beat;
+		return false;
+	}
+	if (group == KP_GROUP_life || selecting ||
+	    bpf_jiffies64() - heart.seen_ticks < unheard_ticks)
+		return false;
+	if (told_groups & 1u << group) {
+		c = kp_this_counts(bpf_get_smp_processor_id(), KP_RING_EVENTS);
+		kp_count(&c->unheard[group], group);
+	}
+	return true;
+}
+
+/* A program that tells nothing itself, but keeps in mind what others tell. */
+#define KP_GROUP_SILENT ((enum kp_group)31)
+_Static_assert(KP_GROUP_CNT < KP_GROUP_SILENT, "told_groups has a bit for each group");
+
+/*
+ * A program as BPF_PROG makes it, with the branch by which each begins. group: that of which a run
+ * counts as an event when nobody listens.
+ */
+#define KP_PROG(group, name, args...)                                                          \
+	name(unsigned long long *ctx);                                                         \
+	static __always_inline int on_##name(unsigned long long *ctx, ##args);                 \
+	int name(unsigned long long *ctx)                                                      \
+	{                                                                                      \
+		_Pragma("GCC diagnostic push");                                                \
+		_Pragma("GCC diagnostic ignored \"-Wint-conversion\"");                        \
+		return kp_is_unheard(KP_GROUP_##group) ? 0 : on_##name(___bpf_ctx_cast(args)); \
+		_Pragma("GCC diagnostic pop");                                                 \
+	}                                                                                      \
+	static __always_inline int on_##name(unsigned long long *ctx, ##args)
 
 /* Wakes the reader by one of BPF's rings, which holds the same events as before. */
 static __noinline int kp_wake(void *ring)

@@ -21,7 +21,7 @@ static __always_inline void add_sum(struct kp_cpu *c, __u32 slot, __u64 len_ns)
 }
 
 SEC("tp_btf/irq_handler_entry")
-int BPF_PROG(kp_irq_entry)
+int KP_PROG(SILENT, kp_irq_entry)
 {
 	struct kp_cpu *c = kp_this_cpu();
 
@@ -32,7 +32,7 @@ int BPF_PROG(kp_irq_entry)
 }
 
 SEC("tp_btf/irq_handler_exit")
-int BPF_PROG(kp_irq_exit, int irq)
+int KP_PROG(irq, kp_irq_exit, int irq)
 {
 	struct kp_cpu *c = kp_this_cpu();
 	__u64 now, begin = c->irq_ns;
@@ -58,7 +58,7 @@ int BPF_PROG(kp_irq_exit, int irq)
 }
 
 SEC("tp_btf/softirq_entry")
-int BPF_PROG(kp_softirq_entry, unsigned int vector)
+int KP_PROG(SILENT, kp_softirq_entry, unsigned int vector)
 {
 	struct kp_cpu *c = kp_this_cpu();
 
@@ -71,7 +71,7 @@ int BPF_PROG(kp_softirq_entry, unsigned int vector)
 }
 
 SEC("tp_btf/softirq_exit")
-int BPF_PROG(kp_softirq_exit, unsigned int vector)
+int KP_PROG(irq, kp_softirq_exit, unsigned int vector)
 {
 	struct kp_cpu *c = kp_this_cpu();
 	__u64 now, begin = c->softirq_ns;
@@ -103,7 +103,7 @@ static __always_inline __u64 due_time(struct hrtimer *timer)
 }
 
 SEC("tp_btf/hrtimer_expire_entry")
-int BPF_PROG(kp_hrtimer_entry, struct hrtimer *timer)
+int KP_PROG(SILENT, kp_hrtimer_entry, struct hrtimer *timer)
 {
 	struct kp_cpu *c = kp_this_cpu();
 
@@ -120,7 +120,7 @@ int BPF_PROG(kp_hrtimer_entry, struct hrtimer *timer)
 
 /* The timer's memory may be gone by now: which kind it was is known from the state. */
 SEC("tp_btf/hrtimer_expire_exit")
-int BPF_PROG(kp_hrtimer_exit, struct hrtimer *timer)
+int KP_PROG(SILENT, kp_hrtimer_exit, struct hrtimer *timer)
 {
 	struct kp_cpu *c = kp_this_cpu();
 

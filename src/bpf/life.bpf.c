@@ -25,7 +25,7 @@ static __always_inline __u32 tid_at(struct task_struct *task, __u32 level)
 }
 
 SEC("tp_btf/sched_process_fork")
-int BPF_PROG(kp_fork, struct task_struct *parent, struct task_struct *child)
+int KP_PROG(life, kp_fork, struct task_struct *parent, struct task_struct *child)
 {
 	struct kp_task *t, *p = NULL;
 	struct kp_ev_task_fork *ev;
@@ -69,7 +69,7 @@ struct {
 } exec_scratch SEC(".maps");
 
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(kp_exec, struct task_struct *task, int old_tid, struct linux_binprm *bprm)
+int KP_PROG(life, kp_exec, struct task_struct *task, int old_tid, struct linux_binprm *bprm)
 {
 	__u32 zero = 0, cpu = bpf_get_smp_processor_id(), len, size;
 	struct exec_event *e = bpf_map_lookup_elem(&exec_scratch, &zero);
@@ -102,7 +102,7 @@ int BPF_PROG(kp_exec, struct task_struct *task, int old_tid, struct linux_binprm
 }
 
 SEC("tp_btf/sched_process_exit")
-int BPF_PROG(kp_exit, struct task_struct *task)
+int KP_PROG(life, kp_exit, struct task_struct *task)
 {
 	struct kp_ev_task_exit *ev;
 
@@ -116,7 +116,7 @@ int BPF_PROG(kp_exit, struct task_struct *task)
 }
 
 SEC("tp_btf/task_rename")
-int BPF_PROG(kp_rename, struct task_struct *task, const char *comm)
+int KP_PROG(life, kp_rename, struct task_struct *task, const char *comm)
 {
 	struct kp_ev_task_rename *ev;
 
@@ -143,8 +143,8 @@ static __always_inline int siginfo_code(struct kernel_siginfo *info)
 }
 
 SEC("tp_btf/signal_generate")
-int BPF_PROG(kp_signal_generate, int sig, struct kernel_siginfo *info, struct task_struct *target,
-	     int group, int result)
+int KP_PROG(signal, kp_signal_generate, int sig, struct kernel_siginfo *info,
+	    struct task_struct *target, int group, int result)
 {
 	struct kp_ev_signal_generate *ev;
 
@@ -199,7 +199,7 @@ static __always_inline void fill_delivery(struct deliver_event *d, struct task_s
 }
 
 SEC("tp_btf/signal_deliver")
-int BPF_PROG(kp_signal_deliver, int sig, struct kernel_siginfo *info, struct k_sigaction *ka)
+int KP_PROG(signal, kp_signal_deliver, int sig, struct kernel_siginfo *info, struct k_sigaction *ka)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct kp_ev_signal_deliver *ev;

@@ -123,7 +123,7 @@ static __always_inline void set_why(__u64 sock)
 /* A segment for an established connection, of which nothing can have changed unseen but its inode,
  * which whoever then takes the bytes tells. */
 SEC("tp_btf/tcp_probe")
-int BPF_PROG(kp_tcp_probe, const struct sock *sk)
+int KP_PROG(SILENT, kp_tcp_probe, const struct sock *sk)
 {
 	__u64 sock = sk->__sk_common.skc_cookie.counter;
 	__u8 kind;
@@ -151,7 +151,7 @@ static __always_inline __u64 sock_in(const struct sock *sk, int newstate)
 }
 
 SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(kp_tcp_state, const struct sock *sk, int oldstate, int newstate)
+int KP_PROG(tcp, kp_tcp_state, const struct sock *sk, int oldstate, int newstate)
 {
 	struct kp_ev_tcp_state *ev;
 	__u64 sock;
@@ -174,7 +174,7 @@ int BPF_PROG(kp_tcp_state, const struct sock *sk, int oldstate, int newstate)
 }
 
 SEC("tp_btf/tcp_retransmit_skb")
-int BPF_PROG(kp_tcp_retransmit, const struct sock *sk, const struct sk_buff *skb)
+int KP_PROG(tcp, kp_tcp_retransmit, const struct sock *sk, const struct sk_buff *skb)
 {
 	struct inet_connection_sock *icsk = (void *)sk;
 	struct tcp_skb_cb *cb = (void *)skb->cb;
@@ -225,7 +225,7 @@ static __always_inline int tell_transfer(__u16 kind, const struct sock *sk, __u3
 }
 
 SEC("tp_btf/sock_send_length")
-int BPF_PROG(kp_sock_send, struct sock *sk, int ret)
+int KP_PROG(tcp, kp_sock_send, struct sock *sk, int ret)
 {
 	return ret > 0 ? tell_transfer(KP_EV_sock_send, sk, ret, KP_CAST(tcp_sock, sk)->write_seq,
 				       KP_SK_ARG)
@@ -233,7 +233,7 @@ int BPF_PROG(kp_sock_send, struct sock *sk, int ret)
 }
 
 SEC("tp_btf/sock_recv_length")
-int BPF_PROG(kp_sock_recv, struct sock *sk, int ret, int flags)
+int KP_PROG(tcp, kp_sock_recv, struct sock *sk, int ret, int flags)
 {
 	return ret >= 0 && !(flags & MSG_PEEK)
 		       ? tell_transfer(KP_EV_sock_recv, sk, ret, KP_CAST(tcp_sock, sk)->copied_seq,
@@ -242,7 +242,7 @@ int BPF_PROG(kp_sock_recv, struct sock *sk, int ret, int flags)
 }
 
 SEC("tp_btf/tcp_rcv_space_adjust")
-int BPF_PROG(kp_tcp_recv, struct sock *sk)
+int KP_PROG(tcp, kp_tcp_recv, struct sock *sk)
 {
 	const struct tcp_sock *tp = (const void *)sk;
 
@@ -252,7 +252,7 @@ int BPF_PROG(kp_tcp_recv, struct sock *sk)
 
 /* A packet goes to its device; in the sender's own context it is what a send has just given. */
 SEC("tp_btf/net_dev_start_xmit")
-int BPF_PROG(kp_xmit, const struct sk_buff *skb)
+int KP_PROG(tcp, kp_xmit, const struct sk_buff *skb)
 {
 	const struct sock *sk = BPF_CORE_READ(skb, sk);
 	const unsigned char *at;

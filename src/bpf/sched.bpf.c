@@ -120,21 +120,22 @@ static __always_inline int on_switch(bool preempt, struct task_struct *prev,
 }
 
 SEC("tp_btf/sched_switch")
-int BPF_PROG(kp_sched_switch_typed, bool preempt, struct task_struct *prev,
-	     struct task_struct *next, unsigned int prev_state)
+int KP_PROG(sched, kp_sched_switch_typed, bool preempt, struct task_struct *prev,
+	    struct task_struct *next, unsigned int prev_state)
 {
 	return on_switch(preempt, prev, next, prev_state, true);
 }
 
 SEC("tp_btf/sched_switch")
-int BPF_PROG(kp_sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next,
-	     unsigned int prev_state)
+int KP_PROG(sched, kp_sched_switch, bool preempt, struct task_struct *prev,
+	    struct task_struct *next, unsigned int prev_state)
 {
 	return on_switch(preempt, prev, next, prev_state, false);
 }
 
 SEC("tp_btf/sched_switch")
-int BPF_PROG(kp_sched_switch_3, bool preempt, struct task_struct *prev, struct task_struct *next)
+int KP_PROG(sched, kp_sched_switch_3, bool preempt, struct task_struct *prev,
+	    struct task_struct *next)
 {
 	return on_switch(preempt, prev, next, prev->__state, false);
 }
@@ -202,19 +203,19 @@ static __always_inline int on_waking(struct task_struct *target, bool typed)
 }
 
 SEC("tp_btf/sched_waking")
-int BPF_PROG(kp_sched_waking_typed, struct task_struct *target)
+int KP_PROG(sched, kp_sched_waking_typed, struct task_struct *target)
 {
 	return on_waking(target, true);
 }
 
 SEC("tp_btf/sched_waking")
-int BPF_PROG(kp_sched_waking, struct task_struct *target)
+int KP_PROG(sched, kp_sched_waking, struct task_struct *target)
 {
 	return on_waking(target, false);
 }
 
 SEC("tp_btf/sched_wakeup_new")
-int BPF_PROG(kp_sched_wakeup_new, struct task_struct *target)
+int KP_PROG(sched, kp_sched_wakeup_new, struct task_struct *target)
 {
 	struct kp_ev_sched_wakeup_new *ev = KP_EVENT(sched_wakeup_new, sched, bpf_ktime_get_ns());
 
@@ -230,7 +231,7 @@ int BPF_PROG(kp_sched_wakeup_new, struct task_struct *target)
 }
 
 SEC("tp_btf/sched_migrate_task")
-int BPF_PROG(kp_sched_migrate_task, struct task_struct *target, int dest)
+int KP_PROG(sched, kp_sched_migrate_task, struct task_struct *target, int dest)
 {
 	struct kp_ev_sched_migrate *ev = KP_EVENT(sched_migrate, sched, bpf_ktime_get_ns());
 

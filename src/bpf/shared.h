@@ -51,7 +51,24 @@ struct kp_counts {
 	kp_u64 first_lost_ns[KP_GROUP_CNT];
 	kp_u64 last_lost_ns[KP_GROUP_CNT];
 	kp_u32 lost_in[KP_GROUP_CNT]; /* round of first_lost_ns */
+	/* Runs of programs that told nothing since nobody listened (struct kp_heart); in addition.
+	 */
+	kp_u64 unheard[KP_GROUP_CNT];
 };
+
+/*
+ * Whether somebody empties the rings. User space counts `beat` up each time it has; the first
+ * program that sees a new number keeps the kernel's tick at which it did. When no new number has
+ * come for KP_UNHEARD_NS, programs return at once, so that a recorder that is stopped or dead costs
+ * next to nothing; what the rings hold then stays there.
+ */
+#define KP_UNHEARD_NS 5000000000ull
+
+struct kp_heart {
+	kp_u64 beat;
+	kp_u64 seen;
+	kp_u64 seen_ticks;
+} __attribute__((aligned(64)));
 
 /* What of the tasks' doing is told now: bits of `telling`, as the tier says. */
 enum { KP_TELL_SWITCHES = 1, KP_TELL_WAITS = 2, KP_TELL_CALLS = 4 };

@@ -47,13 +47,13 @@ static __always_inline bool end(__u32 kind, struct span *ret)
 }
 
 SEC("tp_btf/ext4_sync_file_enter")
-int BPF_PROG(kp_sync_enter, struct file *file, int datasync)
+int KP_PROG(SILENT, kp_sync_enter, struct file *file, int datasync)
 {
 	return begin(SPAN_SYNC, datasync);
 }
 
 SEC("tp_btf/ext4_sync_file_exit")
-int BPF_PROG(kp_sync_exit, struct inode *inode, int ret)
+int KP_PROG(sync, kp_sync_exit, struct inode *inode, int ret)
 {
 	struct kp_ev_file_sync *ev;
 	struct span span;
@@ -74,13 +74,13 @@ int BPF_PROG(kp_sync_exit, struct inode *inode, int ret)
 }
 
 SEC("tp_btf/jbd2_start_commit")
-int BPF_PROG(kp_commit_begin)
+int KP_PROG(SILENT, kp_commit_begin)
 {
 	return begin(SPAN_COMMIT, 0);
 }
 
 SEC("tp_btf/jbd2_end_commit")
-int BPF_PROG(kp_commit_end, struct journal_s *journal, struct transaction_s *transaction)
+int KP_PROG(sync, kp_commit_end, struct journal_s *journal, struct transaction_s *transaction)
 {
 	struct kp_ev_journal_commit *ev;
 	struct span span;
@@ -116,25 +116,25 @@ static __always_inline int reclaim_end(__u64 nr_reclaimed, __u32 memcg)
 }
 
 SEC("tp_btf/mm_vmscan_direct_reclaim_begin")
-int BPF_PROG(kp_reclaim_begin, int order)
+int KP_PROG(SILENT, kp_reclaim_begin, int order)
 {
 	return begin(SPAN_RECLAIM, order);
 }
 
 SEC("tp_btf/mm_vmscan_direct_reclaim_end")
-int BPF_PROG(kp_reclaim_end, unsigned long nr_reclaimed)
+int KP_PROG(memory, kp_reclaim_end, unsigned long nr_reclaimed)
 {
 	return reclaim_end(nr_reclaimed, 0);
 }
 
 SEC("tp_btf/mm_vmscan_memcg_reclaim_begin")
-int BPF_PROG(kp_memcg_reclaim_begin, int order)
+int KP_PROG(SILENT, kp_memcg_reclaim_begin, int order)
 {
 	return begin(SPAN_RECLAIM, order);
 }
 
 SEC("tp_btf/mm_vmscan_memcg_reclaim_end")
-int BPF_PROG(kp_memcg_reclaim_end, unsigned long nr_reclaimed)
+int KP_PROG(memory, kp_memcg_reclaim_end, unsigned long nr_reclaimed)
 {
 	return reclaim_end(nr_reclaimed, 1);
 }

@@ -125,7 +125,7 @@ static __always_inline void record_selected(struct kp_cpu *c, struct kp_task *t,
 
 /* A page at a fixed address that gives the time without a system call, since 2011 by a fault. */
 SEC("tp_btf/emulate_vsyscall")
-int BPF_PROG(kp_vsyscall, int nr)
+int KP_PROG(syscall, kp_vsyscall, int nr)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct kp_ev_syscall *ev;
@@ -146,7 +146,7 @@ int BPF_PROG(kp_vsyscall, int nr)
 }
 
 SEC("tp_btf/sys_enter")
-int BPF_PROG(kp_sys_enter, struct pt_regs *regs, long nr)
+int KP_PROG(SILENT, kp_sys_enter, struct pt_regs *regs, long nr)
 {
 	struct kp_cpu *c = kp_this_cpu();
 
@@ -229,13 +229,13 @@ static __always_inline int on_exit(struct pt_regs *regs, long ret, bool typed)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(kp_sys_exit, struct pt_regs *regs, long ret)
+int KP_PROG(syscall, kp_sys_exit, struct pt_regs *regs, long ret)
 {
 	return on_exit(regs, ret, false);
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(kp_sys_exit_typed, struct pt_regs *regs, long ret)
+int KP_PROG(syscall, kp_sys_exit_typed, struct pt_regs *regs, long ret)
 {
 	return on_exit(regs, ret, true);
 }

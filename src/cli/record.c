@@ -15,6 +15,7 @@
 #include "event/event.h"
 #include "record/budget.h"
 #include "record/check.h"
+#include "record/pins.h"
 #include "record/probes.h"
 #include "record/recorder.h"
 
@@ -42,6 +43,7 @@ struct request {
 	bool is_stats;
 	bool is_strict;
 	bool is_check;
+	bool is_unpin;
 	struct kp_totals last; /* at the last line of --stats */
 };
 
@@ -216,6 +218,13 @@ static const struct kp_option options[] = {
 	 "records less of the whole machine, a step at a time, and more again later (default 1; 0, "
 	 "and the default with -e, -p or a command: no limit)",
 	 .env = "KPROBE_BUDGET", KP_OWN(set_budget)},
+	{0, "pin", "PATH",
+	 "leave the programs and rings here, on a BPF file system, when the recorder is killed, so "
+	 "that the next one with the same options and log goes on without a gap "
+	 "(default " KP_PINS_PATH "; none: leave nothing; nor with -p or a command)",
+	 .env = "KPROBE_PIN", KP_TEXT(struct request, recorder.pins)},
+	{0, "unpin", NULL, "record nothing; remove what a killed recorder has left in the kernel",
+	 KP_FLAG(struct request, is_unpin)},
 	{0, "node", "NAME", "name of this machine in the log (default: its host name)",
 	 .env = "KPROBE_NODE", KP_TEXT(struct request, recorder.node)},
 	{0, "duration", "TIME", "end after this time", .least = "1ms", .most = "3650d",
@@ -372,10 +381,34 @@ static int check(void)
 	return good ? status : KP_EXIT_KERNEL;
 }
 
+static int unpin(const char *path)
+{
+	struct kp_err err = {""};
+	int fd = kp_pins_open(path, &err), cnt;
+
+	if (fd < 0) {
+		kp_cli_error(&err);
+		return kp_cli_status(fd);
+	}
+	cnt = kp_pins_clear(fd);
+	close(fd);
+	if (cnt < 0) {
+		kp_err_sys(&err, cnt, "cannot remove what is pinned in %s", path);
+		kp_cli_error(&err);
+		return kp_cli_status(cnt);
+	}
+	if (cnt)
+		kp_cli_say("removed what a recorder had left in %s", path);
+	else
+		kp_cli_say("nothing is left in %s", path);
+	return KP_EXIT_OK;
+}
+
 static int run(int argc, char **argv)
 {
 	struct request request = {
 		.recorder = {.dir = DEFAULT_LOG,
+			     .pins = KP_PINS_PATH,
 			     .groups = DEFAULT_GROUPS,
 			     .retain = {.pin_len = NO_PIN_QUOTA},
 			     .sync_ns = DEFAULT_SYNC_NS,
@@ -390,12 +423,17 @@ static int run(int argc, char **argv)
 
 	if (operands < 0)
 		return -1 - operands;
-	if (request.is_check && operands) {
-		kp_err_set(&err, -EINVAL, "--check records nothing: it takes no command");
+	if ((request.is_check || request.is_unpin) && operands) {
+		kp_err_set(&err, -EINVAL, "--%s records nothing: it takes no command",
+			   request.is_check ? "check" : "unpin");
 		return kp_cli_usage(&kp_command_record, &err);
 	}
 	if (request.is_check)
 		return check();
+	if (request.is_unpin)
+		return unpin(request.recorder.pins);
+	if (!strcmp(request.recorder.pins, "none"))
+		request.recorder.pins = NULL;
 	if (settle_limits(&request, &err) < 0)
 		return kp_cli_usage(&kp_command_record, &err);
 	request.recorder.arg = &request;
@@ -411,7 +449,8 @@ const struct kp_command kp_command_record = {
 	.summary = "record what this machine does, and a command so that it can be replayed",
 	.usage = "record [-o DIR] [options]\n"
 		 "record [-o DIR] [options] -- COMMAND [ARGUMENT...]\n"
-		 "record --check\n",
+		 "record --check\n"
+		 "record --unpin [--pin PATH]\n",
 	.limits = "The limits of -C, -G and --min-free are looked at each second: what is "
 		  "written in that time may come on top of them. The budget does not know what the "
 		  "programs in the kernel "

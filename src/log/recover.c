@@ -13,6 +13,7 @@
 
 #include "log/boots.h"
 #include "log/folder.h"
+#include "log/json.h"
 #include "log/segment.h"
 
 /* Length of a segment up to the end of its last block that is whole, payload and all. */
@@ -91,6 +92,110 @@ static int recover_segment(int boot_fd, const char *name, struct kp_recovery *re
 out:
 	free(text);
 	close(fd);
+	return r;
+}
+
+/* The run that a header's text names. 0, -EBADMSG or -ENOMEM. */
+static int read_run(const char *text, uint64_t *ret_run)
+{
+	cJSON *root = NULL;
+	int r = kp_log_json_read(text, strlen(text), &root);
+	const char *run = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "run"));
+	char *end = NULL;
+
+	if (r >= 0)
+		*ret_run = run ? strtoull(run, &end, 16) : 0;
+	if (r >= 0 && (!run || !*run || *end))
+		r = -EBADMSG;
+	cJSON_Delete(root);
+	return r;
+}
+
+/* Headers alone: recovery has looked at the payloads. */
+static int walk_tail(int fd, struct kp_log_tail *tail)
+{
+	struct kp_seg_start start;
+	struct kp_seg_scan scan;
+	struct kp_seg_item item;
+	char *text = NULL;
+	const char *why;
+	struct stat st;
+	int r = kp_seg_read_hdr(fd, &start, &text, &why);
+
+	if (r >= 0)
+		r = read_run(text, &tail->run);
+	free(text);
+	if (r >= 0 && fstat(fd, &st) < 0)
+		r = -errno;
+	if (r < 0)
+		return r;
+	kp_seg_scan_init(&scan, fd, &start, (uint64_t)st.st_size);
+	if (scan.has_seal && scan.seal.reason != KP_END_FULL)
+		return -EBADMSG; /* the run has an end */
+	while ((r = kp_seg_scan_next(&scan, &item)) > 0)
+		if (item.is_gap)
+			break;
+	tail->block_cnt = scan.next_sequence;
+	tail->prev = scan.prev;
+	kp_seg_scan_done(&scan);
+	return r > 0 ? -EBADMSG : r;
+}
+
+int kp_log_read_tail(int boot_fd, struct kp_log_tail *ret_tail)
+{
+	char name[KP_SEG_NAME_MAX];
+	int fd, r = kp_seg_find_last(boot_fd, &ret_tail->segment);
+
+	if (r < 0)
+		return r;
+	if (!ret_tail->segment)
+		return -ENOENT;
+	kp_seg_name(ret_tail->segment, name);
+	fd = kp_folder_open_file(boot_fd, name, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	r = walk_tail(fd, ret_tail);
+	close(fd);
+	return r;
+}
+
+/* The run of a segment, by its header. */
+static int read_run_of(int boot_fd, uint64_t sequence, uint64_t *ret_run)
+{
+	char name[KP_SEG_NAME_MAX], *text = NULL;
+	struct kp_seg_start start;
+	const char *why;
+	int fd, r;
+
+	kp_seg_name(sequence, name);
+	fd = kp_folder_open_file(boot_fd, name, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	r = kp_seg_read_hdr(fd, &start, &text, &why);
+	close(fd);
+	if (r >= 0)
+		r = read_run(text, ret_run);
+	free(text);
+	return r;
+}
+
+int kp_log_newest_run(const char *dir, uint64_t *ret_run)
+{
+	int dir_fd = kp_folder_open(AT_FDCWD, dir), boot_fd, r;
+	uint64_t sequence, number;
+	char boot[256];
+
+	if (dir_fd < 0)
+		return dir_fd;
+	r = kp_log_find_newest(dir_fd, boot, &sequence, &number);
+	boot_fd = r < 0 ? r : kp_folder_open(dir_fd, boot);
+	close(dir_fd);
+	if (boot_fd < 0)
+		return boot_fd;
+	r = read_run_of(boot_fd, sequence, ret_run);
+	if (r == -EBADMSG && sequence > 1) /* its header is torn: recovery removes it */
+		r = read_run_of(boot_fd, sequence - 1, ret_run);
+	close(boot_fd);
 	return r;
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "kprobe/log_format.h"
 
 struct kp_recovery {
 	bool was_torn;
@@ -26,5 +27,19 @@ struct kp_recovery {
  * -errno.
  */
 int kp_log_recover(int dir_fd, struct kp_recovery *ret_recovery, struct kp_err *err);
+
+/* The newest segment of a boot's folder. */
+struct kp_log_tail {
+	uint64_t segment;    /* its number */
+	uint64_t run;        /* of the recorder that wrote it */
+	uint64_t block_cnt;  /* whole headers in it, … */
+	struct kp_hash prev; /* … and the last one's hash, or its own header's */
+};
+
+/* -ENOENT: there is no segment; -EBADMSG: damage; -errno. */
+int kp_log_read_tail(int boot_fd, struct kp_log_tail *ret_tail);
+
+/* The run to which the newest segment belongs below the log's directory. 0 or -errno. */
+int kp_log_newest_run(const char *dir, uint64_t *ret_run);
 
 #endif

@@ -44,7 +44,9 @@ struct kp_log_writer {
 	char boot_id[64];
 	char node[256];
 	char *options_json;
-	uint64_t run;         /* random number of this run */
+	uint64_t run; /* random number of this run */
+	struct kp_log_place resumed_at;
+	struct kp_log_place *place;
 	uint64_t boot_number; /* grows from boot to boot */
 	int dir_fd;           /* carries the lock */
 	int boot_fd;
@@ -120,7 +122,7 @@ static int build_text(const struct kp_log_writer *w, struct kp_buf *out)
 	kp_buf_json(out, uts.release, strlen(uts.release));
 	kp_buf_printf(out, ",\"boot_number\":%" PRIu64, w->boot_number);
 	kp_buf_printf(out, ",\"run\":\"%016" PRIx64 "\"", w->run);
-	if (w->fd >= 0)
+	if (w->hdr.sequence)
 		kp_buf_printf(out, ",\"previous\":{\"blocks\":%" PRIu64 "}", w->block_cnt);
 	kp_buf_printf(out, ",\"options\":%s,\"groups\":", w->options_json);
 	kp_event_print_groups(out);
@@ -365,6 +367,10 @@ static int write_block(struct kp_log_writer *w, uint32_t stream, const struct kp
 		.tids = enc->tids,
 	};
 	put_lost(&head, lost);
+	if (w->place) {
+		w->place->block = w->block_cnt;
+		__atomic_store_n(&w->place->segment, w->hdr.sequence, __ATOMIC_RELEASE);
+	}
 	r = kp_seg_write(w->fd, (struct iovec[]){{&head, hdr->len}, {(void *)enc->data, enc->len}},
 			 2, w->offset);
 	if (r < 0) {
@@ -495,6 +501,7 @@ static int set_options(struct kp_log_writer *w, const char *dir,
 	w->segment_len = options->segment_len ? options->segment_len : DEFAULT_SEGMENT_LEN;
 	w->on_segment = options->on_segment;
 	w->on_segment_arg = options->on_segment_arg;
+	w->place = options->place;
 	return kp_encoder_new(options->codec, &w->encoder, err);
 }
 
@@ -523,6 +530,24 @@ static int open_dirs(struct kp_log_writer *w, struct kp_recovery *ret_recovery, 
 		w->boot_number++;
 	snprintf(name, sizeof(name), "%s/%s", w->dir, w->boot_id);
 	return kp_folder_make(w->dir_fd, w->boot_id, name, &w->boot_fd, err);
+}
+
+/* Goes on behind the last block of the newest segment, if that is of this run. */
+static int resume(struct kp_log_writer *w, uint64_t run, struct kp_err *err)
+{
+	struct kp_log_tail tail;
+	int r = kp_log_read_tail(w->boot_fd, &tail);
+
+	if (r == -ENOENT || r == -EBADMSG || (r >= 0 && tail.run != run))
+		return 0;
+	if (r < 0)
+		return kp_err_sys(err, r, "cannot read the end of %s", w->dir);
+	w->run = run;
+	w->hdr.sequence = tail.segment;
+	w->prev = tail.prev;
+	w->block_cnt = tail.block_cnt;
+	w->resumed_at = (struct kp_log_place){tail.segment, tail.block_cnt};
+	return 0;
 }
 
 static void writer_free(struct kp_log_writer *w)
@@ -569,6 +594,8 @@ int kp_log_create(const char *dir, const struct kp_log_options *options,
 		goto fail;
 	}
 	r = open_dirs(w, &recovery, err);
+	if (r >= 0 && options->resume_run)
+		r = resume(w, options->resume_run, err);
 	if (r >= 0)
 		r = begin_segment(w, false, err);
 	if (r >= 0 && recovery.was_torn)
@@ -678,6 +705,16 @@ int kp_log_sync(struct kp_log_writer *w, struct kp_err *err)
 			  "somebody has removed the segment of %s that was being written, and what "
 			  "it held",
 			  w->dir);
+}
+
+uint64_t kp_log_run(const struct kp_log_writer *w)
+{
+	return w->run;
+}
+
+struct kp_log_place kp_log_resumed_at(const struct kp_log_writer *w)
+{
+	return w->resumed_at;
 }
 
 uint64_t kp_log_written(const struct kp_log_writer *w)

@@ -16,11 +16,22 @@
 
 struct kp_log_writer;
 
+/* Of a block: the number of its segment (from 1) and of the block there. Of a log's end: of the
+ * last segment, and how many blocks it has. */
+struct kp_log_place {
+	uint64_t segment, block;
+};
+
 struct kp_log_options {
 	const char *node;         /* name of this host in the log; NULL: gethostname */
 	const char *options_json; /* what the recorder was told, a JSON object; NULL: {} */
 	uint64_t segment_len;     /* bytes after which a segment is sealed; 0: 64 MiB */
 	enum kp_codec codec;
+	/* A run whose writer was killed, and which is to go on if it is the newest there: the next
+	 * segment is another one of it, as if nothing had been. 0: a new one. */
+	uint64_t resume_run;
+	/* Set to where a block will stand, just before it is written; NULL: not wanted. */
+	struct kp_log_place *place;
 	/* Called when a new segment was begun, the first included, so that the recorder can make
 	 * the snapshot that lets the segment be read alone, and append it when it is ready. */
 	void (*on_segment)(uint64_t segment, void *arg);
@@ -67,6 +78,9 @@ int kp_log_make_retainer(struct kp_log_writer *writer, const struct kp_retain_op
 
 /* What the log's file system has free for it; 0: not known. For any thread. */
 uint64_t kp_log_free_len(const struct kp_log_writer *writer);
+/* The run that is written, and, of one that was resumed, where it ended before. */
+uint64_t kp_log_run(const struct kp_log_writer *writer);
+struct kp_log_place kp_log_resumed_at(const struct kp_log_writer *writer);
 
 /* Bytes written to the log so far, headers included; those of objects are counted there. */
 uint64_t kp_log_written(const struct kp_log_writer *writer);

@@ -9,12 +9,18 @@
 #include <stddef.h>
 
 #include "bpf/shared.h"
+#include "record/ledger.h"
 
 struct kp_event_ring {
 	struct kp_piece *pieces; /* len / KP_PIECE_LEN */
 	struct kp_ring_ends *ends;
 	size_t len; /* a power of two, of KP_PIECE_LEN or more */
+	struct kp_ledger ledger;
+	unsigned index; /* there */
 };
+
+/* After a kill: what was taken is taken, and accounted for. */
+void kp_event_ring_settle(struct kp_event_ring *ring);
 
 /*
  * Calls fn for each event that is complete, in order, until about max_len bytes were read. The

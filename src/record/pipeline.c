@@ -355,6 +355,16 @@ void kp_pipeline_drain(struct kp_pipeline *pipeline)
 	pthread_mutex_unlock(&pipeline->lock);
 }
 
+uint64_t kp_pipeline_run(const struct kp_pipeline *pipeline)
+{
+	return kp_log_run(pipeline->writer);
+}
+
+struct kp_log_place kp_pipeline_resumed_at(const struct kp_pipeline *pipeline)
+{
+	return kp_log_resumed_at(pipeline->writer);
+}
+
 uint64_t kp_pipeline_written(struct kp_pipeline *pipeline)
 {
 	return kp_log_written(pipeline->writer);
@@ -411,6 +421,20 @@ static void init_sync(struct kp_pipeline *p)
 	kp_cond_init_timed(&p->snapshot_made);
 }
 
+static int create_log(struct kp_pipeline *p, const char *dir, const struct kp_log_options *log,
+		      struct kp_err *err)
+{
+	struct kp_log_place last = log->place ? *log->place : (struct kp_log_place){0}, end;
+	int r = kp_log_create(dir, log, &p->writer, err);
+
+	if (r < 0 || !log->resume_run)
+		return r;
+	end = kp_log_resumed_at(p->writer);
+	*log->place = last; /* a word about the recovery has been written */
+	kp_ledger_settle_write(&p->ledger, &end);
+	return 0;
+}
+
 int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipeline **ret_pipeline,
 		      struct kp_err *err)
 {
@@ -425,12 +449,15 @@ int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipel
 	p->drain_sink = (struct kp_sink){put_own_at_once, p};
 	p->sync_ns = options->sync_ns;
 	p->codec = log.codec;
+	if (options->ledger)
+		p->ledger = *options->ledger;
+	log.place = kp_ledger_place(&p->ledger);
 	kp_pool_init(&p->pool, options->queue_len ? options->queue_len : DEFAULT_QUEUE_LEN);
 	log.on_segment = kp_pipeline_on_segment;
 	log.on_segment_arg = p;
 	r = kp_sockets_init(&p->sockets);
 	if (r >= 0)
-		r = kp_log_create(options->dir, &log, &p->writer, err);
+		r = create_log(p, options->dir, &log, err);
 	else
 		kp_err_sys(err, r, "cannot start the recorder");
 	if (r >= 0)

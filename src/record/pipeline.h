@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "log/writer.h"
+#include "record/ledger.h"
 #include "record/sink.h"
 
 struct kp_pipeline;
@@ -24,6 +25,7 @@ struct kp_pipeline_options {
 	uint64_t sync_ns;          /* between two syncs; 0: never but at the end */
 	struct kp_retain_limits retain;
 	bool has_command; /* whose files' contents are about to be written beside the log */
+	struct kp_ledger *ledger;  /* what is written is accounted for here; NULL: nowhere */
 };
 
 /* Per stream: events in blocks handed to the log, and those dropped since the queue was full or the
@@ -90,6 +92,10 @@ bool kp_pipeline_snapshot_hangs(struct kp_pipeline *pipeline, uint64_t after_ns,
 
 /* Waits until all that was put is written. */
 void kp_pipeline_drain(struct kp_pipeline *pipeline);
+
+/* The log's run, and where it went on. */
+uint64_t kp_pipeline_run(const struct kp_pipeline *pipeline);
+struct kp_log_place kp_pipeline_resumed_at(const struct kp_pipeline *pipeline);
 
 /* Bytes of the log so far. */
 uint64_t kp_pipeline_written(struct kp_pipeline *pipeline);

@@ -109,8 +109,10 @@ int kp_pipeline_append(struct kp_pipeline *p, const struct kp_pipeline_block *bl
 	int r;
 
 	while (wait_for_disk(p, block)) {
+		kp_ledger_begin_write(&p->ledger, block->stream->number, block->data, block->len);
 		r = kp_log_append_encoded(p->writer, block->stream->number, encoded, block->len,
 					  block->lost, err);
+		kp_ledger_end_write(&p->ledger, r >= 0);
 		if (r >= 0)
 			after_success(p);
 		if (!is_disk_fault(r) || !after_fault(p, r, err))

@@ -64,6 +64,7 @@ struct kp_pipeline {
 	/* By number; the last is KP_LOST_ANYWHERE, for what is unsaid. */
 	struct kp_pipeline_stream *streams[KP_PIPELINE_STREAMS + 1];
 	uint64_t sync_ns;
+	struct kp_ledger ledger; /* of whose write there is one at a time */
 
 	pthread_mutex_t user_lock;
 	pthread_mutex_t lock;

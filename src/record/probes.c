@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * Loading and attaching the BPF programs; see probes.h.
  */
-#include "record/probes.h"
+#include "record/probes_in.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,19 +91,7 @@ static const struct probe {
 };
 #define PROBE_CNT (sizeof(table) / sizeof(*table))
 
-struct kp_probes {
-	struct kprobe_bpf *skel;
-	uint32_t groups;                /* that are wanted */
-	uint32_t select;                /* SELECT, or 0 */
-	_Atomic uint32_t active_groups; /* that are recorded now */
-	uint32_t looked_groups;         /* … and when misses were last looked for */
-	uint64_t seen_misses[PROBE_CNT];
-	uint64_t misses[KP_GROUP_CNT];
-	enum kp_probe_state states[PROBE_CNT];
-	struct bpf_link *links[PROBE_CNT];
-	unsigned cpu_cnt;
-	struct kp_rings rings;
-};
+_Static_assert(PROBE_CNT <= KP_PROBE_MAX, "more programs than the ledger has room for");
 
 /* --- what libbpf has to say, for the error's text --- */
 
@@ -235,12 +224,23 @@ static bool moves_bytes(const struct kp_syscall *call)
 	return call->result == KP_RESULT_BYTES && !(call->traits & KP_TRAIT_KERNEL_COPIES);
 }
 
+/* KP_UNHEARD_NS in ticks of the kernel: they are what its coarse clocks resolve. */
+static uint32_t unheard_ticks(void)
+{
+	struct timespec tick;
+
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) < 0 || tick.tv_sec || tick.tv_nsec <= 0)
+		return UINT32_MAX;
+	return (uint32_t)(KP_UNHEARD_NS / (uint64_t)tick.tv_nsec);
+}
+
 static void set_constants(struct kprobe_bpf *skel, const struct kp_probes_options *options,
 			  const struct kp_rings *rings)
 {
 	struct kprobe_bpf__rodata *rodata = skel->rodata;
 
-	rodata->self_pid = (uint32_t)getpid();
+	rodata->unheard_ticks = unheard_ticks();
+	rodata->told_groups = options->groups;
 	rodata->irq_threshold_ns = options->irq_threshold_ns;
 	rodata->event_ring_len = (uint32_t)rings->plan.event_len;
 	rodata->payload_ring_len = (uint32_t)rings->plan.payload_len;
@@ -314,12 +314,20 @@ static struct bpf_map *ring_map(const struct kp_probes *probes, enum kp_ring kin
 
 static int open_rings(struct kp_probes *probes, bool select, struct kp_err *err)
 {
-	struct bpf_map *maps[KP_RING_CNT];
+	struct kp_rings_kept kept = {probes->life_fds, &probes->ledger};
+	int maps[KP_RING_CNT], r;
 
 	for (int kind = 0; kind < KP_RING_CNT; kind++)
-		maps[kind] = ring_map(probes, (enum kp_ring)kind);
-	return kp_rings_open(&probes->rings, probes->cpu_cnt, select, maps,
-			     probes->skel->bss->ring_ends, err);
+		maps[kind] = bpf_map__fd(ring_map(probes, (enum kp_ring)kind));
+	if (probes->pieces_fd >= 0)
+		maps[KP_RING_EVENTS] = probes->pieces_fd;
+	r = kp_rings_open(&probes->rings, probes->cpu_cnt, select, maps, probes->bss->ring_ends,
+			  &kept, err);
+	free(probes->life_fds); /* the rings have them */
+	probes->life_fds = NULL;
+	if (r >= 0 && kp_probes_origin(probes) == KP_PROBES_TAKEN_OVER)
+		kp_rings_settle(&probes->rings);
+	return r;
 }
 
 static int count_cpus(struct kp_probes *probes, struct kp_err *err)
@@ -353,17 +361,13 @@ uint32_t kp_probes_tiers(uint32_t groups)
 	       (groups & G(syscall) ? 1u << KP_TIER_calls : 0);
 }
 
-static int load(struct kp_probes *probes, const struct kp_probes_options *options,
-		struct kp_err *err)
+/* Opens the programs and says how they are to be loaded. */
+static int prepare(struct kp_probes *probes, const struct kp_probes_options *options,
+		   struct kp_err *err)
 {
-	struct kprobe_bpf *skel;
-	int r = count_cpus(probes, err);
+	struct kprobe_bpf *skel = probes->skel = kprobe_bpf__open();
+	int r;
 
-	if (r >= 0)
-		r = kp_rings_init(&probes->rings, probes->cpu_cnt, options->ring_len, err);
-	if (r < 0)
-		return r;
-	skel = probes->skel = kprobe_bpf__open();
 	if (!skel)
 		return explain(err, -errno, "cannot open the BPF programs");
 	probes->groups = options->groups;
@@ -376,15 +380,75 @@ static int load(struct kp_probes *probes, const struct kp_probes_options *option
 	for (int kind = KP_RING_EVENTS + 1; kind < KP_RING_CNT; kind++)
 		bpf_map__set_max_entries(ring_map(probes, (enum kp_ring)kind), probes->cpu_cnt);
 	bpf_map__set_max_entries(skel->maps.scratch, options->select ? probes->cpu_cnt : 1);
-	r = kprobe_bpf__load(skel);
+	return 0;
+}
+
+/* A descriptor of our own, which does not end with the skeleton. */
+static int program_fd(const struct bpf_program *program)
+{
+	return fcntl(bpf_program__fd(program), F_DUPFD_CLOEXEC, 0);
+}
+
+static int load_programs(struct kp_probes *probes, struct kp_err *err)
+{
+	struct kprobe_bpf *skel = probes->skel;
+	int r = kprobe_bpf__load(skel);
+
 	if (r < 0)
 		return explain(err, r, "cannot load the BPF programs");
+	probes->bss = skel->bss;
+	probes->prepare = program_fd(skel->progs.kp_prepare_tasks);
+	for (size_t i = 0; i < PROBE_CNT && probes->prepare >= 0; i++) {
+		if (probes->states[i] != KP_PROBE_ON)
+			continue;
+		probes->programs[i] =
+			program_fd(bpf_object__find_program_by_name(skel->obj, table[i].program));
+		if (probes->programs[i] < 0)
+			return explain(err, -errno, "cannot load the BPF programs");
+	}
 	r = fill_rules(skel);
 	if (r >= 0)
 		r = fill_commands(skel);
 	if (r < 0)
 		return explain(err, r, "cannot fill the table of system calls");
-	return open_rings(probes, options->select, err);
+	return probes->pins_fd < 0 ? 0 : kp_probes_make_ledger(probes, err);
+}
+
+static void use_misses(struct kp_probes *probes)
+{
+	struct kp_ledger_memory *memory = probes->ledger.memory;
+
+	probes->misses = memory ? memory->misses : probes->own_misses;
+	probes->seen_misses = memory ? memory->seen_misses : probes->own_seen_misses;
+}
+
+static int load(struct kp_probes *probes, const struct kp_probes_options *options,
+		struct kp_err *err)
+{
+	int r = count_cpus(probes, err);
+
+	if (r >= 0)
+		r = kp_rings_init(&probes->rings, probes->cpu_cnt, options->ring_len, err);
+	if (r >= 0)
+		r = prepare(probes, options, err);
+	if (r >= 0 && (probes->pins_fd < 0 || !kp_probes_take_over(probes, options->run)))
+		r = load_programs(probes, err);
+	if (r < 0)
+		return r;
+	use_misses(probes);
+	probes->left_ns = probes->ledger.memory ? probes->ledger.memory->beat_ns : 0;
+	probes->beat_ns = probes->left_ns;
+	r = open_rings(probes, options->select, err);
+	probes->bss->self_pid = (uint32_t)getpid();
+	return r;
+}
+
+static void init_fds(struct kp_probes *probes, int pins_fd)
+{
+	for (size_t i = 0; i < PROBE_CNT; i++)
+		probes->programs[i] = probes->links[i] = -1;
+	probes->prepare = probes->ledger_fd = probes->bss_fd = probes->pieces_fd = -1;
+	probes->pins_fd = pins_fd;
 }
 
 int kp_probes_load(const struct kp_probes_options *options, struct kp_probes **ret_probes,
@@ -397,6 +461,7 @@ int kp_probes_load(const struct kp_probes_options *options, struct kp_probes **r
 		return kp_err_sys(err, -ENOMEM, "cannot load the BPF programs");
 	last_warning[0] = '\0';
 	libbpf_set_print(keep_warning);
+	init_fds(probes, options->pins_fd);
 	r = load(probes, options, err);
 	if (r < 0)
 		kp_probes_free(probes);
@@ -408,36 +473,42 @@ int kp_probes_load(const struct kp_probes_options *options, struct kp_probes **r
 /* Runs the iterator that makes task storage and selects. */
 static int visit_tasks(struct kp_probes *probes, struct kp_err *err)
 {
-	struct bpf_link *link =
-		bpf_program__attach_iter(probes->skel->progs.kp_prepare_tasks, NULL);
+	int link = bpf_link_create(probes->prepare, 0, BPF_TRACE_ITER, NULL);
+	int fd = link < 0 ? link : bpf_iter_create(link), r = fd < 0 ? -errno : 0;
 	char byte;
-	int fd, r;
 
-	if (!link)
-		return explain(err, -errno, "cannot visit the tasks");
-	fd = bpf_iter_create(bpf_link__fd(link));
-	r = fd < 0 ? -errno : 0;
 	while (r >= 0 && (r = (int)read(fd, &byte, 1)) > 0)
 		;
 	r = r < 0 ? explain(err, -errno, "cannot visit the tasks") : 0;
 	if (fd >= 0)
 		close(fd);
-	bpf_link__destroy(link);
+	if (link >= 0)
+		close(link);
 	if (r >= 0)
-		probes->skel->bss->prepared = 1;
+		probes->bss->prepared = 1;
 	return r;
 }
 
 static int attach(struct kp_probes *probes, size_t i, struct kp_err *err)
 {
 	char what[96];
+	int r;
 
-	probes->links[i] = bpf_program__attach(
-		bpf_object__find_program_by_name(probes->skel->obj, table[i].program));
-	if (probes->links[i])
+	probes->links[i] = bpf_raw_tracepoint_open(NULL, probes->programs[i]);
+	r = probes->links[i] < 0 ? -errno : kp_probes_pin_link(probes, i);
+	if (r >= 0)
 		return 0;
 	snprintf(what, sizeof(what), "cannot attach to %s", table[i].tracepoint);
-	return explain(err, -errno, what);
+	return explain(err, r, what);
+}
+
+static void detach(struct kp_probes *probes, size_t i)
+{
+	if (probes->links[i] < 0)
+		return;
+	kp_probes_unpin_link(probes, i);
+	close(probes->links[i]);
+	probes->links[i] = -1;
 }
 
 /* What the programs tell from now on. */
@@ -452,10 +523,10 @@ static void tell(struct kp_probes *probes, uint32_t tiers)
 		if (tiers & 1u << tier)
 			groups |= groups_in(probes->groups, tier);
 	probes->active_groups = groups;
-	if (telling & ~probes->skel->bss->telling & KP_TELL_CALLS)
-		__atomic_store_n(&probes->skel->bss->calls_since_ns, kp_clock_ns(CLOCK_MONOTONIC),
+	if (telling & ~probes->bss->telling & KP_TELL_CALLS)
+		__atomic_store_n(&probes->bss->calls_since_ns, kp_clock_ns(CLOCK_MONOTONIC),
 				 __ATOMIC_SEQ_CST);
-	__atomic_store_n(&probes->skel->bss->telling, telling, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&probes->bss->telling, telling, __ATOMIC_SEQ_CST);
 }
 
 int kp_probes_set_tiers(struct kp_probes *probes, uint32_t tiers, struct kp_err *err)
@@ -463,38 +534,58 @@ int kp_probes_set_tiers(struct kp_probes *probes, uint32_t tiers, struct kp_err 
 	int r = 0;
 
 	for (size_t i = 0; i < PROBE_CNT && r >= 0; i++)
-		if (probes->states[i] == KP_PROBE_ON && !probes->links[i] &&
+		if (probes->states[i] == KP_PROBE_ON && probes->links[i] < 0 &&
 		    is_wanted(probes, &table[i], tiers))
 			r = attach(probes, i, err);
 	if (r < 0)
 		return r;
 	tell(probes, tiers);
 	for (size_t i = 0; i < PROBE_CNT; i++)
-		if (probes->links[i] && !is_wanted(probes, &table[i], tiers)) {
-			bpf_link__destroy(probes->links[i]);
-			probes->links[i] = NULL;
-		}
+		if (!is_wanted(probes, &table[i], tiers))
+			detach(probes, i);
 	return 0;
+}
+
+/* Programs may have passed over the ends of what they saw begin. */
+static void forget_states(struct kp_probes *probes, uint64_t now_ns)
+{
+	struct kp_cpu *cpu;
+
+	probes->bss->calls_since_ns = now_ns;
+	for (unsigned i = 0; i < probes->cpu_cnt; i++) {
+		cpu = &probes->bss->cpus[i];
+		cpu->entry_ns = cpu->irq_ns = cpu->softirq_ns = 0;
+		cpu->hard_why = cpu->soft_why = cpu->hrtimer = 0;
+	}
+}
+
+void kp_probes_beat(struct kp_probes *probes)
+{
+	uint64_t now_ns = kp_clock_ns(CLOCK_MONOTONIC);
+
+	if (now_ns - probes->beat_ns > KP_UNHEARD_NS / 2)
+		forget_states(probes, now_ns);
+	probes->beat_ns = now_ns;
+	if (probes->ledger.memory)
+		probes->ledger.memory->beat_ns = now_ns;
+	__atomic_add_fetch(&probes->bss->heart.beat, 1, __ATOMIC_SEQ_CST);
 }
 
 int kp_probes_attach(struct kp_probes *probes, struct kp_err *err)
 {
-	int r = kp_probes_set_tiers(probes, 1u << kp_probes_tier(probes->groups), err);
+	int r;
 
+	kp_probes_beat(probes); /* before the first program runs */
+	r = kp_probes_set_tiers(probes, 1u << kp_probes_tier(probes->groups), err);
+	kp_probes_beat(probes);
 	return r < 0 ? r : visit_tasks(probes, err);
-}
-
-static void destroy_links(struct kp_probes *probes)
-{
-	for (size_t i = 0; i < PROBE_CNT; i++) {
-		bpf_link__destroy(probes->links[i]);
-		probes->links[i] = NULL;
-	}
 }
 
 void kp_probes_detach(struct kp_probes *probes)
 {
-	destroy_links(probes);
+	for (size_t i = 0; i < PROBE_CNT; i++)
+		detach(probes, i);
+	kp_probes_unpin(probes);
 	/* A program that another CPU runs at this moment is not waited for by the kernel. */
 	usleep(20000);
 }
@@ -511,7 +602,7 @@ int kp_probes_select(struct kp_probes *probes, const pid_t *pids, size_t cnt, st
 {
 	uint32_t one = 1;
 
-	probes->skel->bss->selecting = 1;
+	probes->bss->selecting = 1;
 	for (size_t i = 0; i < cnt; i++) {
 		uint32_t pid = (uint32_t)pids[i];
 
@@ -520,6 +611,26 @@ int kp_probes_select(struct kp_probes *probes, const pid_t *pids, size_t cnt, st
 			return kp_err_sys(err, -errno, "cannot select process %u", pid);
 	}
 	return visit_tasks(probes, err);
+}
+
+const char *kp_probes_program(size_t i)
+{
+	return i < PROBE_CNT ? table[i].program : NULL;
+}
+
+enum kp_probes_origin kp_probes_origin(const struct kp_probes *probes)
+{
+	return probes->origin;
+}
+
+uint64_t kp_probes_left_ns(const struct kp_probes *probes)
+{
+	return probes->left_ns;
+}
+
+struct kp_ledger *kp_probes_ledger(struct kp_probes *probes)
+{
+	return &probes->ledger;
 }
 
 unsigned kp_probes_cpu_cnt(const struct kp_probes *probes)
@@ -555,33 +666,35 @@ void kp_probes_take_wakes(const struct kp_probes *probes)
 const volatile struct kp_counts *kp_probes_counts(const struct kp_probes *probes, unsigned cpu,
 						  enum kp_ring kind)
 {
-	return &probes->skel->bss->counts[cpu * KP_RING_CNT + kind];
+	return &probes->bss->counts[cpu * KP_RING_CNT + kind];
 }
 
 const volatile struct kp_irq_sum *kp_probes_irq_sums(const struct kp_probes *probes, unsigned cpu)
 {
-	return probes->skel->bss->cpus[cpu].irq_sums;
+	return probes->bss->cpus[cpu].irq_sums;
+}
+
+uint32_t kp_probes_round(const struct kp_probes *probes)
+{
+	return probes->bss->loss_round;
 }
 
 uint32_t kp_probes_new_round(struct kp_probes *probes)
 {
-	return __atomic_add_fetch(&probes->skel->bss->loss_round, 1, __ATOMIC_SEQ_CST);
+	return __atomic_add_fetch(&probes->bss->loss_round, 1, __ATOMIC_SEQ_CST);
 }
 
 void kp_probes_misses(struct kp_probes *probes, uint64_t ret_misses[KP_GROUP_CNT])
 {
 	uint32_t len, active = probes->active_groups, groups = active | probes->looked_groups;
 	struct bpf_prog_info info;
-	int fd;
 
 	for (size_t i = 0; i < PROBE_CNT; i++) {
 		if (probes->states[i] != KP_PROBE_ON)
 			continue;
 		memset(&info, 0, sizeof(info));
 		len = sizeof(info);
-		fd = bpf_program__fd(
-			bpf_object__find_program_by_name(probes->skel->obj, table[i].program));
-		if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+		if (bpf_obj_get_info_by_fd(probes->programs[i], &info, &len) < 0)
 			continue;
 		for (unsigned g = 0; g < KP_GROUP_CNT; g++)
 			if (table[i].groups & groups & 1u << g)
@@ -589,7 +702,7 @@ void kp_probes_misses(struct kp_probes *probes, uint64_t ret_misses[KP_GROUP_CNT
 		probes->seen_misses[i] = info.recursion_misses;
 	}
 	probes->looked_groups = active;
-	memcpy(ret_misses, probes->misses, sizeof(probes->misses));
+	memcpy(ret_misses, probes->misses, KP_GROUP_CNT * sizeof(*ret_misses));
 }
 
 void kp_probes_free(struct kp_probes *probes)
@@ -597,7 +710,7 @@ void kp_probes_free(struct kp_probes *probes)
 	if (!probes)
 		return;
 	kp_rings_close(&probes->rings);
-	destroy_links(probes);
+	kp_probes_release_pins(probes);
 	kprobe_bpf__destroy(probes->skel);
 	free(probes);
 }

@@ -21,6 +21,14 @@ struct kp_probes_options {
 	bool select;               /* processes will be selected for replay */
 	uint64_t ring_len;         /* bytes of an event ring; rounded up */
 	uint64_t irq_threshold_ns; /* interrupts shorter than this are only summed up */
+	int pins_fd; /* of kp_pins_open: all stays there when the recorder is killed; -1: nothing */
+	uint64_t run; /* what stayed belongs to this run of the log, or is removed; 0: no run */
+};
+
+enum kp_probes_origin {
+	KP_PROBES_LOADED,
+	KP_PROBES_REPLACED,   /* loaded, and what another recorder had left was removed */
+	KP_PROBES_TAKEN_OVER, /* what an earlier recorder left goes on */
 };
 
 enum kp_probe_state {
@@ -41,8 +49,20 @@ uint32_t kp_probes_tiers(uint32_t groups);
  */
 int kp_probes_load(const struct kp_probes_options *options, struct kp_probes **ret_probes,
 		   struct kp_err *err);
+enum kp_probes_origin kp_probes_origin(const struct kp_probes *probes);
+
+/* When the recorder that left them had last read the rings. */
+uint64_t kp_probes_left_ns(const struct kp_probes *probes);
+
 /* In the tier of the groups that were wanted. */
 int kp_probes_attach(struct kp_probes *probes, struct kp_err *err);
+
+/* From now on all stays when the recorder is killed; nothing to do without pins_fd. Once the run of
+ * the log is known. */
+int kp_probes_pin(struct kp_probes *probes, uint64_t run, struct kp_err *err);
+
+/* The accounts that stay; without memory if nothing does. */
+struct kp_ledger *kp_probes_ledger(struct kp_probes *probes);
 
 /*
  * Attaches what these tiers need (bit 1 << KP_TIER_x; several: all that any of them has), then
@@ -51,7 +71,10 @@ int kp_probes_attach(struct kp_probes *probes, struct kp_err *err);
  */
 int kp_probes_set_tiers(struct kp_probes *probes, uint32_t tiers, struct kp_err *err);
 
-/* Detaches: afterwards no program writes any more. */
+/* The rings have been emptied: for KP_UNHEARD_NS from now on programs tell what they see. */
+void kp_probes_beat(struct kp_probes *probes);
+
+/* Detaches: afterwards no program writes any more, and nothing stays. */
 void kp_probes_detach(struct kp_probes *probes);
 
 /* Calls fn for each probe: the tracepoint, its state. */
@@ -80,6 +103,9 @@ void kp_probes_take_wakes(const struct kp_probes *probes);
 /* Counters that the programs write; they may grow while they are read. */
 const volatile struct kp_counts *kp_probes_counts(const struct kp_probes *probes, unsigned cpu,
 						  enum kp_ring kind);
+
+/* The round of kp_counts.first_lost_ns. */
+uint32_t kp_probes_round(const struct kp_probes *probes);
 
 /* Begins a new round of kp_counts.first_lost_ns and gives its number. */
 uint32_t kp_probes_new_round(struct kp_probes *probes);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@
 
 #include "base/clock.h"
 #include "event/event.h"
+#include "log/recover.h"
+#include "record/pins.h"
 #include "record/priority.h"
 #include "record/recorder_in.h"
 #include "record/select.h"
@@ -287,6 +290,53 @@ static int start_lint(struct recorder *r, struct kp_err *err)
 	return kp_lint_new(&options, &r->lint, err);
 }
 
+/* Where what is in the kernel stays; that it cannot is no reason to end. */
+static void open_pins(struct recorder *r)
+{
+	struct kp_err why = {""};
+
+	if (!r->options->pins || r->options->argv || r->options->pid_cnt)
+		return;
+	r->pins_fd = kp_pins_open(r->options->pins, &why);
+	if (r->pins_fd >= 0 && kp_log_newest_run(r->options->dir, &r->resume_run) < 0)
+		r->resume_run = 0;
+	if (r->pins_fd < 0)
+		kp_recorder_warn(r, kp_pins_explain(&why));
+}
+
+/* The accounts, and what was left of them. */
+static int start_tally(struct recorder *r, uint64_t since_ns, struct kp_err *err)
+{
+	struct kp_ev_takeover ev = {0};
+	int error = kp_tally_new(r->probes, r->pipeline, since_ns, &r->tally, err);
+
+	if (error < 0 || kp_probes_origin(r->probes) != KP_PROBES_TAKEN_OVER)
+		return error;
+	ev.read_ns = kp_probes_left_ns(r->probes);
+	ev.lost = kp_tally_take_over(r->tally);
+	kp_sink_put_fixed(kp_pipeline_sink(r->pipeline), KP_EV_takeover, &ev, sizeof(ev));
+	kp_pipeline_flush(r->pipeline, 0);
+	kp_recorder_notice(r,
+			   "goes on where the recorder before it was killed, %.1f s after that had "
+			   "last read: %" PRIu64 " events that it had read are lost",
+			   (double)(kp_clock_ns(CLOCK_MONOTONIC) - ev.read_ns) / SECOND_NS,
+			   ev.lost);
+	return 0;
+}
+
+/* Once there is a log to which it belongs. */
+static void pin(struct recorder *r)
+{
+	struct kp_err why = {""};
+
+	if (kp_probes_origin(r->probes) == KP_PROBES_REPLACED)
+		kp_recorder_notice(r,
+				   "removed from the kernel what another recorder had left there "
+				   "(another build, options, CPUs or log)");
+	if (kp_probes_pin(r->probes, kp_pipeline_run(r->pipeline), &why) < 0)
+		kp_recorder_warn(r, kp_pins_explain(&why));
+}
+
 static int start(struct recorder *r, struct kp_err *err)
 {
 	const struct kp_recorder_options *o = r->options;
@@ -302,11 +352,18 @@ static int start(struct recorder *r, struct kp_err *err)
 					       .sync_ns = o->sync_ns,
 					       .retain = o->retain,
 					       .has_command = o->argv};
-	int error = kp_probes_load(&probes, &r->probes, err);
 	uint64_t since_ns;
+	int error;
 
+	open_pins(r);
+	probes.pins_fd = r->pins_fd;
+	probes.run = r->resume_run;
+	error = kp_probes_load(&probes, &r->probes, err);
 	if (error < 0)
 		return error;
+	pipeline.ledger = kp_probes_ledger(r->probes);
+	if (kp_probes_origin(r->probes) == KP_PROBES_TAKEN_OVER)
+		pipeline.log.resume_run = r->resume_run;
 	r->ring_cnt = kp_probes_ring_cnt(r->probes);
 	since_ns = kp_clock_ns(CLOCK_MONOTONIC);
 	error = kp_probes_attach(r->probes, err);
@@ -315,7 +372,9 @@ static int start(struct recorder *r, struct kp_err *err)
 	if (error >= 0)
 		error = kp_pipeline_start(&pipeline, &r->pipeline, err);
 	if (error >= 0)
-		error = kp_tally_new(r->probes, r->pipeline, since_ns, &r->tally, err);
+		error = start_tally(r, since_ns, err);
+	if (error >= 0)
+		pin(r);
 	if (error >= 0)
 		error = start_lint(r, err);
 	return error;
@@ -380,7 +439,7 @@ int kp_recorder_run(const struct kp_recorder_options *options,
 	if (!r)
 		return kp_err_sys(err, -ENOMEM, "cannot start the recorder");
 	r->options = options;
-	r->clocks.fd = r->conntrack.fd = -1;
+	r->clocks.fd = r->conntrack.fd = r->pins_fd = -1;
 	r->sources = (struct kp_sources){
 		.table = sources, .cnt = SOURCE_CNT, .groups = options->groups, .owner = r};
 	kp_process_prepare(&r->process);
@@ -406,6 +465,8 @@ int kp_recorder_run(const struct kp_recorder_options *options,
 	if (error >= 0 && closed < 0)
 		error = kp_err_set(err, -EIO, "%s", close_err.text);
 	kp_probes_free(r->probes);
+	if (r->pins_fd >= 0)
+		close(r->pins_fd);
 	kp_lint_free(r->lint);
 	kp_tally_free(r->tally);
 	kp_process_restore(&r->process);

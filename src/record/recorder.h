@@ -29,6 +29,9 @@ struct kp_recorder_options {
 	uint64_t irq_threshold_ns;
 	uint32_t budget;      /* CPU time, thousandths of a percent of the node; 0: no limit */
 	uint64_t duration_ns; /* 0: until interrupted */
+	/* Folder in which what is in the kernel stays when the recorder is killed (pins.h); NULL:
+	 * nowhere. Not with a command or pids: what replay needs has no second life. */
+	const char *pins;
 	/* Called in the calling thread; NULL: not wanted. */
 	void (*on_second)(const struct kp_totals *totals, void *arg);
 	void (*on_warning)(const char *text, void *arg);

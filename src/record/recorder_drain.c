@@ -105,6 +105,7 @@ size_t kp_recorder_drain(struct recorder *r)
 		len += drain_ring(r, i, KP_RING_LIFE);
 		len += drain_events(r, i);
 	}
+	kp_probes_beat(r->probes);
 	kp_lint_turn(r->lint, begin_ns);
 	return len;
 }

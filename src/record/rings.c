@@ -4,7 +4,6 @@
 #include "record/rings.h"
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,25 +123,39 @@ static struct kp_ring_reader *place_of(struct kp_rings *rings, unsigned index, e
 	return kind == KP_RING_BULK ? &rings->bulk : &rings->at[index][kind];
 }
 
-/* Gives a CPU its ring, which is made if it is the first there. */
-static int give(struct kp_rings *rings, unsigned cpu, enum kp_ring kind, const struct bpf_map *map,
-		struct kp_err *err)
+static int open_ring(struct kp_rings *rings, unsigned index, enum kp_ring kind,
+		     const struct kp_rings_kept *kept, struct kp_err *err)
 {
 	static const char *const names[KP_RING_CNT] = {NULL, "kp_payload", "kp_life", "kp_bulk"};
 	const uint64_t lens[KP_RING_CNT] = {0, rings->plan.payload_len, LIFE_RING_LEN,
 					    KP_BULK_RING_LEN};
-	struct kp_ring_reader *ring = place_of(rings, rings->of[cpu], kind);
+	struct kp_ring_reader *ring = place_of(rings, index, kind);
 	struct epoll_event edge = {.events = EPOLLIN | EPOLLET};
+	bool is_life = kind == KP_RING_LIFE;
+	int r = is_life && kept->life ? kept->life[index]
+				      : kp_ring_make(names[kind], lens[kind], err);
+
+	if (r >= 0)
+		r = kp_ring_open(ring, r, lens[kind], err);
+	if (r >= 0 && is_life && kept->ledger->memory)
+		r = kp_ring_account(ring, kept->ledger, index, kind, err);
+	if (r >= 0 && epoll_ctl(rings->wake_fd, EPOLL_CTL_ADD, ring->map_fd, &edge) < 0)
+		r = kp_err_sys(err, -errno, "cannot watch a ring buffer");
+	return r;
+}
+
+/* Gives a CPU its ring, which is made if it is the first there. */
+static int give(struct kp_rings *rings, unsigned cpu, enum kp_ring kind, int map,
+		const struct kp_rings_kept *kept, struct kp_err *err)
+{
+	struct kp_ring_reader *ring = place_of(rings, rings->of[cpu], kind);
 	int r = 0;
 
-	if (ring->map_fd < 0) {
-		r = kp_ring_open(ring, names[kind], lens[kind], err);
-		if (r >= 0 && epoll_ctl(rings->wake_fd, EPOLL_CTL_ADD, ring->map_fd, &edge) < 0)
-			r = kp_err_sys(err, -errno, "cannot watch a ring buffer");
-	}
-	if (r < 0)
+	if (ring->map_fd < 0)
+		r = open_ring(rings, rings->of[cpu], kind, kept, err);
+	if (r < 0 || kept->life)
 		return r;
-	if (bpf_map_update_elem(bpf_map__fd(map), &cpu, &ring->map_fd, BPF_ANY) < 0)
+	if (bpf_map_update_elem(map, &cpu, &ring->map_fd, BPF_ANY) < 0)
 		return kp_err_sys(err, -errno, "cannot give CPU %u its ring buffer", cpu);
 	return 0;
 }
@@ -152,28 +165,31 @@ static size_t pieces_len(const struct kp_rings *rings)
 	return kp_rings_piece_cnt(rings) * sizeof(struct kp_piece);
 }
 
-static int map_events(struct kp_rings *rings, const struct bpf_map *map, struct kp_ring_ends *ends,
-		      struct kp_err *err)
+static int map_events(struct kp_rings *rings, int map, struct kp_ring_ends *ends,
+		      const struct kp_ledger *ledger, struct kp_err *err)
 {
 	size_t len = pieces_len(rings), cnt = rings->plan.event_len / KP_PIECE_LEN;
 	struct kp_piece *at;
 
-	at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
 	if (at == MAP_FAILED)
 		return kp_err_sys(err, -errno, "cannot map %zu bytes of rings", len);
 	rings->pieces = at;
 	madvise(at, len, MADV_DONTFORK); /* as in ring.c */
 	for (unsigned i = 0; i < rings->plan.cnt; i++)
-		rings->events[i] = (struct kp_event_ring){
-			.pieces = at + i * cnt, .ends = &ends[i], .len = rings->plan.event_len};
+		rings->events[i] = (struct kp_event_ring){.pieces = at + i * cnt,
+							  .ends = &ends[i],
+							  .len = rings->plan.event_len,
+							  .ledger = *ledger,
+							  .index = i};
 	return 0;
 }
 
 int kp_rings_open(struct kp_rings *rings, unsigned cpu_cnt, bool select,
-		  struct bpf_map *const maps[KP_RING_CNT], struct kp_ring_ends *ends,
-		  struct kp_err *err)
+		  const int maps[KP_RING_CNT], struct kp_ring_ends *ends,
+		  const struct kp_rings_kept *kept, struct kp_err *err)
 {
-	int r = map_events(rings, maps[KP_RING_EVENTS], ends, err);
+	int r = map_events(rings, maps[KP_RING_EVENTS], ends, kept->ledger, err);
 
 	if (r < 0)
 		return r;
@@ -183,8 +199,17 @@ int kp_rings_open(struct kp_rings *rings, unsigned cpu_cnt, bool select,
 	for (unsigned cpu = 0; cpu < cpu_cnt; cpu++)
 		for (int kind = KP_RING_EVENTS + 1; kind < KP_RING_CNT && r >= 0; kind++)
 			if (select || kind == KP_RING_LIFE)
-				r = give(rings, cpu, (enum kp_ring)kind, maps[kind], err);
+				r = give(rings, cpu, (enum kp_ring)kind, maps[kind], kept, err);
 	return r;
+}
+
+void kp_rings_settle(struct kp_rings *rings)
+{
+	for (unsigned i = 0; i < rings->plan.cnt; i++) {
+		kp_event_ring_settle(&rings->events[i]);
+		if (rings->at[i][KP_RING_LIFE].map_fd >= 0)
+			kp_ring_settle(&rings->at[i][KP_RING_LIFE]);
+	}
 }
 
 struct kp_ring_reader *kp_rings_get(struct kp_rings *rings, unsigned index, enum kp_ring kind)

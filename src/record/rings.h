@@ -15,8 +15,6 @@
 #include "record/event_ring.h"
 #include "record/ring.h"
 
-struct bpf_map;
-
 /* Most bytes of all rings of the events, and as much again of those for replay; one ring there is
  * always, of whatever size was asked for. */
 #define KP_RINGS_MAX (256ull << 20)
@@ -50,11 +48,20 @@ int kp_rings_init(struct kp_rings *rings, unsigned cpu_cnt, uint64_t event_len, 
 /* Pieces of all rings of events. */
 uint32_t kp_rings_piece_cnt(const struct kp_rings *rings);
 
-/* Makes the rings, those of replay if `select`, and puts each CPU's into maps[kind]; that of events
- * has their pieces, and `ends` by ring where they begin and end. */
+struct kp_rings_kept {
+	const int *life; /* maps of an earlier recorder, [plan.cnt], which are taken over; NULL */
+	const struct kp_ledger *ledger;
+};
+
+/* Makes the rings, those of replay if `select`, or takes those that were kept, and puts each CPU's
+ * into the map of descriptor maps[kind]; that of events has their pieces, and `ends` by ring where
+ * they begin and end. */
 int kp_rings_open(struct kp_rings *rings, unsigned cpu_cnt, bool select,
-		  struct bpf_map *const maps[KP_RING_CNT], struct kp_ring_ends *ends,
-		  struct kp_err *err);
+		  const int maps[KP_RING_CNT], struct kp_ring_ends *ends,
+		  const struct kp_rings_kept *kept, struct kp_err *err);
+
+/* After a kill: what was taken out of them is taken, and accounted for. */
+void kp_rings_settle(struct kp_rings *rings);
 
 /* Ring `index` below plan.cnt of a kind but events, or NULL. */
 struct kp_ring_reader *kp_rings_get(struct kp_rings *rings, unsigned index, enum kp_ring kind);

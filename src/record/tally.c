@@ -14,8 +14,12 @@
 
 /* Per CPU: what was already told of losses, and the interrupts at the last reading. */
 struct cpu_state {
+	/* In the log, and lost behind the rings, when this recorder took over. */
+	uint64_t stored_before[KP_RING_CNT][KP_GROUP_CNT];
+	uint64_t lost_before[KP_RING_CNT][KP_GROUP_CNT];
 	uint64_t lost[KP_RING_CNT][KP_GROUP_CNT];
 	uint64_t in_ring[KP_RING_CNT][KP_GROUP_CNT]; /* of these, for lack of room there */
+	uint64_t unheard[KP_RING_CNT][KP_GROUP_CNT]; /* of these, since nobody listened */
 	bool is_late[KP_RING_CNT][KP_GROUP_CNT];     /* more of the round before are to be told */
 	uint64_t irq_cnt[KP_IRQ_SUM_CNT];
 };
@@ -28,6 +32,8 @@ struct kp_tally {
 	struct kp_pipeline *pipeline;
 	struct cpu_state *cpus;
 	unsigned cpu_cnt;
+	struct kp_ledger *ledger;
+	uint64_t own_stored_before[KP_GROUP_CNT], own_lost_before[KP_GROUP_CNT];
 	uint64_t own_lost[KP_GROUP_CNT]; /* already told */
 	uint64_t looked_ns;              /* time of the last look for losses */
 	uint64_t missed_ns;              /* the same for those of no known CPU */
@@ -43,6 +49,76 @@ uint32_t kp_tally_stream(unsigned cpu, enum kp_ring ring)
 				       : cpu;
 }
 
+enum kp_ring kp_tally_ring(uint32_t stream)
+{
+	return stream & KP_STREAM_BULK       ? KP_RING_BULK
+	       : stream & KP_STREAM_SELECTED ? KP_RING_PAYLOAD
+	       : stream & KP_STREAM_LIFE     ? KP_RING_LIFE
+					     : KP_RING_EVENTS;
+}
+
+unsigned kp_tally_cpu(uint32_t stream)
+{
+	return stream & ~(KP_STREAM_SELECTED | KP_STREAM_BULK | KP_STREAM_LIFE);
+}
+
+/* What a killed recorder had read of a stream and not written; returns how many. */
+static uint64_t tell_unwritten(struct kp_tally *t, unsigned cpu, enum kp_ring kind,
+			       struct kp_ledger_row *row)
+{
+	uint64_t *told = t->cpus[cpu].lost[kind], *lost = t->cpus[cpu].lost_before[kind], cnt = 0;
+	struct kp_ev_lost ev = {.from_ns = row->stored_ns ? row->stored_ns : t->looked_ns,
+				.to_ns = row->taken_ns,
+				.lost_cpu = cpu,
+				.lost_stream = kp_tally_stream(cpu, kind)};
+
+	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
+		ev.count = lost[g] > row->dropped[g] ? lost[g] - row->dropped[g] : 0;
+		ev.lost_group = g;
+		row->dropped[g] = lost[g];
+		told[g] += ev.count;
+		cnt += ev.count;
+		if (ev.from_ns > ev.to_ns)
+			ev.from_ns = ev.to_ns;
+		if (ev.count)
+			kp_sink_put_fixed(kp_pipeline_sink(t->pipeline), KP_EV_lost, &ev,
+					  sizeof(ev));
+	}
+	return cnt;
+}
+
+/* The accounts of a stream as they were left; see ledger.h. */
+static uint64_t take_row(struct kp_tally *t, unsigned cpu, enum kp_ring kind)
+{
+	struct kp_ledger_row *row = kp_ledger_row(t->ledger, kp_tally_stream(cpu, kind));
+	struct cpu_state *state = &t->cpus[cpu];
+
+	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
+		state->stored_before[kind][g] = row->stored[g];
+		state->lost_before[kind][g] = row->taken[g] - row->stored[g];
+		state->lost[kind][g] = row->told[g];
+		if (row->told[g] > row->dropped[g])
+			state->in_ring[kind][g] = row->told[g] - row->dropped[g];
+	}
+	return tell_unwritten(t, cpu, kind, row);
+}
+
+uint64_t kp_tally_take_over(struct kp_tally *t)
+{
+	const struct kp_ledger_row *own = kp_ledger_row(t->ledger, OWN_STREAM);
+	uint64_t cnt = 0;
+
+	t->looked_ns = t->missed_ns = t->ledger->memory->looked_ns;
+	memcpy(t->own_stored_before, own->stored, sizeof(own->stored));
+	memcpy(t->own_lost_before, own->told, sizeof(own->told));
+	memcpy(t->own_lost, own->told, sizeof(own->told));
+	memcpy(t->missed, kp_ledger_row(t->ledger, KP_LOST_ANYWHERE)->told, sizeof(t->missed));
+	for (unsigned cpu = 0; cpu < t->cpu_cnt; cpu++)
+		for (int kind = 0; kind < KP_RING_CNT; kind++)
+			cnt += take_row(t, cpu, (enum kp_ring)kind);
+	return cnt;
+}
+
 int kp_tally_new(struct kp_probes *probes, struct kp_pipeline *pipeline, uint64_t since_ns,
 		 struct kp_tally **ret_tally, struct kp_err *err)
 {
@@ -51,6 +127,8 @@ int kp_tally_new(struct kp_probes *probes, struct kp_pipeline *pipeline, uint64_
 	if (!t)
 		return kp_err_sys(err, -ENOMEM, "cannot start the recorder");
 	t->probes = probes;
+	t->ledger = kp_probes_ledger(probes);
+	t->round = kp_probes_round(probes);
 	t->pipeline = pipeline;
 	t->cpu_cnt = kp_probes_cpu_cnt(probes);
 	t->looked_ns = t->missed_ns = since_ns;
@@ -105,30 +183,51 @@ static void tell(struct kp_tally *t, uint32_t stream, unsigned cpu,
 
 static const struct seen nothing[KP_GROUP_CNT];
 
-static void tell_ring(struct kp_tally *t, unsigned cpu, enum kp_ring kind, uint64_t now)
+/* What the rings lost of a stream since the last look. */
+static void see_ring(struct kp_tally *t, unsigned cpu, enum kp_ring kind,
+		     struct seen seen[KP_GROUP_CNT])
 {
 	const volatile struct kp_counts *counts = kp_probes_counts(t->probes, cpu, kind);
-	uint32_t stream = kp_tally_stream(cpu, kind);
 	struct cpu_state *state = &t->cpus[cpu];
-	struct seen seen[KP_GROUP_CNT] = {0};
 	uint64_t first, last;
-	bool has_lost = false; /* ever: the stream's blocks are to say it */
 
 	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
 		first = counts->first_lost_ns[g];
 		last = counts->last_lost_ns[g];
-		seen[g].cnt = counts->lost[g] - state->in_ring[kind][g];
+		seen[g].cnt = counts->lost[g] + counts->unheard[g] - state->in_ring[kind][g];
 		state->in_ring[kind][g] += seen[g].cnt;
-		has_lost |= state->in_ring[kind][g] > 0;
-		if (!state->is_late[kind][g] && counts->lost_in[g] == t->round &&
-		    first >= t->looked_ns && last >= first) {
+		if (!state->is_late[kind][g] && counts->unheard[g] == state->unheard[kind][g] &&
+		    counts->lost_in[g] == t->round && first >= t->looked_ns && last >= first) {
 			seen[g].from_ns = first;
 			seen[g].to_ns = last;
 		}
+		state->unheard[kind][g] = counts->unheard[g];
 	}
-	tell(t, stream, cpu, state->in_ring[kind], seen, state->lost[kind], t->looked_ns, now);
+}
+
+static void tell_ring(struct kp_tally *t, unsigned cpu, enum kp_ring kind, uint64_t now)
+{
+	uint32_t stream = kp_tally_stream(cpu, kind);
+	struct kp_ledger_row *row = kp_ledger_row(t->ledger, stream);
+	struct cpu_state *state = &t->cpus[cpu];
+	struct seen seen[KP_GROUP_CNT] = {0};
+	uint64_t lost[KP_GROUP_CNT];
+	struct kp_accounts accounts;
+	bool has_lost = false; /* ever: the stream's blocks are to say it */
+
+	see_ring(t, cpu, kind, seen);
+	for (unsigned g = 0; g < KP_GROUP_CNT; g++) {
+		lost[g] = state->in_ring[kind][g] + state->lost_before[kind][g];
+		has_lost |= lost[g] > 0;
+	}
+	tell(t, stream, cpu, lost, seen, state->lost[kind], t->looked_ns, now);
 	if (has_lost)
-		kp_pipeline_set_lost(t->pipeline, stream, state->in_ring[kind]);
+		kp_pipeline_set_lost(t->pipeline, stream, lost);
+	if (!row)
+		return;
+	kp_pipeline_accounts(t->pipeline, stream, &accounts);
+	for (unsigned g = 0; g < KP_GROUP_CNT; g++)
+		row->dropped[g] = state->lost_before[kind][g] + accounts.dropped[g];
 }
 
 /* What was lost between the look and the new round has the old one's time. */
@@ -142,7 +241,8 @@ static void begin_round(struct kp_tally *t)
 			counts = kp_probes_counts(t->probes, cpu, (enum kp_ring)kind);
 			for (unsigned g = 0; g < KP_GROUP_CNT; g++)
 				t->cpus[cpu].is_late[kind][g] =
-					counts->lost[g] != t->cpus[cpu].in_ring[kind][g];
+					counts->lost[g] + counts->unheard[g] !=
+					t->cpus[cpu].in_ring[kind][g];
 		}
 }
 
@@ -157,49 +257,60 @@ void kp_tally_misses(struct kp_tally *t)
 
 void kp_tally_losses(struct kp_tally *t)
 {
-	static const uint64_t none[KP_GROUP_CNT];
 	uint64_t now = kp_clock_ns(CLOCK_MONOTONIC);
 
 	for (unsigned cpu = 0; cpu < t->cpu_cnt; cpu++)
 		for (int kind = 0; kind < KP_RING_CNT; kind++)
 			tell_ring(t, cpu, (enum kp_ring)kind, now);
-	tell(t, OWN_STREAM, KP_CPU_USER, none, nothing, t->own_lost, t->looked_ns, now);
+	tell(t, OWN_STREAM, KP_CPU_USER, t->own_lost_before, nothing, t->own_lost, t->looked_ns,
+	     now);
 	begin_round(t);
 	t->looked_ns = now;
+	if (t->ledger->memory)
+		t->ledger->memory->looked_ns = now;
 }
 
 /* Produced, stored and lost of one CPU, added to *ret. */
 static void add_cpu(struct kp_tally *t, unsigned cpu, struct kp_totals *ret)
 {
+	const struct cpu_state *state = &t->cpus[cpu];
+	const volatile struct kp_counts *counts;
 	struct kp_accounts accounts;
 
 	for (int kind = 0; kind < KP_RING_CNT; kind++) {
-		const volatile struct kp_counts *counts =
-			kp_probes_counts(t->probes, cpu, (enum kp_ring)kind);
-
+		counts = kp_probes_counts(t->probes, cpu, (enum kp_ring)kind);
 		kp_pipeline_accounts(t->pipeline, kp_tally_stream(cpu, (enum kp_ring)kind),
 				     &accounts);
 		for (int g = 0; g < KP_GROUP_CNT; g++) {
-			ret->produced[g] += counts->produced[g];
-			ret->stored[g] += accounts.stored[g];
-			ret->lost[g] += counts->lost[g] + accounts.dropped[g];
+			ret->produced[g] += counts->produced[g] + counts->unheard[g];
+			ret->stored[g] += state->stored_before[kind][g] + accounts.stored[g];
+			ret->lost[g] += counts->lost[g] + counts->unheard[g] +
+					state->lost_before[kind][g] + accounts.dropped[g];
 		}
+	}
+}
+
+static void add_own(struct kp_tally *t, struct kp_totals *ret)
+{
+	struct kp_accounts accounts;
+	uint64_t stored, lost;
+
+	kp_pipeline_accounts(t->pipeline, OWN_STREAM, &accounts);
+	for (int g = 0; g < KP_GROUP_CNT; g++) {
+		stored = t->own_stored_before[g] + accounts.stored[g];
+		lost = t->own_lost_before[g] + accounts.dropped[g];
+		ret->produced[g] += stored + lost;
+		ret->stored[g] += stored;
+		ret->lost[g] += lost;
 	}
 }
 
 void kp_tally_sum(struct kp_tally *t, struct kp_totals *ret)
 {
-	struct kp_accounts accounts;
-
 	memset(ret, 0, sizeof(*ret));
 	for (unsigned cpu = 0; cpu < t->cpu_cnt; cpu++)
 		add_cpu(t, cpu, ret);
-	kp_pipeline_accounts(t->pipeline, OWN_STREAM, &accounts);
-	for (int g = 0; g < KP_GROUP_CNT; g++) {
-		ret->produced[g] += accounts.stored[g] + accounts.dropped[g];
-		ret->stored[g] += accounts.stored[g];
-		ret->lost[g] += accounts.dropped[g];
-	}
+	add_own(t, ret);
 	for (int g = 0; g < KP_GROUP_CNT; g++) {
 		ret->produced[g] += t->missed[g];
 		ret->lost[g] += t->missed[g];

@@ -29,12 +29,20 @@ struct kp_tally;
 /* The stream of the log into which a ring is drained. */
 uint32_t kp_tally_stream(unsigned cpu, enum kp_ring ring);
 
+/* The ring that is drained into such a stream, and its CPU. */
+enum kp_ring kp_tally_ring(uint32_t stream);
+unsigned kp_tally_cpu(uint32_t stream);
+
 /*
  * The probes and the pipeline must outlive it. since_ns: CLOCK_MONOTONIC before the probes were
  * attached, so that the first losses have a time to begin at. 0 or -ENOMEM.
  */
 int kp_tally_new(struct kp_probes *probes, struct kp_pipeline *pipeline, uint64_t since_ns,
 		 struct kp_tally **ret_tally, struct kp_err *err);
+
+/* Of probes that were taken over: goes on with the accounts as they were left, tells as lost what
+ * the killed recorder had read and not written, and returns how many these events were. */
+uint64_t kp_tally_take_over(struct kp_tally *tally);
 
 /* Writes a `lost` event for each class of which a stream lost more since the last call, or of which
  * the last one that said so could not be written. */

@@ -6,6 +6,8 @@ set -u
 export LC_ALL=C
 # What a busy machine makes a recorder take is not what the tests are about.
 export KPROBE_BUDGET=0
+# What is pinned is the machine's: tests beside each other would take it from each other.
+export KPROBE_PIN=none
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$top/scripts/wait_for.sh"
 KPROBE=${KPROBE:-$top/build/kprobe}

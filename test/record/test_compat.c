@@ -31,7 +31,9 @@ Test(compat, sched_switch_of_5_15, .init = need_probes)
 	cr_assert(skel);
 	bpf_object__for_each_program(program, skel->obj)
 		bpf_program__set_autoload(program, program == skel->progs.kp_sched_switch_3);
+	skel->rodata->unheard_ticks = UINT32_MAX;
 	cr_assert_eq(kprobe_bpf__load(skel), 0);
+	skel->bss->heart.beat = 1;
 	link = bpf_program__attach(skel->progs.kp_sched_switch_3);
 	cr_assert(link);
 	skel->bss->telling = KP_TELL_SWITCHES;

@@ -52,6 +52,7 @@ static struct kp_hdr *take(kp_u32 len)
 		event = place(ends.head);
 	if (event) {
 		cr_assert_eq(event->size, 0, "something is left at %llu", ends.head);
+		event->kind = KP_EV_sched_waking;
 		ends.head += len;
 	}
 	return event;
@@ -144,7 +145,8 @@ static size_t empty_rings(struct kp_probes *probes, kp_u64 *cnt)
 /* The kernel's own part: events alone wake nobody, a ring filled to a quarter does. */
 Test(event_ring, wakes_its_reader_when_it_fills)
 {
-	struct kp_probes_options options = {.groups = 1u << KP_GROUP_syscall | 1u << KP_GROUP_sched,
+	struct kp_probes_options options = {.pins_fd = -1,
+					    .groups = 1u << KP_GROUP_syscall | 1u << KP_GROUP_sched,
 					    .ring_len = 1u << 20,
 					    .irq_threshold_ns = 1000000};
 	struct pollfd poll_fd = {.events = POLLIN};
