@@ -204,11 +204,19 @@ static const struct kp_option options[] = {
 	 "bring the log to disk this often (default 1s; 0: leave it to the kernel)", .least = "0",
 	 .most = "1h", .env = "KPROBE_SYNC", KP_DURATION(struct request, recorder.sync_ns)},
 	{0, "ring", "SIZE",
-	 "buffer of each CPU in the kernel (default 8M, all together at most 256M: many CPUs share "
-	 "some; for what replay needs up to four times that, within 256M, and 128M that all CPUs "
-	 "share; for processes that come and go always 256K)",
+	 "buffer of each CPU in the kernel (default 8M; where many CPUs' are too much for the "
+	 "memory, "
+	 "they are smaller or shared; for what replay needs up to four times that, and one that "
+	 "all "
+	 "CPUs share; for processes that come and go always 256K)",
 	 .least = "64K", .most = "1G", .env = "KPROBE_RING",
 	 KP_SIZE(struct request, recorder.ring_len)},
+	{0, "memory", "SIZE",
+	 "most memory that it takes, buffers in the kernel and all that waits to be written "
+	 "included; "
+	 "what finds no room is counted as lost (default 200M; with -p or a command 640M)",
+	 .least = "64M", .most = "1T", .env = "KPROBE_MEMORY",
+	 KP_SIZE(struct request, recorder.memory)},
 	{0, "irq-threshold", "TIME",
 	 "interrupts shorter than this are only summed up (default 50us)", .least = "0",
 	 .most = "1s", .env = "KPROBE_IRQ_THRESHOLD",
@@ -337,8 +345,10 @@ static void describe(const struct request *request, struct kp_buf *out)
 		kp_buf_json(out, *word, strlen(*word));
 	}
 	kp_buf_printf(out,
-		      "],\"ring_len\":%" PRIu64 ",\"irq_threshold_ns\":%" PRIu64 ",\"budget\":%g}",
-		      request->recorder.ring_len, request->recorder.irq_threshold_ns,
+		      "],\"ring_len\":%" PRIu64 ",\"memory\":%" PRIu64
+		      ",\"irq_threshold_ns\":%" PRIu64 ",\"budget\":%g}",
+		      request->recorder.ring_len, request->recorder.memory,
+		      request->recorder.irq_threshold_ns,
 		      request->recorder.budget * 100.0 / KP_BUDGET_WHOLE);
 }
 

@@ -129,8 +129,11 @@ static void tell_probe(const char *tracepoint, enum kp_probe_state state, void *
 
 static void check_probes(struct check *check)
 {
-	struct kp_probes_options options = {
-		.groups = CHECK_GROUPS, .select = true, .ring_len = CHECK_RING_LEN, .pins_fd = -1};
+	struct kp_probes_options options = {.groups = CHECK_GROUPS,
+					    .select = true,
+					    .ring_len = CHECK_RING_LEN,
+					    .memory = kp_memory_share(0, true),
+					    .pins_fd = -1};
 	struct kp_probes *probes = NULL;
 	struct kp_err err = {""};
 	int r = kp_probes_load(&options, &probes, &err);

@@ -428,7 +428,8 @@ static int load(struct kp_probes *probes, const struct kp_probes_options *option
 	int r = count_cpus(probes, err);
 
 	if (r >= 0)
-		r = kp_rings_init(&probes->rings, probes->cpu_cnt, options->ring_len, err);
+		r = kp_rings_init(&probes->rings, probes->cpu_cnt, options->ring_len,
+				  &options->memory, err);
 	if (r >= 0)
 		r = prepare(probes, options, err);
 	if (r >= 0 && (probes->pins_fd < 0 || !kp_probes_take_over(probes, options->run)))

@@ -3,11 +3,13 @@
  */
 #include "record/process.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 enum use {
-	END, /* ends the recording in order */
-	END_UNLESS_IGNORED,
+	END,             /* ends the recording in order */
+	END_IF_ATTENDED, /* … unless it was ignored, or nobody attends to us */
 	IGNORE,
 };
 
@@ -22,12 +24,10 @@ static const struct {
 	int sig;
 	enum use use;
 } signals[] = {
-	{SIGINT, END},     {SIGTERM, END},    {SIGHUP, END_UNLESS_IGNORED},
-	{SIGQUIT, END},    {SIGXCPU, END},    {SIGPWR, END},
-	{SIGPIPE, IGNORE}, {SIGXFSZ, IGNORE}, {SIGUSR1, IGNORE},
-	{SIGUSR2, IGNORE}, {SIGALRM, IGNORE}, {SIGVTALRM, IGNORE},
-	{SIGPROF, IGNORE}, {SIGIO, IGNORE},   {SIGSTKFLT, IGNORE},
-	{SIGTTOU, IGNORE},
+	{SIGINT, END},     {SIGTERM, END},    {SIGHUP, END_IF_ATTENDED}, {SIGQUIT, END},
+	{SIGXCPU, END},    {SIGPWR, END},     {SIGPIPE, IGNORE},         {SIGXFSZ, IGNORE},
+	{SIGUSR1, IGNORE}, {SIGUSR2, IGNORE}, {SIGALRM, IGNORE},         {SIGVTALRM, IGNORE},
+	{SIGPROF, IGNORE}, {SIGIO, IGNORE},   {SIGSTKFLT, IGNORE},       {SIGTTOU, IGNORE},
 };
 #define SIGNAL_CNT (sizeof(signals) / sizeof(*signals))
 
@@ -54,13 +54,24 @@ void kp_process_raise_files(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-void kp_process_prepare(struct kp_process *ret_found)
+static bool has_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+void kp_process_prepare(struct kp_process *ret_found, bool has_command)
 {
 	memset(ret_found, 0, sizeof(*ret_found));
+	ret_found->is_attended = has_command || has_terminal();
 	getrlimit(RLIMIT_NOFILE, &ret_found->files);
 	kp_process_raise_files();
 	for (size_t i = 0; i < SIGNAL_CNT; i++)
-		if (signals[i].use == IGNORE)
+		if (signals[i].use == IGNORE ||
+		    (signals[i].use == END_IF_ATTENDED && !ret_found->is_attended))
 			ignore(ret_found, signals[i].sig);
 		else
 			save(ret_found, signals[i].sig);
@@ -80,8 +91,8 @@ int kp_process_end_signal(const struct kp_process *found, size_t i)
 {
 	for (size_t k = 0; k < SIGNAL_CNT; k++) {
 		if (signals[k].use == IGNORE ||
-		    (signals[k].use == END_UNLESS_IGNORED &&
-		     found->actions[signals[k].sig].sa_handler == SIG_IGN))
+		    (signals[k].use == END_IF_ATTENDED &&
+		     (!found->is_attended || found->actions[signals[k].sig].sa_handler == SIG_IGN)))
 			continue;
 		if (!i--)
 			return signals[k].sig;

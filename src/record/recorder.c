@@ -340,15 +340,18 @@ static void pin(struct recorder *r)
 static int start(struct recorder *r, struct kp_err *err)
 {
 	const struct kp_recorder_options *o = r->options;
+	struct kp_memory memory = kp_memory_share(o->memory, o->argv || o->pid_cnt);
 	struct kp_probes_options probes = {.groups = o->groups,
 					   .select = o->argv || o->pid_cnt,
 					   .ring_len = o->ring_len,
+					   .memory = memory,
 					   .irq_threshold_ns = o->irq_threshold_ns};
 	struct kp_pipeline_options pipeline = {.dir = o->dir,
 					       .log = {.node = o->node,
 						       .options_json = o->options_json,
 						       .segment_len = o->segment_len,
 						       .codec = KP_CODEC_DELTA_ZSTD},
+					       .queue_len = memory.queue,
 					       .sync_ns = o->sync_ns,
 					       .retain = o->retain,
 					       .has_command = o->argv};
@@ -442,7 +445,7 @@ int kp_recorder_run(const struct kp_recorder_options *options,
 	r->clocks.fd = r->conntrack.fd = r->pins_fd = -1;
 	r->sources = (struct kp_sources){
 		.table = sources, .cnt = SOURCE_CNT, .groups = options->groups, .owner = r};
-	kp_process_prepare(&r->process);
+	kp_process_prepare(&r->process, options->argv);
 	error = init_loop(r); /* first, so that no signal is missed from here on */
 	if (error < 0)
 		kp_err_sys(err, error, "cannot start the event loop");

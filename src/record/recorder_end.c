@@ -7,7 +7,8 @@
 
 #include "record/recorder_in.h"
 
-/* What the command left has this long to end by the signal that was passed on. */
+/* The command, and then what it left, has this long to end by the signal that was passed on. */
+#define COMMAND_GRACE_MS 10000
 #define GRACE_MS 5000
 /* Of two interrupts from a terminal that the command has too (a shell's or a debugger's own key,
  * perhaps) the second ends the recording only if it comes this soon. */
@@ -82,9 +83,17 @@ static void end_left(struct recorder *r)
 	uv_timer_start(&r->grace_timer, on_grace_over, GRACE_MS, 0);
 }
 
+/* Whether a command may take as long as it likes after the signal: who has pressed a key can press
+ * it again, but a service's manager, a closed terminal and a power failure ask once. */
+static bool may_wait(int sig)
+{
+	return sig == SIGINT || sig == SIGQUIT;
+}
+
 static void tell_left(struct recorder *r)
 {
 	const char *name = r->options->argv[0];
+	bool waits = may_wait(r->asked);
 	char names[256];
 	size_t cnt = kp_command_left(r->command, names, sizeof(names));
 
@@ -100,9 +109,10 @@ static void tell_left(struct recorder *r)
 	else
 		kp_recorder_notice(
 			r,
-			"%s was passed on to %s, which has not ended yet; interrupt again to end "
-			"the recording",
-			strsignal(r->asked), name);
+			"%s was passed on to %s, which has not ended yet; %sinterrupt again to end "
+			"the recording%s",
+			strsignal(r->asked), name, waits ? "" : "it is killed soon; ",
+			waits ? "" : " at once");
 }
 
 void kp_recorder_watch_command(struct recorder *r)
@@ -145,10 +155,14 @@ static void on_signal(uv_signal_t *handle, int sig)
 	r->asked = sig;
 	r->asked_ms = uv_now(&r->loop);
 	r->has_told_left = false;
-	if (r->is_left_alone)
+	if (r->is_left_alone) {
 		end_left(r);
-	else if (!is_shared)
+		return;
+	}
+	if (!is_shared)
 		kp_command_kill(r->command, sig);
+	if (!may_wait(sig))
+		uv_timer_start(&r->grace_timer, on_grace_over, COMMAND_GRACE_MS, 0);
 }
 
 static void on_command_end(uv_async_t *async)

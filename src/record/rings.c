@@ -15,6 +15,8 @@
 #define LIFE_RING_LEN (256u * 1024u)    /* some 700 processes from fork to exit */
 #define PAYLOAD_RING_MIN (256u * 1024u) /* a few of the largest events */
 #define WAKES_AT_ONCE 64
+/* Rather than smaller rings CPUs share one. */
+#define SHARED_RING_MIN (1u << 20)
 /* A payload ring is this many times an event ring, within the most of all. */
 #define PAYLOAD_RING_FACTOR 4
 
@@ -37,19 +39,34 @@ static uint64_t power_within(uint64_t len)
 	return n > len && n > RING_LEN_MIN ? n / 2 : n;
 }
 
-struct kp_ring_plan kp_ring_plan(unsigned online, uint64_t event_len)
+/* A ring of events of that length, with the room behind its pieces, and the one for life beside. */
+static uint64_t with_life(uint64_t event_len)
+{
+	return event_len / KP_PIECE_LEN * sizeof(struct kp_piece) + LIFE_RING_LEN;
+}
+
+static unsigned at_most(unsigned cnt, uint64_t max)
+{
+	return cnt > max && max ? (unsigned)max : max ? cnt : 1;
+}
+
+struct kp_ring_plan kp_ring_plan(unsigned online, uint64_t event_len,
+				 const struct kp_memory *memory)
 {
 	struct kp_ring_plan plan = {.cnt = online, .event_len = power_of_two(event_len)};
 
-	if (plan.cnt > KP_RINGS_MAX / plan.event_len)
-		plan.cnt = (unsigned)(KP_RINGS_MAX / plan.event_len);
-	if (!plan.cnt)
-		plan.cnt = 1;
+	while (plan.event_len > SHARED_RING_MIN &&
+	       plan.cnt * with_life(plan.event_len) > memory->events)
+		plan.event_len /= 2;
+	plan.cnt = at_most(plan.cnt, memory->events / with_life(plan.event_len));
+	if (memory->payloads)
+		plan.cnt = at_most(plan.cnt, memory->payloads / PAYLOAD_RING_MIN);
 	plan.payload_len = power_of_two(plan.event_len * PAYLOAD_RING_FACTOR);
-	if (plan.payload_len > KP_RINGS_MAX / plan.cnt)
-		plan.payload_len = power_within(KP_RINGS_MAX / plan.cnt);
+	if (plan.payload_len > memory->payloads / plan.cnt)
+		plan.payload_len = power_within(memory->payloads / plan.cnt);
 	if (plan.payload_len < PAYLOAD_RING_MIN)
 		plan.payload_len = PAYLOAD_RING_MIN;
+	plan.bulk_len = memory->bulk;
 	return plan;
 }
 
@@ -90,13 +107,14 @@ static void assign(struct kp_rings *rings, unsigned cpu_cnt)
 	}
 }
 
-int kp_rings_init(struct kp_rings *rings, unsigned cpu_cnt, uint64_t event_len, struct kp_err *err)
+int kp_rings_init(struct kp_rings *rings, unsigned cpu_cnt, uint64_t event_len,
+		  const struct kp_memory *memory, struct kp_err *err)
 {
 	unsigned online = 0;
 
 	for (unsigned cpu = 0; cpu < cpu_cnt; cpu++)
 		online += is_online(cpu);
-	rings->plan = kp_ring_plan(online ? online : 1, event_len);
+	rings->plan = kp_ring_plan(online ? online : 1, event_len, memory);
 	rings->bulk.map_fd = rings->wake_fd = -1;
 	rings->at = calloc(rings->plan.cnt, sizeof(*rings->at));
 	if (!rings->at)
@@ -128,7 +146,7 @@ static int open_ring(struct kp_rings *rings, unsigned index, enum kp_ring kind,
 {
 	static const char *const names[KP_RING_CNT] = {NULL, "kp_payload", "kp_life", "kp_bulk"};
 	const uint64_t lens[KP_RING_CNT] = {0, rings->plan.payload_len, LIFE_RING_LEN,
-					    KP_BULK_RING_LEN};
+					    rings->plan.bulk_len};
 	struct kp_ring_reader *ring = place_of(rings, index, kind);
 	struct epoll_event edge = {.events = EPOLLIN | EPOLLET};
 	bool is_life = kind == KP_RING_LIFE;

@@ -13,20 +13,20 @@
 #include "base/err.h"
 #include "bpf/shared.h"
 #include "record/event_ring.h"
+#include "record/memory.h"
 #include "record/ring.h"
-
-/* Most bytes of all rings of the events, and as much again of those for replay; one ring there is
- * always, of whatever size was asked for. */
-#define KP_RINGS_MAX (256ull << 20)
 
 struct kp_ring_plan {
 	unsigned cnt; /* rings of each kind but the bulk's, of which there is one */
-	uint64_t event_len, payload_len; /* bytes of a ring, powers of two */
+	uint64_t event_len, payload_len, bulk_len; /* bytes of a ring, powers of two */
 };
 
-/* How many rings of which size: event_len as asked for, online: CPUs that may have one of their
- * own, at least 1. */
-struct kp_ring_plan kp_ring_plan(unsigned online, uint64_t event_len);
+/*
+ * How many rings of which size within the memory: a ring of event_len, as asked for, for each CPU
+ * that is online (at least 1); where that is more, smaller ones, and below a megabyte fewer.
+ */
+struct kp_ring_plan kp_ring_plan(unsigned online, uint64_t event_len,
+				 const struct kp_memory *memory);
 
 /* The ring of a CPU; rank: how many of the CPUs before it are online. */
 unsigned kp_ring_of(const struct kp_ring_plan *plan, unsigned cpu, unsigned rank, bool is_online);
@@ -43,7 +43,8 @@ struct kp_rings {
 };
 
 /* Plans for the CPUs that are online now and makes room for the readers; 0 or -ENOMEM. */
-int kp_rings_init(struct kp_rings *rings, unsigned cpu_cnt, uint64_t event_len, struct kp_err *err);
+int kp_rings_init(struct kp_rings *rings, unsigned cpu_cnt, uint64_t event_len,
+		  const struct kp_memory *memory, struct kp_err *err);
 
 /* Pieces of all rings of events. */
 uint32_t kp_rings_piece_cnt(const struct kp_rings *rings);

@@ -12,6 +12,7 @@ recording() {
 	local out=$1 log=$2
 	shift 2
 	spawn python3 -c 'import os, signal, sys
+os.setsid()
 for s in (signal.SIGINT, signal.SIGQUIT): signal.signal(s, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])' "$KPROBE" record -o "$log" "$@" >"$out" 2>"$out.err" </dev/null
 	recorder=$!
@@ -44,13 +45,14 @@ whole() {
 
 # --- the whole machine: each signal ends it, or does nothing to it ---
 
-for sig in INT TERM HUP QUIT XCPU PWR; do
+for sig in INT TERM QUIT XCPU PWR; do
 	recording "end-$sig" "log-end-$sig"
 	kill -$sig "$recorder"
 	ended "end-$sig" "log-end-$sig" 0
 done
 recording ignored log-ignored
-for sig in PIPE XFSZ USR1 USR2 ALRM VTALRM PROF IO STKFLT RTMIN RTMAX; do
+# Without a terminal a hangup is none; spawn has a session of its own.
+for sig in HUP PIPE XFSZ USR1 USR2 ALRM VTALRM PROF IO STKFLT RTMIN RTMAX; do
 	kill -$sig "$recorder"
 done
 sleep 0.3
@@ -76,6 +78,26 @@ gone "$recorder" && fail "deaf: ended at once"
 kill -TERM "$recorder"
 ended deaf log-deaf 137
 grep -q 'killed' deaf.err || fail "deaf: does not say what became of the command"
+
+# One signal is enough, whatever the command does: it is deaf, stopped, or gone and has left the deaf
+# and the stopped.
+once() { # NAME STATUS COMMAND…
+	local name=$1 status=$2 begin
+	shift 2
+	recording "$name" "log-$name" -- "$@"
+	sleep 0.5
+	begin=$SECONDS
+	kill -TERM "$recorder"
+	ended "$name" "log-$name" "$status"
+	[ $((SECONDS - begin)) -le 30 ] || fail "$name: ended after $((SECONDS - begin)) s"
+}
+once deaf-once 137 sh -c 'trap "" TERM; while :; do sleep 0.1; done' &
+deaf=$!
+once stopped-once 137 sh -c 'kill -STOP $$; sleep 1000'
+once left-once 0 sh -c 'setsid sh -c "trap \"\" TERM HUP; sleep 1000" & setsid sh -c "kill -STOP \$\$" & sleep 0.2'
+wait $deaf || exit 1
+pgrep -f "sleep 1000" >/dev/null && fail "left-once: somebody is left"
+echo "one signal: ok"
 
 inherited='grep -E "^Sig(Blk|Ign|Cgt)|^Max open" /proc/self/status /proc/self/limits; ulimit -Sn'
 (

@@ -146,6 +146,7 @@ static size_t empty_rings(struct kp_probes *probes, kp_u64 *cnt)
 Test(event_ring, wakes_its_reader_when_it_fills)
 {
 	struct kp_probes_options options = {.pins_fd = -1,
+					    .memory = kp_memory_share(0, false),
 					    .groups = 1u << KP_GROUP_syscall | 1u << KP_GROUP_sched,
 					    .ring_len = 1u << 20,
 					    .irq_threshold_ns = 1000000};
