@@ -419,6 +419,7 @@ static int run(int argc, char **argv)
 	struct request request = {
 		.recorder = {.dir = DEFAULT_LOG,
 			     .pins = KP_PINS_PATH,
+			     .is_confined = true,
 			     .groups = DEFAULT_GROUPS,
 			     .retain = {.pin_len = NO_PIN_QUOTA},
 			     .sync_ns = DEFAULT_SYNC_NS,

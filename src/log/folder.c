@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The user for whom sudo(8) runs us; our own if it does not. Only root is told who it was. */
@@ -60,31 +62,68 @@ static char *without_slashes(const char *path)
 	return strndup(path, len);
 }
 
+/* The folder in which the last part of path is, through no link on the way; *ret_last: that part.
+ */
+static int open_above(int at_fd, char *path, const char **ret_last)
+{
+	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+			       .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+	char *slash = strrchr(path, '/');
+	const char *above = !slash ? "." : slash == path ? "/" : path;
+	int fd;
+
+	*ret_last = !slash ? path : slash[1] ? slash + 1 : ".";
+	if (slash && slash != path)
+		*slash = '\0';
+	fd = (int)syscall(SYS_openat2, at_fd, above, &how, sizeof(how));
+	if (fd < 0 &&
+	    (errno == ENOSYS || errno == EPERM)) /* a container's filter may not know it */
+		fd = openat(at_fd, above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Makes and opens the folder `last` in another. */
+static int make_in(int above_fd, const char *last, const char *name, int *ret_fd,
+		   struct kp_err *err)
+{
+	struct stat st;
+	int fd, r;
+
+	if (mkdirat(above_fd, last, 0700) < 0 && errno != EEXIST)
+		return kp_err_sys(err, -errno, "cannot make the log's folder %s", name);
+	fd = kp_folder_open(above_fd, last);
+	if (fd < 0)
+		return refuse(above_fd, last, name, fd, err);
+	r = fstat(fd, &st) < 0 ? kp_err_sys(err, -errno, "cannot look at %s", name)
+			       : check_owner(&st, name, err);
+	if (r >= 0)
+		*ret_fd = fd;
+	else
+		close(fd);
+	return r;
+}
+
 int kp_folder_make(int at_fd, const char *path, const char *name, int *ret_fd, struct kp_err *err)
 {
 	char *plain = without_slashes(path);
-	struct stat st;
-	int fd = -1, r;
+	const char *last;
+	int above_fd, r;
 
 	if (!plain)
 		return kp_err_set(err, -ENOMEM, "out of memory");
-	if (mkdirat(at_fd, plain, 0700) < 0 && errno != EEXIST) {
-		r = kp_err_sys(err, -errno, "cannot make the log's folder %s", name);
+	above_fd = open_above(at_fd, plain, &last);
+	if (above_fd == -ELOOP)
+		r = kp_err_set(err, -EPERM,
+			       "the path to %s leads through a symbolic link, which may lead "
+			       "elsewhere tomorrow: give the path without it (realpath says it)",
+			       name);
+	else if (above_fd < 0) {
+		r = kp_err_sys(err, above_fd, "cannot make the log's folder %s", name);
 		r = r == -ENOENT ? -ENOTDIR : r; /* of the folder above */
-		goto out;
+	} else {
+		r = make_in(above_fd, last, name, ret_fd, err);
+		close(above_fd);
 	}
-	fd = kp_folder_open(at_fd, plain);
-	if (fd < 0)
-		r = refuse(at_fd, plain, name, fd, err);
-	else if (fstat(fd, &st) < 0)
-		r = kp_err_sys(err, -errno, "cannot look at %s", name);
-	else
-		r = check_owner(&st, name, err);
-	if (r >= 0)
-		*ret_fd = fd;
-	else if (fd >= 0)
-		close(fd);
-out:
 	free(plain);
 	return r;
 }

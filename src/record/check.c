@@ -3,20 +3,31 @@
  */
 #include "record/check.h"
 
-#include <inttypes.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/openat2.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/timex.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kprobe/event.h"
+#include "record/confine.h"
 #include "record/probes.h"
 #include "record/process.h"
 
 #define OLDEST_MAJOR 5
 #define OLDEST_MINOR 15
 #define CHECK_RING_LEN 65536
+#define UNKNOWN_COMMAND 9999 /* of bpf(2) */
 /* With these and a selection each probe is loaded in its most demanding form. */
 #define CHECK_GROUPS (((1u << KP_GROUP_CNT) - 1) & ~(1u << KP_GROUP_syscall))
 
@@ -33,51 +44,134 @@ static void tell(struct check *check, const char *what, enum kp_check_state stat
 	check->fn(what, state, state == KP_CHECK_OK ? "" : remedy, check->arg);
 }
 
-/* include/uapi/linux/capability.h; CAP_SYS_ADMIN includes the first two. */
+/* CAP_SYS_ADMIN includes the first two. */
 static const struct {
 	const char *name;
-	int bit;
+	unsigned bit;
+	bool is_needed;
 	const char *remedy;
 } capabilities[] = {
-	{"capability BPF", 39,
+	{"capability BPF", CAP_BPF, true,
 	 "run as root, or grant CAP_BPF: without it no program can be loaded"},
-	{"capability PERFMON", 38,
+	{"capability PERFMON", CAP_PERFMON, true,
 	 "run as root, or grant CAP_PERFMON: without it programs cannot read the kernel's data"},
-	{"capability SYS_PTRACE", 19,
+	{"capability SYS_PTRACE", CAP_SYS_PTRACE, false,
 	 "grant CAP_SYS_PTRACE: without it other users' descriptors stay without a name and "
 	 "COMMAND is not held at exec"},
-	{"capability DAC_READ_SEARCH", 2,
+	{"capability DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, false,
 	 "grant CAP_DAC_READ_SEARCH: without it other users' /proc entries and files are not read"},
 };
-#define CAP_SYS_ADMIN 21
-
-static uint64_t effective_capabilities(void)
-{
-	FILE *file = fopen("/proc/self/status", "re");
-	uint64_t bits = 0;
-	char line[256];
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "CapEff: %" SCNx64, &bits) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return bits;
-}
 
 static void check_capabilities(struct check *check)
 {
-	uint64_t bits = effective_capabilities();
+	uint64_t have = kp_confine_capabilities();
 
 	for (size_t i = 0; i < sizeof(capabilities) / sizeof(*capabilities); i++) {
-		bool is_bpf = capabilities[i].bit >= 38;
-		bool has = bits >> capabilities[i].bit & 1 || (is_bpf && bits >> CAP_SYS_ADMIN & 1);
+		bool has = have >> capabilities[i].bit & 1 ||
+			   (capabilities[i].is_needed && have >> CAP_SYS_ADMIN & 1);
 
 		tell(check, capabilities[i].name,
-		     has      ? KP_CHECK_OK
-		     : is_bpf ? KP_CHECK_FAILED
-			      : KP_CHECK_MISSING,
+		     has                         ? KP_CHECK_OK
+		     : capabilities[i].is_needed ? KP_CHECK_FAILED
+						 : KP_CHECK_MISSING,
 		     capabilities[i].remedy);
+	}
+}
+
+/* --- calls that a container's filter may refuse --- */
+
+static bool is_refused(long result)
+{
+	return result < 0 && (errno == EPERM || errno == ENOSYS);
+}
+
+/* Each is tried with arguments that do nothing. */
+static bool bpf_refused(void)
+{
+	return is_refused(syscall(SYS_bpf, UNKNOWN_COMMAND, NULL, 0));
+}
+
+static bool ptrace_refused(void)
+{
+	return is_refused(ptrace(PTRACE_DETACH, 0, NULL, NULL));
+}
+
+static bool seccomp_refused(void)
+{
+	uint32_t action = SECCOMP_RET_USER_NOTIF;
+
+	return is_refused(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action));
+}
+
+static bool clock_refused(void)
+{
+	struct timex reading = {.modes = 0};
+
+	return is_refused(clock_adjtime(CLOCK_REALTIME, &reading));
+}
+
+static bool pidfd_refused(void)
+{
+	int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+	if (fd >= 0)
+		close(fd);
+	return is_refused(fd);
+}
+
+static bool openat2_refused(void)
+{
+	struct open_how how = {.flags = O_PATH};
+	int fd = (int)syscall(SYS_openat2, AT_FDCWD, "/", &how, sizeof(how));
+
+	if (fd >= 0)
+		close(fd);
+	return is_refused(fd);
+}
+
+static const struct {
+	const char *name;
+	bool (*is_refused)(void);
+	bool is_needed;
+	unsigned capability; /* without it the call is refused anyway */
+	const char *without;
+} calls[] = {
+	{"bpf", bpf_refused, true, CAP_BPF, "no program can be loaded"},
+	{"ptrace", ptrace_refused, false, CAP_SYS_PTRACE, "COMMAND is not held at exec"},
+	{"seccomp", seccomp_refused, false, CAP_SYS_PTRACE,
+	 "COMMAND cannot be recorded for replay, and the recorder has no filter of its own"},
+	{"clock_adjtime", clock_refused, false, CAP_SYS_PTRACE,
+	 "the clock's error is not known, nor how far times of other machines are to be trusted"},
+	{"pidfd_open", pidfd_refused, false, CAP_SYS_PTRACE,
+	 "some of COMMAND is found more slowly"},
+	{"openat2", openat2_refused, false, CAP_SYS_PTRACE,
+	 "symbolic links on the way to the log's folder are followed"},
+};
+
+/* Of a process that runs under somebody's filter, as in most containers. */
+static void check_calls(struct check *check)
+{
+	uint64_t have = kp_confine_capabilities();
+	char what[64], remedy[256];
+	bool refused;
+
+	if (prctl(PR_GET_SECCOMP) != SECCOMP_MODE_FILTER)
+		return;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+		if (calls[i].is_needed && !(have >> calls[i].capability & 1))
+			continue;
+		refused = calls[i].is_refused();
+		snprintf(what, sizeof(what), "seccomp profile: %s", calls[i].name);
+		snprintf(remedy, sizeof(remedy),
+			 "the profile of the container forbids it: %s; allow the call in the "
+			 "profile "
+			 "(docker: --security-opt seccomp=FILE)",
+			 calls[i].without);
+		tell(check, what,
+		     !refused             ? KP_CHECK_OK
+		     : calls[i].is_needed ? KP_CHECK_FAILED
+					  : KP_CHECK_MISSING,
+		     remedy);
 	}
 }
 
@@ -127,6 +221,19 @@ static void tell_probe(const char *tracepoint, enum kp_probe_state state, void *
 		     "is not loaded); its events are not recorded");
 }
 
+/* Some distributions' kernels ask for more than the capabilities that were made for it. */
+static void check_admin(struct check *check, int error)
+{
+	const uint64_t made_for_it = 1ull << CAP_BPF | 1ull << CAP_PERFMON;
+	uint64_t have = kp_confine_capabilities();
+
+	if (error == -EPERM && (have & made_for_it) == made_for_it && !(have >> CAP_SYS_ADMIN & 1))
+		tell(check, "capability SYS_ADMIN", KP_CHECK_FAILED,
+		     "BPF and PERFMON are there, and this kernel refuses the programs all the "
+		     "same: "
+		     "grant CAP_SYS_ADMIN, which such kernels want");
+}
+
 static void check_probes(struct check *check)
 {
 	struct kp_probes_options options = {.groups = CHECK_GROUPS,
@@ -139,6 +246,7 @@ static void check_probes(struct check *check)
 	int r = kp_probes_load(&options, &probes, &err);
 
 	tell(check, "loading the programs", r < 0 ? KP_CHECK_FAILED : KP_CHECK_OK, err.text);
+	check_admin(check, r);
 	if (r < 0)
 		return;
 	r = kp_probes_attach(probes, &err);
@@ -155,6 +263,7 @@ bool kp_check_run(kp_check_fn fn, void *arg)
 	check_kernel(&check);
 	check_capabilities(&check);
 	check_lockdown(&check);
+	check_calls(&check);
 	check_probes(&check);
 	return !check.failed;
 }

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "event/event.h"
 #include "log/recover.h"
+#include "record/confine.h"
 #include "record/pins.h"
 #include "record/priority.h"
 #include "record/recorder_in.h"
@@ -187,6 +188,24 @@ static void tell_second(struct recorder *r)
 	r->options->on_second(&totals, r->options->arg);
 }
 
+/* A call of a library, perhaps: whatever needed it does without. */
+static void tell_refused(struct recorder *r)
+{
+	char text[160];
+	uint64_t cnt;
+	int nr;
+
+	cnt = kp_confine_refused(&nr);
+	if (cnt == r->refused)
+		return;
+	snprintf(text, sizeof(text),
+		 "the recorder's own filter has refused it a system call (number %d; %" PRIu64
+		 " so far): please report this",
+		 nr, cnt);
+	kp_recorder_warn(r, text);
+	r->refused = cnt;
+}
+
 static const struct kp_source sources[] = {
 	{"steps of the clocks", 1u << KP_GROUP_clock, 0, start_clocks, watch_clocks, NULL},
 	{"clocks", 1u << KP_GROUP_clock, SECOND_NS, NULL, write_clocks, write_clocks},
@@ -203,6 +222,7 @@ static const struct kp_source sources[] = {
 	{"disk", 0, SECOND_NS, NULL, kp_recorder_look_at_disk, NULL},
 	{"command", 0, SECOND_NS, NULL, kp_recorder_watch_command, NULL},
 	{"snapshot", 0, SECOND_NS, NULL, watch_snapshot, NULL},
+	{"refused calls", 0, SECOND_NS, NULL, tell_refused, tell_refused},
 	{"statistics", 0, SECOND_NS, NULL, tell_second, NULL},
 };
 #define SOURCE_CNT (sizeof(sources) / sizeof(*sources))
@@ -290,6 +310,14 @@ static int start_lint(struct recorder *r, struct kp_err *err)
 	return kp_lint_new(&options, &r->lint, err);
 }
 
+static void confine(struct recorder *r)
+{
+	struct kp_err why = {""};
+
+	if (r->options->is_confined && !r->options->argv && kp_confine(r->options->dir, &why) < 0)
+		kp_recorder_warn(r, why.text);
+}
+
 /* Where what is in the kernel stays; that it cannot is no reason to end. */
 static void open_pins(struct recorder *r)
 {
@@ -372,6 +400,8 @@ static int start(struct recorder *r, struct kp_err *err)
 	error = kp_probes_attach(r->probes, err);
 	if (error >= 0 && o->pid_cnt)
 		error = kp_select_trees(r->probes, o->pids, o->pid_cnt, err);
+	if (error >= 0)
+		confine(r); /* before the first thread */
 	if (error >= 0)
 		error = kp_pipeline_start(&pipeline, &r->pipeline, err);
 	if (error >= 0)

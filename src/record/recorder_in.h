@@ -50,6 +50,7 @@ struct recorder {
 	struct kp_sources sources;
 	struct kp_err error; /* first error of writing */
 	bool has_told_hang;  /* that the snapshot hangs */
+	uint64_t refused;    /* calls, as far as it was told */
 	int pins_fd;         /* -1: nothing stays */
 	uint64_t resume_run; /* of the log, if what stayed belongs to it; 0: none */
 

@@ -23,7 +23,7 @@ struct kp_source {
 	void (*stop)(struct recorder *owner); /* its last word, when the rings are empty */
 };
 
-#define KP_SOURCE_MAX 16
+#define KP_SOURCE_MAX 32
 
 struct kp_sources {
 	const struct kp_source *table;
