@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/user.h>
 #include <unistd.h>
 
@@ -178,8 +181,41 @@ struct last_file {
 	uint32_t file_id;
 };
 
-static uint32_t pin_map(const struct image *image, const struct kp_ev_exec_map *map, const char *id,
-			struct last_file *last)
+/* Whether an open file is the one that maps tells, which a file system of several devices may not
+ * let be seen. */
+static bool is_file(int fd, const char *id)
+{
+	char own_id[64];
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	snprintf(own_id, sizeof(own_id), "%02x:%02x %ju", major(st.st_dev), minor(st.st_dev),
+		 (uintmax_t)st.st_ino);
+	return !strcmp(own_id, id);
+}
+
+/* Without CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE map_files may not be followed: by its name. */
+static uint32_t pin_by_name(const struct image *image, const char *name, const char *id,
+			    bool is_shared)
+{
+	char path[PATH_MAX + 32], link[64];
+	uint32_t file_id = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/root%s", image->pid, name);
+	fd = open(path, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (is_file(fd, id))
+		file_id = kp_archive_pin(image->archive, link, is_shared);
+	close(fd);
+	return file_id;
+}
+
+static uint32_t pin_map(const struct image *image, const struct kp_ev_exec_map *map,
+			const char *name, const char *id, struct last_file *last)
 {
 	char link[96];
 
@@ -188,6 +224,8 @@ static uint32_t pin_map(const struct image *image, const struct kp_ev_exec_map *
 	snprintf(link, sizeof(link), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, image->pid,
 		 (uint64_t)map->start, (uint64_t)map->end);
 	last->file_id = kp_archive_pin(image->archive, link, map->shared);
+	if (!last->file_id)
+		last->file_id = pin_by_name(image, name, id, map->shared);
 	snprintf(last->id, sizeof(last->id), "%s", id);
 	return last->file_id;
 }
@@ -200,7 +238,7 @@ static int put_maps(const struct image *image, struct kp_err *err)
 	const char *name;
 	size_t cap = 0;
 	FILE *maps;
-	int r = 0;
+	int r = 0, missing = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", image->pid);
 	maps = fopen(path, "re");
@@ -212,7 +250,8 @@ static int put_maps(const struct image *image, struct kp_err *err)
 			continue;
 		ev.hdr.pid = ev.hdr.tid = (uint32_t)image->pid;
 		if (*name == '/')
-			ev.file_id = pin_map(image, &ev, id, &last);
+			ev.file_id = pin_map(image, &ev, name, id, &last);
+		missing |= *name == '/' && !ev.file_id;
 		kp_sink_put(image->sink, KP_EV_exec_map, &ev, sizeof(ev), name, strlen(name));
 		if ((ev.prot & PROT_WRITE) && !ev.shared)
 			r = put_contents(image, ev.start, ev.end);
@@ -222,7 +261,7 @@ static int put_maps(const struct image *image, struct kp_err *err)
 	if (r < 0)
 		return kp_err_sys(err, r, "cannot read the memory of process %d at 0x%" PRIx64,
 				  image->pid, (uint64_t)ev.start);
-	return 0;
+	return missing;
 }
 
 static int put_image(const struct image *image, struct kp_err *err)

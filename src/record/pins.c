@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -18,6 +19,8 @@
 #include "log/folder.h"
 
 #define USUAL_MOUNT "/sys/fs/bpf"
+#define LOCK_TRIES 20
+#define LOCK_WAIT_US 50000
 
 static bool is_bpf(int fd)
 {
@@ -56,6 +59,17 @@ static int open_parent(const char *parent, struct kp_err *err)
 			  parent);
 }
 
+/* One that was killed this moment still has it for a while. */
+static bool lock(int fd)
+{
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return true;
+		usleep(LOCK_WAIT_US);
+	}
+	return false;
+}
+
 int kp_pins_open(const char *path, struct kp_err *err)
 {
 	const char *slash = strrchr(path, '/');
@@ -71,7 +85,7 @@ int kp_pins_open(const char *path, struct kp_err *err)
 		return parent_fd;
 	r = kp_folder_make(parent_fd, slash + 1, path, &fd, err);
 	close(parent_fd);
-	if (r >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+	if (r >= 0 && !lock(fd)) {
 		r = kp_err_set(err, -EBUSY, "another recorder is at work with %s", path);
 		close(fd);
 	}

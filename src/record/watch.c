@@ -159,11 +159,18 @@ static void at_exec(struct kp_watch *watch, pid_t pid)
 {
 	struct kp_err err = {""};
 	unsigned long old_tid = 0;
+	int r;
 
 	if (!ptrace(PTRACE_GETEVENTMSG, pid, NULL, &old_tid) && (pid_t)old_tid != pid)
 		remove_tracee(watch, (pid_t)old_tid);
-	if (kp_image_write(watch->sink, watch->archive, pid, ++watch->image_cnt, &err) < 0)
+	r = kp_image_write(watch->sink, watch->archive, pid, ++watch->image_cnt, &err);
+	if (r < 0)
 		lint(watch, pid, SYS_execve, err.text);
+	else if (r > 0)
+		tell(watch, CONTENT, pid, SYS_execve,
+		     "a file of which the program of process %d consists cannot be read (the "
+		     "capability SYS_ADMIN or CHECKPOINT_RESTORE may help): replay cannot serve it",
+		     pid);
 	check_privilege(watch, pid);
 }
 
