@@ -85,6 +85,17 @@ enum {
 };
 #define KP_CTX_IRQ (KP_CTX_HARDIRQ | KP_CTX_SOFTIRQ | KP_CTX_NMI)
 
+/* kp_ev_executable.state: how its build id became known, or why not. */
+enum { KP_EXE_ID = 0, KP_EXE_NO_ID = 1, KP_EXE_NOT_ASKED = 2, KP_EXE_NOT_READ = 3 };
+
+/* kp_ev_cgroup.what */
+enum {
+	KP_CGROUP_THERE = 0,
+	KP_CGROUP_MADE = 1,
+	KP_CGROUP_REMOVED = 2,
+	KP_CGROUP_RENAMED = 3,
+};
+
 /* kp_ev_sched_switch.flags */
 enum { KP_SWITCH_PREEMPT = 1, KP_SWITCH_IOWAIT = 2, KP_SWITCH_THROTTLED = 4 };
 

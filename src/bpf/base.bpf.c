@@ -4,6 +4,7 @@
  * live already their storage.
  */
 #include "bpf/emit.h"
+#include "bpf/identity.h"
 #include "bpf/object.h"
 
 struct kp_piece_map event_pieces SEC(".maps");
@@ -60,7 +61,7 @@ int kp_prepare_tasks(struct bpf_iter__task *ctx)
 	t = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (t && t->selected)
 		return 0;
-	if (bpf_map_lookup_elem(&chosen, &tgid)) {
+	if (bpf_map_lookup_elem(&chosen, &tgid) || kp_in_chosen_cgroup(task)) {
 		if (t)
 			t->selected = 1;
 		else /* no room: what it does cannot be recorded for replay */

@@ -70,6 +70,7 @@ extern const volatile __u32 unheard_ticks;
 extern const volatile __u32 told_groups;
 extern const volatile __u32 event_ring_len;
 extern const volatile __u16 ring_of[KP_CPU_MAX];
+extern const volatile bool emit_life;
 extern const volatile bool emit_syscall;
 
 static __always_inline struct kp_cpu *kp_this_cpu(void)

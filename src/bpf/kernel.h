@@ -61,8 +61,17 @@ struct thread_info {
 	__u32 cpu;
 };
 
+struct ns_common {
+	unsigned int inum;
+};
+
+struct pid_namespace {
+	struct ns_common ns;
+};
+
 struct upid {
 	int nr;
+	struct pid_namespace *ns;
 };
 
 struct pid {
@@ -70,7 +79,34 @@ struct pid {
 	struct upid numbers[1];
 };
 
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup_root {
+	int hierarchy_id;
+};
+
+struct cgroup;
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+};
+
+struct cgroup {
+	struct cgroup_subsys_state self;
+	struct kernfs_node *kn;
+	struct cgroup_root *root;
+};
+
+struct css_set {
+	struct cgroup_subsys_state *subsys[1];
+	struct cgroup *dfl_cgrp;
+};
+
 struct task_struct {
+	struct css_set *cgroups;
 	struct pid *thread_pid;
 	struct mm_struct *mm;
 	struct thread_info thread_info;
@@ -88,6 +124,7 @@ struct task_struct {
 };
 
 struct linux_binprm {
+	struct file *file;
 	const char *filename;
 };
 
@@ -104,10 +141,6 @@ struct sigaction___kernel {
 
 struct k_sigaction {
 	struct sigaction___kernel sa;
-};
-
-struct ns_common {
-	unsigned int inum;
 };
 
 struct net {
@@ -230,7 +263,14 @@ struct journal_s {
 	struct block_device *j_fs_dev;
 };
 
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
 struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
 	struct task_struct *task;
 };
 

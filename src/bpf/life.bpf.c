@@ -3,6 +3,7 @@
  * Processes and threads come, change and go; the selection for replay is inherited here. Signals.
  */
 #include "bpf/emit.h"
+#include "bpf/identity.h"
 
 const volatile bool emit_life = true;
 const volatile bool emit_signal = true;
@@ -11,22 +12,38 @@ const volatile bool emit_signal = true;
 	(struct kp_ev_##name *)kp_reserve(KP_RING_LIFE, KP_GROUP_life, KP_EV_##name, \
 					  sizeof(struct kp_ev_##name), now)
 
-/* A task's number in the pid namespace of that level. */
-static __always_inline __u32 tid_at(struct task_struct *task, __u32 level)
+/* Of a task that was just made. */
+static __always_inline void tell_cgroups(struct task_struct *task)
 {
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	int nr = 0;
+	struct kp_ev_task_cgroup *ev =
+		kp_reserve_for(KP_RING_LIFE, KP_GROUP_life, KP_EV_task_cgroup, sizeof(*ev),
+			       bpf_ktime_get_ns(), task->tgid, task->pid);
 
-	bpf_probe_read_kernel(&nr, sizeof(nr),
-			      (char *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      (__u64)level * bpf_core_type_size(struct upid) +
-				      bpf_core_field_offset(struct upid, nr));
-	return nr;
+	if (!ev)
+		return;
+	kp_fill_cgroups(ev, task);
+	KP_SUBMIT(ev);
+}
+
+static __always_inline void tell_pids(struct task_struct *task, struct pid *pid)
+{
+	__u32 level = BPF_CORE_READ(pid, level);
+	struct kp_ev_task_pid *ev;
+
+	for (__u32 i = 1; i <= KP_PIDNS_MAX && i <= level; i++) {
+		ev = kp_reserve_for(KP_RING_LIFE, KP_GROUP_life, KP_EV_task_pid, sizeof(*ev),
+				    bpf_ktime_get_ns(), task->tgid, task->pid);
+		if (!ev)
+			continue;
+		kp_fill_pid(ev, pid, i);
+		KP_SUBMIT(ev);
+	}
 }
 
 SEC("tp_btf/sched_process_fork")
 int KP_PROG(life, kp_fork, struct task_struct *parent, struct task_struct *child)
 {
+	struct pid *pid = BPF_CORE_READ(child, thread_pid);
 	struct kp_task *t, *p = NULL;
 	struct kp_ev_task_fork *ev;
 
@@ -37,6 +54,8 @@ int KP_PROG(life, kp_fork, struct task_struct *parent, struct task_struct *child
 		t->selected = 1;
 	else if (p && p->selected) /* what the child does cannot be recorded for replay */
 		kp_count_lost(KP_RING_PAYLOAD, KP_GROUP_syscall);
+	if (t && !t->selected && kp_in_chosen_cgroup(child)) /* born there: CLONE_INTO_CGROUP */
+		t->selected = 1;
 	if (!emit_life)
 		return 0;
 	ev = LIFE_EVENT(task_fork, bpf_ktime_get_ns());
@@ -44,61 +63,31 @@ int KP_PROG(life, kp_fork, struct task_struct *parent, struct task_struct *child
 		return 0;
 	ev->child_pid = child->tgid;
 	ev->child_tid = child->pid;
-	ev->seen_tid = tid_at(child, BPF_CORE_READ(parent, thread_pid, level));
-	ev->own_tid = tid_at(child, BPF_CORE_READ(child, thread_pid, level));
+	ev->seen_tid = kp_number_at(pid, BPF_CORE_READ(parent, thread_pid, level));
+	ev->own_tid = kp_number_at(pid, BPF_CORE_READ(pid, level));
 	ev->shares_memory = child->mm && child->mm == parent->mm;
 	ev->pad = 0;
 	bpf_probe_read_kernel(ev->comm, sizeof(ev->comm), child->comm);
 	KP_SUBMIT(ev);
+	tell_cgroups(child);
+	tell_pids(child, pid);
 	return 0;
 }
-
-#define KP_PATH_MAX 4096
-
-/* One size class: the ring wants a constant. The name is short as a rule, so the rest is dropped.
- */
-struct exec_event {
-	struct kp_ev_task_exec ev;
-	char name[KP_PATH_MAX + 8];
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct exec_event);
-} exec_scratch SEC(".maps");
 
 SEC("tp_btf/sched_process_exec")
 int KP_PROG(life, kp_exec, struct task_struct *task, int old_tid, struct linux_binprm *bprm)
 {
-	__u32 zero = 0, cpu = bpf_get_smp_processor_id(), len, size;
-	struct exec_event *e = bpf_map_lookup_elem(&exec_scratch, &zero);
-	void *ring = bpf_map_lookup_elem(&life_rings, &cpu);
-	struct kp_counts *c = kp_this_counts(cpu, KP_RING_LIFE);
-	long n;
+	struct kp_ev_task_exec *ev = kp_text_room();
+	struct inode *inode = BPF_CORE_READ(bprm, file, f_inode);
 
-	if (!e || !ring) {
-		kp_count_lost(KP_RING_LIFE, KP_GROUP_life);
+	if (!ev)
 		return 0;
-	}
-	n = bpf_probe_read_kernel_str(e->name, KP_PATH_MAX, bprm->filename);
-	len = n > 0 ? n - 1 : 0;
-	len &= KP_PATH_MAX - 1;
-	*(__u64 *)(e->name + (len & ~7u)) &= len & 7 ? (1ULL << (len & 7) * 8) - 1 : 0;
-	size = (sizeof(e->ev) + len + 7) & ~7u;
-	e->ev.hdr.time_ns = bpf_ktime_get_ns();
-	e->ev.hdr.size = size;
-	e->ev.hdr.kind = KP_EV_task_exec;
-	e->ev.hdr.cpu = cpu;
-	e->ev.hdr.pid = task->tgid;
-	e->ev.hdr.tid = task->pid;
-	e->ev.old_tid = old_tid;
-	bpf_probe_read_kernel(e->ev.comm, sizeof(e->ev.comm), task->comm);
-	e->ev.data_len = len;
-	kp_count(&c->produced[KP_GROUP_life], KP_GROUP_life);
-	if (bpf_ringbuf_output(ring, e, size & 8191, KP_FLAG_RB_QUIET))
-		kp_lose(c, KP_GROUP_life, e->ev.hdr.time_ns);
-	return 0;
+	ev->old_tid = old_tid;
+	bpf_probe_read_kernel(ev->comm, sizeof(ev->comm), task->comm);
+	ev->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	ev->ino = BPF_CORE_READ(inode, i_ino);
+	ev->pad = 0;
+	return kp_put_text(&ev->hdr, KP_EV_task_exec, sizeof(*ev), bprm->filename);
 }
 
 SEC("tp_btf/sched_process_exit")

@@ -154,6 +154,14 @@ struct kp_task {
 #define KP_CALL_LEN_MAX 0x7ffff000
 #define KP_BULK_RING_LEN (2u * KP_CAPTURE_MAX)
 
+/* A control group among all of them. */
+struct kp_cgroup_key {
+	kp_u64 cgroup;
+	kp_u32 hierarchy;
+	kp_u32 pad;
+};
+#define KP_CHOSEN_CGROUP_MAX 8192
+
 /* Where payload events are put together; one per CPU. */
 struct kp_scratch {
 	struct kp_ev_payload ev;
