@@ -67,7 +67,7 @@ static __always_inline void select_attached(const struct kp_cgroup_key *key,
 {
 	struct kp_task *t;
 
-	if (!choosing_cgroups || !bpf_map_lookup_elem(&chosen_cgroups, key))
+	if (!choosing_cgroups || kp_is_ours(task) || !bpf_map_lookup_elem(&chosen_cgroups, key))
 		return;
 	t = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (t)

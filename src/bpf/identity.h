@@ -111,12 +111,18 @@ static __always_inline void kp_fill_cgroups(struct kp_ev_task_cgroup *ev, struct
 	ev->memory_hierarchy = keys.memory.hierarchy;
 }
 
+/* The recorder's own: what it writes must not make it write. */
+static __always_inline bool kp_is_ours(struct task_struct *task)
+{
+	return (__u32)task->tgid == self_pid;
+}
+
 /* Whether what runs in one of its groups is to be recorded for replay. */
 static __always_inline bool kp_in_chosen_cgroup(struct task_struct *task)
 {
 	struct kp_cgroup_keys keys;
 
-	if (!choosing_cgroups)
+	if (!choosing_cgroups || kp_is_ours(task))
 		return false;
 	kp_task_cgroups(task, &keys);
 	return bpf_map_lookup_elem(&chosen_cgroups, &keys.v2) ||

@@ -28,6 +28,7 @@
 #define NO_PIN_QUOTA UINT64_MAX /* none was given */
 #define SEGMENTS_MIN 16 /* of a log that has a limit, unless --segment-size says otherwise */
 #define PID_MAX 256
+#define WANTED_MAX 256
 #define DEFAULT_BUDGET (KP_BUDGET_WHOLE / 100)
 #define ALL_GROUPS ((1u << KP_GROUP_CNT) - 1)
 /* A record for each call costs what the default must not. */
@@ -38,6 +39,7 @@
 struct request {
 	struct kp_recorder_options recorder;
 	pid_t pids[PID_MAX];
+	struct kp_wanted wanted[WANTED_MAX];
 	const char *events; /* as given */
 	bool has_budget;    /* given */
 	bool is_stats;
@@ -62,6 +64,33 @@ static int add_pid(uint32_t pid, void *arg)
 static int add_pids(const char *list, void *target, struct kp_err *err)
 {
 	return kp_parse_u32_list(list, add_pid, target, err);
+}
+
+static int add_wanted(void *target, enum kp_wanted_by by, const char *text, struct kp_err *err)
+{
+	struct request *request = target;
+	const struct kp_wanted wanted = {by, text};
+
+	if (request->recorder.wanted_cnt == WANTED_MAX)
+		return kp_err_set(err, -E2BIG, "at most %d of --comm, --cgroup and --pod",
+				  WANTED_MAX);
+	request->wanted[request->recorder.wanted_cnt++] = wanted;
+	return kp_wanted_check(&wanted, err);
+}
+
+static int add_comm(const char *glob, void *target, struct kp_err *err)
+{
+	return add_wanted(target, KP_WANTED_COMM, glob, err);
+}
+
+static int add_cgroup(const char *path, void *target, struct kp_err *err)
+{
+	return add_wanted(target, KP_WANTED_CGROUP, path, err);
+}
+
+static int add_pod(const char *name, void *target, struct kp_err *err)
+{
+	return add_wanted(target, KP_WANTED_POD, name, err);
 }
 
 static int unknown_group(const char *name, struct kp_err *err)
@@ -173,6 +202,19 @@ static const struct kp_option options[] = {
 	{'p', "pid", "PID,...",
 	 "record these processes and their descendants with the bytes of their calls",
 	 .repeat = true, KP_OWN(add_pids)},
+	{0, "comm", "GLOB",
+	 "the same for processes of which a task has such a name ('nginx*'), now or later",
+	 .repeat = true, KP_OWN(add_comm)},
+	{0, "cgroup", "PATH",
+	 "the same for what runs in this control group or below it, now or later; the path is as "
+	 "/proc/PID/cgroup has it",
+	 .repeat = true, KP_OWN(add_cgroup)},
+	{0, "pod", "NAMESPACE/POD", "the same for what runs in this pod, now or later",
+	 .repeat = true, KP_OWN(add_pod)},
+	{0, "pod-logs", "DIR",
+	 "folder of the logs of pods and containers, whose names say which there are "
+	 "(default " KP_POD_LOGS ")",
+	 .env = "KPROBE_POD_LOGS", KP_TEXT(struct request, recorder.pod_logs)},
 	{'e', "events", "LIST",
 	 "only these groups of events, or, after '!', all but these: sched, life, signal, irq, "
 	 "block, sync, tcp, memory, clock, syscall. The last is not among them by default, and "
@@ -327,6 +369,23 @@ static uint64_t print_totals(const struct kp_totals *totals, const char *dir)
 	return lost;
 }
 
+/* Of what is wanted by name one kind. */
+static void describe_wanted(const struct request *request, enum kp_wanted_by by, struct kp_buf *out)
+{
+	const struct kp_wanted *wanted = request->wanted;
+	const char *between = "";
+
+	kp_buf_printf(out, ",\"%s\":[", kp_wanted_option(by));
+	for (size_t i = 0; i < request->recorder.wanted_cnt; i++) {
+		if (wanted[i].by != by)
+			continue;
+		kp_buf_puts(out, between);
+		kp_buf_json(out, wanted[i].text, strlen(wanted[i].text));
+		between = ",";
+	}
+	kp_buf_puts(out, "]");
+}
+
 /* What the recorder was told, for the log's header. */
 static void describe(const struct request *request, struct kp_buf *out)
 {
@@ -339,7 +398,10 @@ static void describe(const struct request *request, struct kp_buf *out)
 		      kp_tier_name(kp_probes_tier(request->recorder.groups)));
 	for (size_t i = 0; i < request->recorder.pid_cnt; i++)
 		kp_buf_printf(out, "%s%d", i ? "," : "", request->pids[i]);
-	kp_buf_puts(out, "],\"command\":[");
+	kp_buf_puts(out, "]");
+	for (int by = 0; by < KP_WANTED_BY_CNT; by++)
+		describe_wanted(request, by, out);
+	kp_buf_puts(out, ",\"command\":[");
 	for (char *const *word = request->recorder.argv; word && *word; word++) {
 		kp_buf_puts(out, word == request->recorder.argv ? "" : ",");
 		kp_buf_json(out, *word, strlen(*word));
@@ -368,6 +430,7 @@ static int record(struct request *request)
 	describe(request, &json);
 	request->recorder.options_json = json.failed ? NULL : json.data;
 	request->recorder.pids = request->pids;
+	request->recorder.wanted = request->wanted;
 	r = kp_recorder_run(&request->recorder, &result, &err);
 	kp_buf_done(&json);
 	lost = r < 0 && !result.totals.log_len
@@ -380,6 +443,11 @@ static int record(struct request *request)
 	if (request->is_strict && lost)
 		return KP_EXIT_LOST;
 	return result.command_ended ? command_status(result.command_status) : KP_EXIT_OK;
+}
+
+static bool is_selecting(const struct request *request)
+{
+	return request->recorder.pid_cnt || request->recorder.wanted_cnt;
 }
 
 static int check(void)
@@ -441,6 +509,8 @@ static int run(int argc, char **argv)
 	}
 	if (request.is_check)
 		return check();
+	if (request.recorder.wanted_cnt) /* who comes later is found by it */
+		request.recorder.groups |= 1u << KP_GROUP_life;
 	if (request.is_unpin)
 		return unpin(request.recorder.pins);
 	if (!strcmp(request.recorder.pins, "none"))
@@ -450,7 +520,7 @@ static int run(int argc, char **argv)
 	request.recorder.arg = &request;
 	if (operands)
 		request.recorder.argv = argv + 1;
-	if (!request.has_budget && !operands && !request.events && !request.recorder.pid_cnt)
+	if (!request.has_budget && !operands && !request.events && !is_selecting(&request))
 		request.recorder.budget = DEFAULT_BUDGET;
 	return record(&request);
 }
@@ -465,8 +535,10 @@ const struct kp_command kp_command_record = {
 	.limits = "The limits of -C, -G and --min-free are looked at each second: what is "
 		  "written in that time may come on top of them. The budget does not know what the "
 		  "programs in the kernel "
-		  "take. Processes "
-		  "are chosen by -p or COMMAND only, not by cgroup, name or pod. OpenTelemetry "
+		  "take. Of a "
+		  "process that ends within a tenth of a second the program is told only if it was "
+		  "told of another before; the first calls of one that --comm chooses may be "
+		  "missing. OpenTelemetry "
 		  "traces are not received here (--otlp). Calls of 32-bit programs are not "
 		  "recorded. A close has no object, since its descriptor is gone. Wake-ups by "
 		  "interprocessor and non-maskable interrupts are taken for the interrupted "

@@ -401,8 +401,12 @@ static int load_programs(struct kp_probes *probes, struct kp_err *err)
 	if (r < 0)
 		return explain(err, r, "cannot load the BPF programs");
 	probes->bss = skel->bss;
-	probes->prepare = program_fd(skel->progs.kp_prepare_tasks);
-	for (size_t i = 0; i < PROBE_CNT && probes->prepare >= 0; i++) {
+	probes->iterators[KP_ITER_PREPARE] = program_fd(skel->progs.kp_prepare_tasks);
+	probes->iterators[KP_ITER_TELL] = program_fd(skel->progs.kp_tell_tasks);
+	for (int i = 0; i < KP_ITER_CNT; i++)
+		if (probes->iterators[i] < 0)
+			return explain(err, -errno, "cannot load the BPF programs");
+	for (size_t i = 0; i < PROBE_CNT; i++) {
 		if (probes->states[i] != KP_PROBE_ON)
 			continue;
 		probes->programs[i] =
@@ -452,7 +456,9 @@ static void init_fds(struct kp_probes *probes, int pins_fd)
 {
 	for (size_t i = 0; i < PROBE_CNT; i++)
 		probes->programs[i] = probes->links[i] = -1;
-	probes->prepare = probes->ledger_fd = probes->bss_fd = probes->pieces_fd = -1;
+	for (int i = 0; i < KP_ITER_CNT; i++)
+		probes->iterators[i] = -1;
+	probes->ledger_fd = probes->bss_fd = probes->pieces_fd = -1;
 	probes->pins_fd = pins_fd;
 }
 
@@ -475,23 +481,37 @@ int kp_probes_load(const struct kp_probes_options *options, struct kp_probes **r
 	return r;
 }
 
+/* A descriptor that runs an iterator over the tasks when it is read, or a negative errno. */
+static int open_iterator(int program, struct kp_err *err)
+{
+	int link = program < 0 ? -EBADF : bpf_link_create(program, 0, BPF_TRACE_ITER, NULL);
+	int fd = link < 0 ? link : bpf_iter_create(link), error = fd < 0 ? -errno : 0;
+
+	if (link >= 0)
+		close(link);
+	return error < 0 ? explain(err, error, "cannot visit the tasks") : fd;
+}
+
 /* Runs the iterator that makes task storage and selects. */
 static int visit_tasks(struct kp_probes *probes, struct kp_err *err)
 {
-	int link = bpf_link_create(probes->prepare, 0, BPF_TRACE_ITER, NULL);
-	int fd = link < 0 ? link : bpf_iter_create(link), r = fd < 0 ? -errno : 0;
+	int fd = open_iterator(probes->iterators[KP_ITER_PREPARE], err), r;
 	char byte;
 
-	while (r >= 0 && (r = (int)read(fd, &byte, 1)) > 0)
+	if (fd < 0)
+		return fd;
+	while ((r = (int)read(fd, &byte, 1)) > 0)
 		;
 	r = r < 0 ? explain(err, -errno, "cannot visit the tasks") : 0;
-	if (fd >= 0)
-		close(fd);
-	if (link >= 0)
-		close(link);
+	close(fd);
 	if (r >= 0)
 		probes->bss->prepared = 1;
 	return r;
+}
+
+int kp_probes_open_tasks(const struct kp_probes *probes, struct kp_err *err)
+{
+	return open_iterator(probes->iterators[KP_ITER_TELL], err);
 }
 
 static int attach(struct kp_probes *probes, size_t i, struct kp_err *err)
@@ -605,17 +625,43 @@ void kp_probes_each(const struct kp_probes *probes,
 
 int kp_probes_select(struct kp_probes *probes, const pid_t *pids, size_t cnt, struct kp_err *err)
 {
+	int map = bpf_map__fd(probes->skel->maps.chosen), r = 0;
+	uint32_t one = 1;
+	size_t i;
+
+	probes->bss->selecting = 1;
+	for (i = 0; i < cnt && r >= 0; i++) {
+		uint32_t pid = (uint32_t)pids[i];
+
+		if (bpf_map_update_elem(map, &pid, &one, BPF_ANY) < 0)
+			r = kp_err_sys(err, -errno, "cannot select process %u", pid);
+	}
+	if (r >= 0)
+		r = visit_tasks(probes, err);
+	while (i-- > 0) /* whoever has its number later is not chosen */
+		bpf_map_delete_elem(map, &pids[i]);
+	return r;
+}
+
+int kp_probes_choose_cgroup(struct kp_probes *probes, const struct kp_cgroup_key *key,
+			    struct kp_err *err)
+{
 	uint32_t one = 1;
 
 	probes->bss->selecting = 1;
-	for (size_t i = 0; i < cnt; i++) {
-		uint32_t pid = (uint32_t)pids[i];
+	probes->bss->choosing_cgroups = 1;
+	if (bpf_map_update_elem(bpf_map__fd(probes->skel->maps.chosen_cgroups), key, &one,
+				BPF_ANY) < 0)
+		return kp_err_sys(err, -errno, "cannot select a control group (at most %d)",
+				  KP_CHOSEN_CGROUP_MAX);
+	return 0;
+}
 
-		if (bpf_map_update_elem(bpf_map__fd(probes->skel->maps.chosen), &pid, &one,
-					BPF_ANY) < 0)
-			return kp_err_sys(err, -errno, "cannot select process %u", pid);
-	}
-	return visit_tasks(probes, err);
+bool kp_probes_has_chosen(const struct kp_probes *probes, const struct kp_cgroup_key *key)
+{
+	uint32_t one;
+
+	return !bpf_map_lookup_elem(bpf_map__fd(probes->skel->maps.chosen_cgroups), key, &one);
 }
 
 const char *kp_probes_program(size_t i)

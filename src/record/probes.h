@@ -87,6 +87,22 @@ void kp_probes_each(const struct kp_probes *probes,
  * inheritance. */
 int kp_probes_select(struct kp_probes *probes, const pid_t *pids, size_t cnt, struct kp_err *err);
 
+/*
+ * What runs in a control group is selected from now on, and in those that are made below it; what
+ * is there already by the next kp_probes_select, be it of none. A task that is selected stays so.
+ */
+int kp_probes_choose_cgroup(struct kp_probes *probes, const struct kp_cgroup_key *key,
+			    struct kp_err *err);
+
+/* Whether the group was chosen. */
+bool kp_probes_has_chosen(const struct kp_probes *probes, const struct kp_cgroup_key *key);
+
+/*
+ * Who the tasks are that live: a descriptor from which whole `task_cgroup` and `task_pid` events
+ * are read, for any thread, or a negative errno.
+ */
+int kp_probes_open_tasks(const struct kp_probes *probes, struct kp_err *err);
+
 /* CPUs that this machine can have: 0 to this number less one. */
 unsigned kp_probes_cpu_cnt(const struct kp_probes *probes);
 

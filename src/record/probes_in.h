@@ -10,6 +10,13 @@
 
 #define KP_PROBE_MAX KP_LEDGER_PROGRAMS
 
+/* Programs that visit all tasks when they are asked to. */
+enum kp_iterator {
+	KP_ITER_PREPARE, /* gives them storage, and selects */
+	KP_ITER_TELL,    /* tells who they are */
+	KP_ITER_CNT,
+};
+
 struct kprobe_bpf;
 struct kprobe_bpf__bss;
 
@@ -25,7 +32,7 @@ struct kp_probes {
 	enum kp_probe_state states[KP_PROBE_MAX];
 	int programs[KP_PROBE_MAX]; /* descriptors of those that are loaded, or -1 */
 	int links[KP_PROBE_MAX];    /* of those that are attached, or -1 */
-	int prepare;                /* that of the iterator */
+	int iterators[KP_ITER_CNT]; /* descriptors, or -1 */
 	unsigned cpu_cnt;
 	uint64_t beat_ns; /* when kp_probes_beat was last called */
 	uint64_t left_ns; /* … and by whom was taken over from */

@@ -107,8 +107,12 @@ static bool get_programs(struct kp_probes *p)
 			return false;
 		p->links[i] = kp_pins_get(p->pins_fd, name_of("link", i, name));
 	}
-	p->prepare = kp_pins_get(p->pins_fd, "prepare");
-	return p->prepare >= 0;
+	for (size_t i = 0; i < KP_ITER_CNT; i++) {
+		p->iterators[i] = kp_pins_get(p->pins_fd, name_of("iter", i, name));
+		if (p->iterators[i] < 0)
+			return false;
+	}
+	return true;
 }
 
 static bool get_rings(struct kp_probes *p)
@@ -183,8 +187,10 @@ void kp_probes_unpin_link(struct kp_probes *p, size_t i)
 static int pin_programs(struct kp_probes *p)
 {
 	char name[NAME_MAX_LEN];
-	int r = kp_pins_put(p->pins_fd, p->prepare, "prepare");
+	int r = 0;
 
+	for (size_t i = 0; i < KP_ITER_CNT && r >= 0; i++)
+		r = kp_pins_put(p->pins_fd, p->iterators[i], name_of("iter", i, name));
 	for (size_t i = 0; kp_probes_program(i) && r >= 0; i++) {
 		if (p->programs[i] >= 0)
 			r = kp_pins_put(p->pins_fd, p->programs[i], name_of("prog", i, name));
@@ -252,7 +258,8 @@ void kp_probes_release_pins(struct kp_probes *p)
 		close_fd(&p->links[i]);
 		close_fd(&p->programs[i]);
 	}
-	close_fd(&p->prepare);
+	for (int i = 0; i < KP_ITER_CNT; i++)
+		close_fd(&p->iterators[i]);
 	if (p->bss_fd >= 0 && p->bss)
 		munmap(p->bss, kp_probes_bss_len());
 	p->bss = NULL;

@@ -130,6 +130,50 @@ static void stop_conntrack(struct recorder *r)
 	kp_conntrack_done(&r->conntrack);
 }
 
+static void warn_of(const char *text, void *arg)
+{
+	kp_recorder_warn(arg, text);
+}
+
+static void give_notice(const char *text, void *arg)
+{
+	kp_recorder_notice(arg, "%s", text);
+}
+
+static int start_identity(struct recorder *r, struct kp_err *err)
+{
+	const struct kp_recorder_options *o = r->options;
+	const struct kp_identity_options options = {
+		.probes = r->probes,
+		.sink = kp_pipeline_sink(r->pipeline),
+		.tells = o->groups & 1u << KP_GROUP_life,
+		.pod_logs = o->pod_logs ? o->pod_logs : KP_POD_LOGS,
+		.wanted = o->wanted,
+		.wanted_cnt = o->wanted_cnt,
+		.warn = warn_of,
+		.notice = give_notice,
+		.arg = r,
+	};
+
+	return kp_identity_start(&options, &r->identity, err);
+}
+
+static void turn_identity(struct recorder *r)
+{
+	kp_identity_turn(r->identity, kp_pipeline_segment(r->pipeline));
+}
+
+static void stop_identity(struct recorder *r)
+{
+	if (!kp_identity_stop(r->identity)) {
+		kp_recorder_warn(r, "a program's file or the folder of pods' logs does not answer: "
+				    "its file system hangs, and the log lacks what it names");
+		r->is_kept = true;
+		kp_pipeline_keep(r->pipeline);
+	}
+	r->identity = NULL;
+}
+
 static void sum_irqs(struct recorder *r)
 {
 	kp_tally_irq(r->tally);
@@ -216,6 +260,7 @@ static const struct kp_source sources[] = {
 	{"errors of the log", 0, ACCOUNT_NS, NULL, check_log, NULL},
 	{"translated connections", 1u << KP_GROUP_tcp, CONNTRACK_NS, start_conntrack,
 	 read_conntrack, stop_conntrack},
+	{"identity", 0, 0, start_identity, turn_identity, stop_identity},
 	{"interrupts", 1u << KP_GROUP_irq, SECOND_NS, NULL, sum_irqs, sum_irqs},
 	{"tier", 0, TIER_NS, kp_recorder_start_tiers, repeat_tier, NULL},
 	{"budget", 0, SECOND_NS, NULL, kp_recorder_look_at_budget, NULL},
@@ -291,22 +336,17 @@ static void close_loop(struct recorder *r)
 
 /* --- life --- */
 
-static void warn_of_lint(const char *text, void *arg)
-{
-	kp_recorder_warn(arg, text);
-}
-
 static int start_lint(struct recorder *r, struct kp_err *err)
 {
 	struct kp_lint_options options = {
-		.sink = kp_pipeline_drain_sink(r->pipeline), .warn = warn_of_lint, .arg = r};
+		.sink = kp_pipeline_drain_sink(r->pipeline), .warn = warn_of, .arg = r};
 
-	if (r->options->pid_cnt)
+	if (r->options->pid_cnt || r->options->wanted_cnt)
 		kp_recorder_warn(
 			r,
-			"processes that run already are recorded with their bytes, but replay "
-			"cannot serve them: it begins where `record -- COMMAND` held a program's "
-			"start");
+			"processes that the recorder does not start itself are recorded with their "
+			"bytes, but replay cannot serve them: it begins where `record -- COMMAND` "
+			"held a program's start");
 	return kp_lint_new(&options, &r->lint, err);
 }
 
@@ -323,7 +363,8 @@ static void open_pins(struct recorder *r)
 {
 	struct kp_err why = {""};
 
-	if (!r->options->pins || r->options->argv || r->options->pid_cnt)
+	if (!r->options->pins || r->options->argv || r->options->pid_cnt ||
+	    r->options->wanted_cnt)
 		return;
 	r->pins_fd = kp_pins_open(r->options->pins, &why);
 	if (r->pins_fd >= 0 && kp_log_newest_run(r->options->dir, &r->resume_run) < 0)
@@ -368,9 +409,9 @@ static void pin(struct recorder *r)
 static int start(struct recorder *r, struct kp_err *err)
 {
 	const struct kp_recorder_options *o = r->options;
-	struct kp_memory memory = kp_memory_share(o->memory, o->argv || o->pid_cnt);
+	struct kp_memory memory = kp_memory_share(o->memory, o->argv || o->pid_cnt || o->wanted_cnt);
 	struct kp_probes_options probes = {.groups = o->groups,
-					   .select = o->argv || o->pid_cnt,
+					   .select = o->argv || o->pid_cnt || o->wanted_cnt,
 					   .ring_len = o->ring_len,
 					   .memory = memory,
 					   .irq_threshold_ns = o->irq_threshold_ns};
@@ -458,6 +499,7 @@ static int run_loop(struct recorder *r, struct kp_err *err)
 	}
 	kp_recorder_free_command(r);
 	stop_tiers(r);
+	stop_identity(r);
 	return error;
 }
 
@@ -497,7 +539,8 @@ int kp_recorder_run(const struct kp_recorder_options *options,
 		error = kp_err_set(err, -EIO, "%s", r->error.text);
 	if (error >= 0 && closed < 0)
 		error = kp_err_set(err, -EIO, "%s", close_err.text);
-	kp_probes_free(r->probes);
+	if (!r->is_kept)
+		kp_probes_free(r->probes);
 	if (r->pins_fd >= 0)
 		close(r->pins_fd);
 	kp_lint_free(r->lint);

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "record/tally.h"
+#include "record/wanted.h"
 
 struct kp_recorder_options {
 	const char *dir;
@@ -21,6 +22,9 @@ struct kp_recorder_options {
 	uint32_t groups;          /* bit 1 << KP_GROUP_x for each wanted group */
 	const pid_t *pids;        /* processes to select for replay, with their descendants */
 	size_t pid_cnt;
+	const struct kp_wanted *wanted; /* processes to select by name, checked */
+	size_t wanted_cnt;
+	const char *pod_logs; /* NULL: KP_POD_LOGS */
 	char *const *argv;    /* command to run and select, NULL-ended; NULL: none */
 	uint64_t segment_len; /* 0: default of the log */
 	struct kp_retain_limits retain;

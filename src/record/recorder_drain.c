@@ -44,6 +44,7 @@ static void put_life(const struct kp_hdr *event, void *arg)
 
 	put_event(event, arg);
 	kp_lint_life(drain->recorder->lint, event);
+	kp_identity_put(drain->recorder->identity, event);
 }
 
 /* The command, until the log has caught up. Said again at each turn of the timer: a single call can

@@ -16,6 +16,7 @@
 #include "record/clocks.h"
 #include "record/command.h"
 #include "record/conntrack.h"
+#include "record/identity.h"
 #include "record/lint.h"
 #include "record/pipeline.h"
 #include "record/probes.h"
@@ -47,6 +48,7 @@ struct recorder {
 	struct kp_conntrack conntrack;
 	uint64_t conntrack_segment; /* for which it was asked for all */
 	struct kp_lint *lint;
+	struct kp_identity *identity;
 	struct kp_sources sources;
 	struct kp_err error; /* first error of writing */
 	bool has_told_hang;  /* that the snapshot hangs */

@@ -2,54 +2,18 @@
  * Who tasks are besides their numbers: real control groups of every form that container runtimes
  * make and real nested pid namespaces, made by a child and gone before the log is read.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
-#include <sys/stat.h>
 
+#include "event/container.h"
+#include "groups.h"
 #include "probes_run.h"
+#include "record/build_id.h"
 
 TestSuite(identity, .init = need_probes, .timeout = 60);
 
 /* --- control groups --- */
 
-/* Where a hierarchy is mounted: of version 2, or of version 1 with this controller. False: nowhere.
- */
-static bool find_mount(const char *controller, char path[256])
-{
-	FILE *file = fopen("/proc/self/mounts", "re");
-	char line[1024], type[64], options[512];
-	bool found = false;
-
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = sscanf(line, "%*s %255s %63s %511s", path, type, options) == 3 &&
-			(controller ? !strcmp(type, "cgroup") && strstr(options, controller)
-				    : !strcmp(type, "cgroup2"));
-	if (file)
-		fclose(file);
-	return found;
-}
-
-static void need_mount(const char *controller, char path[256])
-{
-	if (!find_mount(controller, path))
-		cr_skip_test("no control groups are mounted here: %s",
-			     controller ? controller : "version 2");
-}
-
-static void write_text(const char *folder, const char *name, const char *text)
-{
-	char path[512];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		_exit(2);
-	close(fd);
-}
-
-static char mounted[256], group[384];
+static char group[384];
 
 /* Comes into the group, has a child there, and leaves nothing. */
 static void visit_group(struct told *told)
@@ -131,7 +95,7 @@ static void record_group(const char *controller)
 	struct run run = {0};
 	char path[64];
 
-	need_mount(controller, mounted);
+	need_mount(controller);
 	snprintf(path, sizeof(path), "/kprobe-test-%d", getpid());
 	snprintf(group, sizeof(group), "%s%s", mounted, path);
 	record_child(&run, visit_group, (struct kp_recorder_options){0});
@@ -218,4 +182,189 @@ Test(identity, pid_namespaces)
 	cr_expect_eq(outer->number, 3);
 	cr_expect_eq(outer->pidns, run.told->inos[0]);
 	done(&run);
+}
+
+/* --- programs --- */
+
+static void run_slowly(struct told *told)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		execl("/bin/sleep", "sleep", "0.3", NULL);
+		_exit(1);
+	}
+	told->tids[1] = (uint32_t)pid;
+	waitpid(pid, NULL, 0);
+}
+
+static void build_id_of(const char *path, char hex[2 * KP_BUILD_ID_MAX + 1])
+{
+	unsigned char id[KP_BUILD_ID_MAX];
+	int fd = open(path, O_RDONLY | O_CLOEXEC), len = kp_build_id_read(fd, id);
+
+	cr_assert_geq(len, 0);
+	close(fd);
+	hex[0] = '\0';
+	for (int i = 0; i < len; i++)
+		snprintf(hex + (size_t)i * 2, 3, "%02x", id[i]);
+}
+
+static const struct kp_ev_executable *next_program(struct run *run, uint32_t pid)
+{
+	const struct kp_ev_executable *ev;
+
+	while ((ev = next_of(run, KP_EV_executable)) && ev->hdr.pid != pid)
+		;
+	return ev;
+}
+
+Test(identity, programs)
+{
+	struct run run = {0};
+	const struct kp_ev_executable *program;
+	char hex[2 * KP_BUILD_ID_MAX + 1], *path = realpath("/bin/sleep", NULL);
+	struct stat st;
+
+	cr_assert(path && !stat(path, &st));
+	build_id_of(path, hex);
+	record_child(&run, run_slowly, (struct kp_recorder_options){0});
+	program = next_program(&run, run.told->tids[1]);
+	cr_assert(program, "the program is not told");
+	cr_expect_str_eq((const char *)KP_TAIL(program), path);
+	cr_expect_str_eq((const char *)KP_TAIL(program) + strlen(path) + 1, hex);
+	cr_expect_eq(program->ino, st.st_ino);
+	cr_expect_eq(program->mtime_ns,
+		     (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec);
+	cr_expect_eq(program->state, hex[0] ? KP_EXE_ID : KP_EXE_NO_ID);
+	free(path);
+	done(&run);
+}
+
+/* Those that ran before the recorder did are told too: ours is this test's. */
+Test(identity, programs_that_ran_before)
+{
+	struct run run = {0};
+	const struct kp_ev_executable *program;
+	char path[512] = "";
+
+	cr_assert_gt(readlink("/proc/self/exe", path, sizeof(path) - 1), 0);
+	record_child(&run, run_slowly, (struct kp_recorder_options){0});
+	program = next_program(&run, run.told->tids[0]);
+	cr_assert(program, "the program is not told");
+	cr_expect_str_eq((const char *)KP_TAIL(program), path);
+	done(&run);
+}
+
+/* --- containers of every runtime --- */
+
+#define UID_ "0ab3c9d1_4e5f_4a6b_8c7d_9e0f1a2b3c4d"
+
+static const struct {
+	const char *path;
+	bool has_pod;
+} containers[] = {
+	{"kubepods/burstable/pod" UID "/" ID, true},
+	{"kubepods/burstable/pod" UID "/crio-" ID, true},
+	{"kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" UID_
+	 ".slice/cri-containerd-" ID ".scope",
+	 true},
+	{"kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" UID_ ".slice/crio-" ID
+	 ".scope",
+	 true},
+	{"kubepods.slice/kubepods-pod" UID_ ".slice/docker-" ID ".scope", true},
+	{"docker/" ID, false},
+	{"system.slice/docker-" ID ".scope", false},
+	{"machine.slice/libpod-" ID ".scope", false},
+};
+#define CONTAINER_CNT (sizeof(containers) / sizeof(*containers))
+
+static pid_t tester;
+
+static void below_test(size_t i, char path[512])
+{
+	snprintf(path, 512, "kprobe-test-%d/%s", tester, containers[i].path);
+}
+
+/* A process lives in each, and is gone with its container when the next comes. */
+static void run_containers(struct told *told)
+{
+	char path[512], whole[1024];
+
+	(void)told;
+	for (size_t i = 0; i < CONTAINER_CNT; i++) {
+		below_test(i, path);
+		each_folder(path, true);
+		snprintf(whole, sizeof(whole), "%s/%s", mounted, path);
+		write_text(whole, "cgroup.procs", "0");
+		if (!fork())
+			_exit(0);
+		wait(NULL);
+		write_text(mounted, "cgroup.procs", "0");
+		each_folder(path, false);
+	}
+}
+
+/* The group of a number as the log has it at the reader's place on; its path. */
+static bool find_group(struct run *run, uint64_t number, uint32_t hierarchy,
+		       struct kp_container *ret)
+{
+	const struct kp_ev_cgroup *ev;
+
+	while ((ev = next_of(run, KP_EV_cgroup)))
+		if (ev->cgroup == number && ev->hierarchy == hierarchy)
+			return kp_container_parse((const char *)KP_TAIL(ev), ev->data_len, ret);
+	return false;
+}
+
+static void check_container(const char *dir, size_t i, bool is_v2)
+{
+	struct run run = {.dir = ""};
+	const struct kp_ev_task_cgroup *born;
+	const struct kp_ev_cgroup *ev;
+	struct kp_container of = {.id = ""};
+	char path[512];
+
+	below_test(i, path);
+	cr_assert_eq(kp_log_open(dir, NULL, &run.reader, NULL), 0);
+	while ((ev = next_of(&run, KP_EV_cgroup)) &&
+	       !(ev->what == KP_CGROUP_MADE && ev->data_len == strlen(path) + 1 &&
+		 !memcmp((const char *)KP_TAIL(ev) + 1, path, ev->data_len - 1)))
+		;
+	cr_assert(ev, "%s was not made", path);
+	struct kp_ev_cgroup made = *ev;
+
+	while ((born = next_of(&run, KP_EV_task_cgroup)) &&
+	       (is_v2 ? born->cgroup : born->memory_cgroup) != made.cgroup)
+		;
+	cr_assert(born, "nobody was born in %s", path);
+	kp_log_reader_free(run.reader);
+	cr_assert_eq(kp_log_open(dir, NULL, &run.reader, NULL), 0);
+	cr_expect(find_group(&run, made.cgroup, made.hierarchy, &of), "%s", path);
+	cr_expect_str_eq(of.id, ID, "%s: %s", path, of.id);
+	cr_expect_str_eq(of.pod_uid, containers[i].has_pod ? UID : "", "%s: %s", path, of.pod_uid);
+	kp_log_reader_free(run.reader);
+	kp_names_done(&run.names);
+}
+
+static void record_containers(const char *controller)
+{
+	struct run run = {0};
+
+	need_mount(controller);
+	tester = getpid();
+	record_child(&run, run_containers, (struct kp_recorder_options){0});
+	for (size_t i = 0; i < CONTAINER_CNT; i++)
+		check_container(run.dir, i, !controller);
+	done(&run);
+}
+
+Test(identity, containers_of_version_2)
+{
+	record_containers(NULL);
+}
+
+Test(identity, containers_of_version_1)
+{
+	record_containers("memory");
 }

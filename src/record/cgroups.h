@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ * The control groups that there are, from the file systems that show them (cgroups(7)).
+ */
+#ifndef KP_RECORD_CGROUPS_H
+#define KP_RECORD_CGROUPS_H
+
+#include <stdint.h>
+
+#include "bpf/shared.h"
+
+/* One control group: its path within its hierarchy, which is valid during the call. */
+typedef void (*kp_cgroup_fn)(const struct kp_cgroup_key *key, const char *path, void *arg);
+
+/*
+ * Calls fn for each group of each hierarchy that is mounted where the machine's first process is,
+ * or where we are; those above their children first. Groups that go meanwhile are left out.
+ */
+void kp_cgroups_each(kp_cgroup_fn fn, void *arg);
+
+#endif
