@@ -133,6 +133,10 @@ void kp_evidence_who(const struct kp_who *who, struct kp_buf *out)
 		kp_buf_printf(out, " (pid %u)", who->tid);
 	else
 		kp_buf_printf(out, " (pid %u, tid %u)", who->pid, who->tid);
+	if (who->origin[0]) {
+		kp_buf_puts(out, " in ");
+		kp_text_puts(out, who->origin);
+	}
 }
 
 static void put_cause(const struct kp_cause *c, struct kp_buf *out)

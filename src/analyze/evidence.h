@@ -26,7 +26,7 @@ const char *kp_evidence_piece(const struct kp_walk *walk, const struct kp_piece 
 const char *kp_evidence_wait(const struct kp_walk *walk, const struct kp_wait *wait,
 			     struct kp_arena *arena);
 
-/* "comm (pid 12)" or "comm (pid 12, tid 13)". */
+/* "comm (pid 12)" or "comm (pid 12, tid 13)", and " in default/web-0/nginx". */
 void kp_evidence_who(const struct kp_who *who, struct kp_buf *out);
 
 /* Seconds of CLOCK_MONOTONIC with nine digits, by which the text report finds a time in evidence to

@@ -491,6 +491,8 @@ int kp_model_add(struct kp_model *model, const struct kp_hdr *event)
 {
 	if (model->event_cnt++ % LOOK_EACH == 0 && kp_model_is_full(model, 0))
 		return -E2BIG;
+	if (kp_origins_add(model->origins, event) < 0)
+		return -ENOMEM;
 	if (event->kind >= KP_EV_END || !handlers[event->kind])
 		return 0;
 	if (event->cpu != KP_CPU_USER) { /* the recorder's own words don't extend what was seen */
@@ -564,7 +566,8 @@ int kp_model_init(struct kp_model *model)
 
 	memset(model, 0, sizeof(*model));
 	model->first_ns = KP_NEVER;
-	err = task_new(model, 0, 0, 0, &task);
+	model->origins = kp_origins_new();
+	err = model->origins ? task_new(model, 0, 0, 0, &task) : -ENOMEM;
 	return err < 0 ? err : name_set(model, task, 0, idle);
 }
 
@@ -585,6 +588,7 @@ void kp_model_done(struct kp_model *model)
 		KP_VEC_DONE(&model->socks.at[i].sends);
 		KP_VEC_DONE(&model->socks.at[i].msgs);
 	}
+	kp_origins_free(model->origins);
 	KP_VEC_DONE(&model->tasks);
 	KP_VEC_DONE(&model->names);
 	KP_VEC_DONE(&model->wakes);

@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "event/addr.h"
+#include "event/origin.h"
 #include "kprobe/event.h"
 
 #define KP_NONE UINT32_MAX /* no such index */
@@ -273,6 +274,7 @@ struct kp_model {
 	struct kp_map local_map;      /* hash of an address → list of locals */
 	struct kp_map rq_map;         /* identity → newest request */
 	struct kp_map sig_map;        /* pid → newest stop signal to it */
+	struct kp_origins *origins;   /* where processes come from */
 	KP_VEC(struct kp_task) tasks;
 	KP_VEC(struct kp_name) names;
 	KP_VEC(struct kp_wake) wakes;

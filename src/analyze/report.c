@@ -42,6 +42,7 @@ struct builder {
 	struct kp_report *report;
 	const struct kp_walk *walk;
 	const char **comms;      /* by name index: the copy in the report's arena */
+	struct kp_map copies;    /* the same of where processes come from, by its place */
 	uint32_t *wait_via;      /* by wait */
 	KP_VEC(struct via) vias; /* 0: none */
 	KP_VEC(struct group) groups;
@@ -60,10 +61,34 @@ void kp_report_done(struct kp_report *report)
 	memset(report, 0, sizeof(*report));
 }
 
+static const struct kp_who nobody = {.comm = "", .key = "", .value = "", .exe = "", .origin = ""};
+
+typedef const char *(*copy_fn)(struct kp_report *report, const struct kp_origin *origin);
+
+static const char *copy_exe(struct kp_report *report, const struct kp_origin *origin)
+{
+	const char *text =
+		origin->exe ? kp_arena_strndup(&report->arena, origin->exe, strlen(origin->exe))
+			    : NULL;
+
+	return text ? text : "";
+}
+
+static const char *copy_origin(struct kp_report *report, const struct kp_origin *origin)
+{
+	struct kp_buf text = {0};
+	const char *copy;
+
+	kp_origin_print(origin, &text);
+	copy = text.len ? kp_arena_take(&report->arena, &text) : NULL;
+	return copy ? copy : "";
+}
+
 struct kp_who kp_report_who(struct kp_report *report, const struct kp_model *model, uint32_t task,
 			    uint64_t t_ns)
 {
-	struct kp_who who = {.comm = "", .key = "", .value = ""};
+	struct kp_who who = nobody;
+	struct kp_origin origin;
 	const char *comm;
 
 	if (task >= model->tasks.cnt)
@@ -73,13 +98,32 @@ struct kp_who kp_report_who(struct kp_report *report, const struct kp_model *mod
 	comm = kp_model_comm(model, task, t_ns);
 	comm = comm ? kp_arena_strndup(&report->arena, comm, strlen(comm)) : NULL;
 	who.comm = comm ? comm : "";
+	origin = kp_origins_get(model->origins, who.pid, t_ns);
+	who.exe = copy_exe(report, &origin);
+	who.origin = copy_origin(report, &origin);
 	return who;
+}
+
+/* Of what is told of many tasks one copy; the key is where it stands in the model. */
+static const char *copy_once(struct builder *b, const struct kp_origin *origin, const void *key,
+			     copy_fn copy)
+{
+	uint64_t *known = kp_map_get(&b->copies, (uintptr_t)key);
+	const char *text;
+
+	if (known)
+		return (const char *)(uintptr_t)*known;
+	text = copy(b->report, origin);
+	if (key && kp_map_put(&b->copies, (uintptr_t)key, (uintptr_t)text) < 0)
+		b->report->arena.failed = true;
+	return text;
 }
 
 /* The same, with one copy of each name. */
 static struct kp_who who_of(struct builder *b, uint32_t task, uint64_t t_ns)
 {
-	struct kp_who who = {.comm = "", .key = "", .value = ""};
+	struct kp_who who = nobody;
+	struct kp_origin origin;
 	const struct kp_model *m = b->walk->model;
 	const char *comm;
 	uint32_t i;
@@ -88,6 +132,9 @@ static struct kp_who who_of(struct builder *b, uint32_t task, uint64_t t_ns)
 		return who;
 	who.pid = m->tasks.at[task].pid;
 	who.tid = m->tasks.at[task].tid;
+	origin = kp_origins_get(m->origins, who.pid, t_ns);
+	who.exe = copy_once(b, &origin, origin.exe, copy_exe);
+	who.origin = copy_once(b, &origin, origin.of, copy_origin);
 	comm = kp_model_comm(m, task, t_ns);
 	if (!comm)
 		return who;
@@ -598,6 +645,7 @@ int kp_report_build(struct kp_report *report, const struct kp_walk *walk)
 	err = 0;
 out:
 	free(b.comms);
+	kp_map_done(&b.copies);
 	free(b.wait_via);
 	KP_VEC_DONE(&b.vias);
 	KP_VEC_DONE(&b.groups);

@@ -22,8 +22,10 @@ struct kp_who {
 	uint32_t pid; /* 0: no task */
 	uint32_t tid;
 	const char *comm;
-	const char *key;   /* cpu device remote signal irq futex; "": no object */
-	const char *value; /* of the object, as text */
+	const char *key;    /* cpu device remote signal irq futex; "": no object */
+	const char *value;  /* of the object, as text */
+	const char *exe;    /* path of the task's program; "": not known */
+	const char *origin; /* its container or pod; "": in none, or not known */
 };
 
 struct kp_bucket {

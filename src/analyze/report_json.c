@@ -40,6 +40,15 @@ static bool is_number(const char *text)
 	return *text && strspn(text, "0123456789") == strlen(text);
 }
 
+/* What is known of where a task comes from. */
+static void put_origin(const struct kp_who *who, struct kp_buf *out)
+{
+	if (who->exe[0])
+		put_field(out, "exe", who->exe);
+	if (who->origin[0])
+		put_field(out, "origin", who->origin);
+}
+
 /* null for nobody; the object under its own name. */
 static void put_who(const struct kp_report *r, const char *key, const struct kp_who *who,
 		    struct kp_buf *out)
@@ -55,6 +64,7 @@ static void put_who(const struct kp_report *r, const char *key, const struct kp_
 		put_u64(out, "pid", who->pid);
 		put_u64(out, "tid", who->tid);
 		put_field(out, "comm", who->comm);
+		put_origin(who, out);
 	}
 	if (who->key[0]) {
 		kp_buf_putc(out, ',');
@@ -111,6 +121,7 @@ static void put_head(const struct kp_report *r, struct kp_buf *out)
 	put_u64(out, "pid", r->task.pid);
 	put_u64(out, "tid", r->task.tid);
 	put_field(out, "comm", r->task.comm);
+	put_origin(&r->task, out);
 	put_u64(out, "t0_ns", r->t0_ns);
 	put_u64(out, "t1_ns", r->t1_ns);
 	put_u64(out, "duration_ns", r->t1_ns - r->t0_ns);
@@ -217,6 +228,7 @@ static void put_path(struct writer *w, const struct kp_report *r)
 		put_u64(w->out, "pid", s->task.pid);
 		put_u64(w->out, "tid", s->task.tid);
 		put_field(w->out, "comm", s->task.comm);
+		put_origin(&s->task, w->out);
 		put_u64(w->out, "t0_ns", s->t0_ns);
 		put_u64(w->out, "t1_ns", s->t1_ns);
 		kp_buf_putc(w->out, ',');

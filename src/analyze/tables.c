@@ -15,7 +15,10 @@
 	COL(U32, "cause_pid", of, cause.pid), COL(U32, "cause_tid", of, cause.tid),          \
 		COL(TEXT, "cause_comm", of, cause.comm), COL(TEXT, "object", of, cause.key), \
 		COL(TEXT, "value", of, cause.value), COL(U32, "pid", of, task.pid),          \
-		COL(U32, "tid", of, task.tid), COL(TEXT, "comm", of, task.comm)
+		COL(U32, "tid", of, task.tid), COL(TEXT, "comm", of, task.comm),             \
+		COL(TEXT, "cause_exe", of, cause.exe),                                       \
+		COL(TEXT, "cause_origin", of, cause.origin), COL(TEXT, "exe", of, task.exe), \
+		COL(TEXT, "origin", of, task.origin)
 
 #define WHAT(of)                                                        \
 	COL(KIND, "kind", of, kind), COL(DETAIL, "detail", of, detail), \
@@ -29,6 +32,8 @@ static const struct kp_col incident_cols[] = {
 	COL(U32, "pid", kp_report, task.pid),
 	COL(U32, "tid", kp_report, task.tid),
 	COL(TEXT, "comm", kp_report, task.comm),
+	COL(TEXT, "exe", kp_report, task.exe),
+	COL(TEXT, "origin", kp_report, task.origin),
 	COL(U64, "t0_ns", kp_report, t0_ns),
 	COL(U64, "t1_ns", kp_report, t1_ns),
 	COL(U64, "t0_realtime_ns", kp_report, t0_realtime_ns),

@@ -37,6 +37,7 @@ struct printer {
 	const struct request *request;
 	struct kp_clock clock;
 	struct kp_names names;
+	struct kp_origin origin; /* of the event that is printed */
 	struct kp_print how;
 	struct dump_result result;
 	struct kp_buf out;
@@ -177,14 +178,14 @@ static int read_names(const struct request *request, const struct kp_log_filter 
 	return r;
 }
 
-/* The names of tasks and sockets at the begin of what is read: as a list before it has them, and
- * since then. */
+/* The names of tasks and sockets, and where processes come from, at the begin of what is read: as a
+ * list before it has them, and since then. */
 static int first_names(const struct request *request, const struct kp_log_reader *reader,
 		       uint64_t start_ns, uint64_t from_ns, struct kp_names *names,
 		       struct kp_err *err)
 {
 	uint64_t listed_ns = kp_log_snapshot_from(reader, from_ns);
-	struct kp_log_filter filter = {.kinds = KP_KINDS(KP_EV_task, KP_EV_socket),
+	struct kp_log_filter filter = {.kinds = KP_KINDS(KP_NAMES_LISTED),
 				       .to_ns = start_ns + FIRST_TASKS_NS};
 	int r = listed_ns ? 0 : read_names(request, &filter, kp_names_seed, names, err);
 
@@ -254,6 +255,8 @@ static void print_wall(uint64_t time_ns, void *arg, struct kp_buf *out)
 
 static void print_event(struct printer *p, const struct kp_hdr *event)
 {
+	p->origin = kp_names_origin(&p->names, event);
+	p->how.origin = &p->origin;
 	p->how.texts = event->kind == KP_EV_syscall
 			       ? kp_names_texts(&p->names, (const struct kp_ev_syscall *)event)
 			       : NULL;

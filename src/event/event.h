@@ -104,6 +104,7 @@ uint32_t kp_event_data_len(const struct kp_hdr *event);
 int kp_event_validate(const void *event, size_t avail, struct kp_err *err);
 
 struct kp_call_texts; /* event/syscall.h */
+struct kp_origin;     /* event/origin.h */
 
 /* How events print, and what is known besides. Zero-initialised: all as the event has it. */
 struct kp_print {
@@ -112,6 +113,7 @@ struct kp_print {
 	void (*time)(uint64_t time_ns, void *arg, struct kp_buf *out);
 	void *arg;
 	const char *comm; /* name of the header's task, KP_COMM_LEN bytes; NULL: not known */
+	const struct kp_origin *origin;    /* of its process; NULL: not known */
 	const struct kp_ev_socket *sock;   /* the event's socket; NULL: not known */
 	const struct kp_call_texts *texts; /* of a system call; NULL: none is known */
 };
@@ -123,7 +125,8 @@ void kp_event_print_text(const struct kp_hdr *event, const struct kp_print *how,
 /*
  * One JSON object: every header field and field by name as numbers (kind and addresses as text, and
  * behind a system call's nr its name as "call"), without the arguments that the call does not have;
- * "task" is the name of the header's task, "argN_text" the text to which an argument points; behind
+ * "task" is the name of the header's task, "exe" its process's program, "origin" the container or
+ * pod in which it runs, "argN_text" the text to which an argument points; behind
  * the number of a socket stand the ends and inodes of that socket, as far as the event has no such
  * fields itself. data is a string, an array of strings for ARGV, or base64 for bytes.
  */

@@ -58,6 +58,13 @@ static int set_sock(struct kp_names *names, const struct kp_ev_socket *sock, boo
 	return 0;
 }
 
+static int take_origin(struct kp_names *names, const struct kp_hdr *event)
+{
+	if (!names->origins)
+		names->origins = kp_origins_new();
+	return names->origins ? kp_origins_add(names->origins, event) : -ENOMEM;
+}
+
 static int take_name(struct kp_names *names, const struct kp_hdr *event, bool keep)
 {
 	switch (event->kind) {
@@ -133,6 +140,10 @@ static int take_text(struct kp_names *names, const struct kp_ev_payload *payload
 
 int kp_names_add(struct kp_names *names, const struct kp_hdr *event)
 {
+	int r = take_origin(names, event);
+
+	if (r < 0)
+		return r;
 	if (event->kind == KP_EV_payload)
 		return take_text(names, (const struct kp_ev_payload *)event);
 	return take_name(names, event, false);
@@ -140,7 +151,9 @@ int kp_names_add(struct kp_names *names, const struct kp_hdr *event)
 
 int kp_names_seed(struct kp_names *names, const struct kp_hdr *event)
 {
-	return take_name(names, event, true);
+	int r = take_origin(names, event);
+
+	return r < 0 ? r : take_name(names, event, true);
 }
 
 const char *kp_names_get(const struct kp_names *names, uint32_t tid)
@@ -171,10 +184,17 @@ const struct kp_call_texts *kp_names_texts(const struct kp_names *names,
 									      : NULL;
 }
 
+struct kp_origin kp_names_origin(const struct kp_names *names, const struct kp_hdr *event)
+{
+	return names->origins ? kp_origins_get(names->origins, event->pid, event->time_ns)
+			      : (struct kp_origin){.exe = NULL};
+}
+
 void kp_names_done(struct kp_names *names)
 {
 	for (uint32_t i = 0; i < names->calls.cnt; i++)
 		free(names->calls.at[i]);
+	kp_origins_free(names->origins);
 	KP_VEC_DONE(&names->calls);
 	KP_VEC_DONE(&names->comms);
 	KP_VEC_DONE(&names->socks);

@@ -14,11 +14,17 @@
 #include "base/vec.h"
 #include "event/event.h"
 #include "event/kinds.h"
+#include "event/origin.h"
 #include "event/syscall.h"
 
-/* Kinds that tell a task's name or a socket. */
-#define KP_NAMES_KINDS \
-	KP_KINDS(KP_EV_task, KP_EV_task_fork, KP_EV_task_exec, KP_EV_task_rename, KP_EV_socket)
+/* Kinds that tell a task's name, a socket, or where a process comes from: those that a segment
+ * begins with, and all. */
+#define KP_NAMES_LISTED                                                                         \
+	KP_EV_task, KP_EV_socket, KP_EV_executable, KP_EV_cgroup, KP_EV_task_cgroup, KP_EV_pod, \
+		KP_EV_container
+#define KP_NAMES_KINDS                                                                 \
+	KP_KINDS(KP_NAMES_LISTED, KP_EV_task_fork, KP_EV_task_exec, KP_EV_task_rename, \
+		 KP_EV_cgroup_attach)
 
 struct kp_pending_call;
 
@@ -28,7 +34,8 @@ struct kp_names {
 	KP_VEC(kp_comm) comms;
 	struct kp_map sock_index; /* number → index in socks */
 	KP_VEC(struct kp_ev_socket) socks;
-	struct kp_map call_index; /* tid → index in calls */
+	struct kp_origins *origins; /* NULL: nothing of them is known */
+	struct kp_map call_index;   /* tid → index in calls */
 	KP_VEC(struct kp_pending_call *) calls;
 };
 
@@ -43,6 +50,9 @@ const char *kp_names_get(const struct kp_names *names, uint32_t tid);
 
 /* What the socket that the event names is; NULL: it names none, or that is not known. */
 const struct kp_ev_socket *kp_names_sock(const struct kp_names *names, const struct kp_hdr *event);
+
+/* Where the event's process comes from. */
+struct kp_origin kp_names_origin(const struct kp_names *names, const struct kp_hdr *event);
 
 /* The texts of this call, whose payloads were added before it; valid until the next add. */
 const struct kp_call_texts *kp_names_texts(const struct kp_names *names,

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "event/addr.h"
 #include "event/event.h"
+#include "event/origin.h"
 #include "event/syscall.h"
 
 static const char *const obj_names[] = {
@@ -266,6 +267,11 @@ void kp_event_print_text(const struct kp_hdr *event, const struct kp_print *how,
 		kp_buf_putc(out, ' ');
 		kp_text_quote(out, how->comm, strnlen(how->comm, KP_COMM_LEN));
 	}
+	if (how->origin && how->origin->of) {
+		kp_buf_puts(out, " in \"");
+		kp_origin_print(how->origin, out);
+		kp_buf_putc(out, '"');
+	}
 	if (event->kind == KP_EV_syscall)
 		print_call(event, how, out);
 	for (f = desc->fields; f < desc->fields + desc->field_cnt; f++) {
@@ -388,6 +394,23 @@ static void print_json_field(const struct kp_hdr *event, const struct kp_field *
 	}
 }
 
+static void print_json_origin(const struct kp_origin *origin, struct kp_buf *out)
+{
+	struct kp_buf where = {0};
+
+	if (origin->exe) {
+		kp_buf_puts(out, ",\"exe\":");
+		kp_buf_json(out, origin->exe, strlen(origin->exe));
+	}
+	kp_origin_print(origin, &where);
+	if (where.len) {
+		kp_buf_puts(out, ",\"origin\":");
+		kp_buf_json(out, where.data, where.len);
+	}
+	out->failed |= where.failed;
+	kp_buf_done(&where);
+}
+
 void kp_event_print_json(const struct kp_hdr *event, const struct kp_print *how, struct kp_buf *out)
 {
 	const struct kp_event_desc *desc = kp_event_get(event->kind);
@@ -403,6 +426,8 @@ void kp_event_print_json(const struct kp_hdr *event, const struct kp_print *how,
 		kp_buf_puts(out, ",\"task\":");
 		kp_buf_json(out, how->comm, strnlen(how->comm, KP_COMM_LEN));
 	}
+	if (how->origin)
+		print_json_origin(how->origin, out);
 	if (how->time) {
 		kp_buf_puts(out, ",\"time\":\"");
 		how->time(event->time_ns, how->arg, out);

@@ -40,7 +40,7 @@ static void write_file(const void *data, size_t len)
 /* One incident with a row in each table. */
 static void make_whole(void)
 {
-	const struct kp_who who = {1, 2, "comm", "cpu", "3"};
+	const struct kp_who who = {1, 2, "comm", "cpu", "3", "/bin/exe", "default/web-0"};
 	struct kp_report r = {.id = "x",
 			      .run = "run",
 			      .host = "host",
