@@ -266,7 +266,7 @@ static const struct kp_option options[] = {
 	{0, "budget", "PERCENT",
 	 "of all CPUs' time the recorder itself may take this much; over it for ten seconds, it "
 	 "records less of the whole machine, a step at a time, and more again later (default 1; 0, "
-	 "and the default with -e, -p or a command: no limit)",
+	 "and the default with -e, -p, --comm, --cgroup, --pod or a command: no limit)",
 	 .env = "KPROBE_BUDGET", KP_OWN(set_budget)},
 	{0, "pin", "PATH",
 	 "leave the programs and rings here, on a BPF file system, when the recorder is killed, so "
