@@ -8,7 +8,8 @@
 
 struct kp_text_room_map text_rooms SEC(".maps");
 struct kp_chosen_cgroup_map chosen_cgroups SEC(".maps");
-__u32 choosing_cgroups; /* 1: there are such */
+__u32 choosing_cgroups;                   /* 1: there are such */
+const volatile __u32 named_hierarchy = 0; /* of version 1, without a controller; 0: none */
 
 static __always_inline int tell_cgroup(struct cgroup *cgroup, const char *path, __u32 what)
 {

@@ -53,6 +53,7 @@ struct kp_chosen_cgroup_map {
 /* Defined in identity.bpf.c. */
 extern struct kp_chosen_cgroup_map chosen_cgroups SEC(".maps");
 extern __u32 choosing_cgroups;
+extern const volatile __u32 named_hierarchy;
 
 /* Those of the kernel's own numbering that are asked for; which number each has differs. */
 enum cgroup_subsys_id {
@@ -78,8 +79,30 @@ static __always_inline struct cgroup *kp_subsys_cgroup(struct css_set *set, __u3
 	return BPF_CORE_READ(css, cgroup);
 }
 
+#define KP_HIERARCHIES_MAX 16 /* that are looked through */
+
+/* The group of a set of tasks in the hierarchy that has a name and no controller. */
+static __always_inline void kp_named_cgroup(struct css_set *set, struct kp_cgroup_key *ret)
+{
+	char *first = (char *)set + bpf_core_field_offset(struct css_set, cgrp_links);
+	struct list_head *at = BPF_CORE_READ(set, cgrp_links.next);
+	struct cgrp_cset_link *link;
+	struct kp_cgroup_key key;
+
+	for (int i = 0; i < KP_HIERARCHIES_MAX && (char *)at != first; i++) {
+		link = (void *)((char *)at -
+				bpf_core_field_offset(struct cgrp_cset_link, cgrp_link));
+		kp_cgroup_key(BPF_CORE_READ(link, cgrp), &key);
+		if (key.hierarchy == named_hierarchy) {
+			*ret = key;
+			return;
+		}
+		at = BPF_CORE_READ(link, cgrp_link.next);
+	}
+}
+
 struct kp_cgroup_keys {
-	struct kp_cgroup_key v2, cpu, memory; /* zero: the kernel has none */
+	struct kp_cgroup_key v2, cpu, memory, named; /* zero: the kernel has none */
 };
 
 static __always_inline void kp_task_cgroups(struct task_struct *task, struct kp_cgroup_keys *ret)
@@ -96,6 +119,8 @@ static __always_inline void kp_task_cgroups(struct task_struct *task, struct kp_
 		kp_cgroup_key(kp_subsys_cgroup(set, bpf_core_enum_value(enum cgroup_subsys_id,
 									memory_cgrp_id)),
 			      &ret->memory);
+	if (named_hierarchy)
+		kp_named_cgroup(set, &ret->named);
 }
 
 /* All but the header. */
@@ -107,8 +132,11 @@ static __always_inline void kp_fill_cgroups(struct kp_ev_task_cgroup *ev, struct
 	ev->cgroup = keys.v2.cgroup;
 	ev->cpu_cgroup = keys.cpu.cgroup;
 	ev->memory_cgroup = keys.memory.cgroup;
+	ev->named_cgroup = keys.named.cgroup;
+	ev->named_hierarchy = keys.named.hierarchy;
 	ev->cpu_hierarchy = keys.cpu.hierarchy;
 	ev->memory_hierarchy = keys.memory.hierarchy;
+	ev->pad = 0;
 }
 
 /* The recorder's own: what it writes must not make it write. */
@@ -127,7 +155,8 @@ static __always_inline bool kp_in_chosen_cgroup(struct task_struct *task)
 	kp_task_cgroups(task, &keys);
 	return bpf_map_lookup_elem(&chosen_cgroups, &keys.v2) ||
 	       bpf_map_lookup_elem(&chosen_cgroups, &keys.cpu) ||
-	       bpf_map_lookup_elem(&chosen_cgroups, &keys.memory);
+	       bpf_map_lookup_elem(&chosen_cgroups, &keys.memory) ||
+	       bpf_map_lookup_elem(&chosen_cgroups, &keys.named);
 }
 
 /* --- events with a text --- */

@@ -100,7 +100,13 @@ struct cgroup {
 	struct cgroup_root *root;
 };
 
+struct cgrp_cset_link {
+	struct cgroup *cgrp;
+	struct list_head cgrp_link;
+};
+
 struct css_set {
+	struct list_head cgrp_links;
 	struct cgroup_subsys_state *subsys[1];
 	struct cgroup *dfl_cgrp;
 };

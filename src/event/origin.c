@@ -21,6 +21,7 @@
 #define RUNS_MAX (2 * PROCESSES_MAX)
 #define HISTORY_MAX 1024 /* runs of one process that are looked back at */
 #define NAMES_MAX 262144u
+#define GROUPS_OF 4 /* a process */
 #define TEXTS_MAX 5 /* of one event */
 #define SHORT_ID 12 /* digits, as docker prints them */
 
@@ -52,7 +53,7 @@ struct process {
 	struct {
 		uint64_t number;
 		uint32_t hierarchy;
-	} groups[3];
+	} groups[GROUPS_OF];
 	uint32_t newest; /* run */
 };
 
@@ -299,6 +300,8 @@ static int on_task_cgroup(struct kp_origins *o, const struct kp_ev_task_cgroup *
 	process->groups[1].hierarchy = ev->cpu_hierarchy;
 	process->groups[2].number = ev->memory_cgroup;
 	process->groups[2].hierarchy = ev->memory_hierarchy;
+	process->groups[3].number = ev->named_cgroup;
+	process->groups[3].hierarchy = ev->named_hierarchy;
 	return 0;
 }
 
@@ -307,7 +310,7 @@ static int on_attach(struct kp_origins *o, const struct kp_ev_cgroup_attach *ev)
 	const uint64_t *index = kp_map_get(&o->process_index, ev->target_pid);
 	struct process *process = index ? &o->processes.at[*index] : NULL;
 
-	for (int i = 0; process && i < 3 && ev->target_pid == ev->target_tid; i++)
+	for (int i = 0; process && i < GROUPS_OF && ev->target_pid == ev->target_tid; i++)
 		if (process->groups[i].hierarchy == ev->hierarchy)
 			process->groups[i].number = ev->cgroup;
 	return 0;
@@ -318,7 +321,7 @@ static const struct kp_container *find_container(const struct kp_origins *o, uin
 	const struct process *process = find_process(o, pid);
 	const struct group *group;
 
-	for (int i = 0; process && i < 3; i++) {
+	for (int i = 0; process && i < GROUPS_OF; i++) {
 		const uint64_t *index =
 			kp_map_get(&o->group_index,
 				   mix(process->groups[i].number, process->groups[i].hierarchy));

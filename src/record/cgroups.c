@@ -165,3 +165,18 @@ void kp_cgroups_each(kp_cgroup_fn fn, void *arg)
 	}
 	free(line);
 }
+
+uint32_t kp_cgroups_named(void)
+{
+	struct hierarchies hierarchies;
+	uint32_t number = 0;
+
+	read_hierarchies(&hierarchies);
+	for (unsigned i = 0; i < hierarchies.cnt; i++) {
+		const char *option = hierarchies.at[i].option;
+
+		if (!strcmp(option, "name=systemd") || (!number && !strncmp(option, "name=", 5)))
+			number = hierarchies.at[i].number;
+	}
+	return number;
+}

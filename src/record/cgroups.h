@@ -17,4 +17,8 @@ typedef void (*kp_cgroup_fn)(const struct kp_cgroup_key *key, const char *path, 
  */
 void kp_cgroups_each(kp_cgroup_fn fn, void *arg);
 
+/* Number of the hierarchy of version 1 that has a name and no controller, systemd's if there are
+ * several; 0: there is none. */
+uint32_t kp_cgroups_named(void);
+
 #endif

@@ -19,6 +19,7 @@
 #include "bpf/kprobe.skel.h"
 #include "event/command.h"
 #include "event/syscall.h"
+#include "record/cgroups.h"
 
 #define G(group) (1u << KP_GROUP_##group)
 /* Wakeups name the interrupt behind them, so these serve scheduling too. */
@@ -245,6 +246,7 @@ static void set_constants(struct kprobe_bpf *skel, const struct kp_probes_option
 
 	rodata->unheard_ticks = unheard_ticks();
 	rodata->told_groups = options->groups;
+	rodata->named_hierarchy = kp_cgroups_named();
 	rodata->irq_threshold_ns = options->irq_threshold_ns;
 	rodata->event_ring_len = (uint32_t)rings->plan.event_len;
 	rodata->payload_ring_len = (uint32_t)rings->plan.payload_len;

@@ -139,10 +139,12 @@ Test(origin, by_the_hierarchy_of_a_controller)
 	ADD(task_cgroup, 5, 20, NOTHING, .cgroup = 7, .memory_cgroup = 8, .memory_hierarchy = 4);
 	ADD(task_cgroup, 6, 20, NOTHING, .cgroup = 1, .memory_cgroup = 7, .memory_hierarchy = 4);
 	ADD(task_cgroup, 7, 20, NOTHING, .cgroup = 1, .cpu_cgroup = 7, .cpu_hierarchy = 4);
+	ADD(task_cgroup, 8, 20, NOTHING, .cgroup = 1, .named_cgroup = 7, .named_hierarchy = 4);
 	name_pod();
 	expect_origin(5, "");
 	expect_origin(6, "default/web-0/nginx");
 	expect_origin(7, "default/web-0/nginx");
+	expect_origin(8, "default/web-0/nginx");
 }
 
 Test(origin, as_much_as_is_known)

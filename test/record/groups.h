@@ -21,6 +21,18 @@
 
 static char mounted[256]; /* root of the hierarchy that the test uses */
 
+/* Whether one of the options, separated by commas, is this, or begins with it up to '='. */
+static inline bool has_option(const char *options, const char *option)
+{
+	size_t len = strlen(option);
+
+	for (const char *at = options; at; at = strchr(at, ','), at = at ? at + 1 : NULL)
+		if (!strncmp(at, option, len) &&
+		    (option[len - 1] == '=' || at[len] == ',' || !at[len]))
+			return true;
+	return false;
+}
+
 /* Finds where a hierarchy is mounted: of version 2, or of version 1 with this controller. */
 static inline bool find_mount(const char *controller)
 {
@@ -30,7 +42,7 @@ static inline bool find_mount(const char *controller)
 
 	while (file && !found && fgets(line, sizeof(line), file))
 		found = sscanf(line, "%*s %255s %63s %511s", mounted, type, options) == 3 &&
-			(controller ? !strcmp(type, "cgroup") && strstr(options, controller)
+			(controller ? !strcmp(type, "cgroup") && has_option(options, controller)
 				    : !strcmp(type, "cgroup2"));
 	if (file)
 		fclose(file);

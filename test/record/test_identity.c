@@ -55,6 +55,16 @@ static const struct kp_ev_cgroup_attach *next_attach(struct run *run)
 	return ev;
 }
 
+/* The task's group in a hierarchy. */
+static uint64_t number_in(const struct kp_ev_task_cgroup *ev, uint32_t hierarchy)
+{
+	return !hierarchy                          ? ev->cgroup
+	       : hierarchy == ev->cpu_hierarchy    ? ev->cpu_cgroup
+	       : hierarchy == ev->memory_hierarchy ? ev->memory_cgroup
+	       : hierarchy == ev->named_hierarchy  ? ev->named_cgroup
+						   : 0;
+}
+
 static void check_group(struct run *run, const char *path, bool is_v2)
 {
 	const struct kp_ev_cgroup *made, *removed;
@@ -78,9 +88,7 @@ static void check_group(struct run *run, const char *path, bool is_v2)
 	while ((born = next_of(run, KP_EV_task_cgroup)) && born->hdr.pid != run->told->tids[1])
 		;
 	cr_assert(born, "the child's groups are not told");
-	cr_expect_eq(is_v2 ? born->cgroup : born->memory_cgroup, number);
-	if (!is_v2)
-		cr_expect_eq(born->memory_hierarchy, hierarchy);
+	cr_expect_eq(number_in(born, hierarchy), number);
 	attached = next_attach(run);
 	cr_assert(attached, "the way back is not told");
 	cr_expect_neq(attached->cgroup, number);
@@ -108,9 +116,20 @@ Test(identity, control_groups_of_version_2)
 	record_group(NULL);
 }
 
-Test(identity, control_groups_of_version_1)
+Test(identity, control_groups_that_limit_memory)
 {
 	record_group("memory");
+}
+
+Test(identity, control_groups_that_share_out_cpu_time)
+{
+	record_group("cpu");
+}
+
+/* systemd's own, which have no controller. */
+Test(identity, control_groups_with_a_name)
+{
+	record_group("name=");
 }
 
 /* --- pid namespaces --- */
@@ -317,7 +336,7 @@ static bool find_group(struct run *run, uint64_t number, uint32_t hierarchy,
 	return false;
 }
 
-static void check_container(const char *dir, size_t i, bool is_v2)
+static void check_container(const char *dir, size_t i)
 {
 	struct run run = {.dir = ""};
 	const struct kp_ev_task_cgroup *born;
@@ -335,7 +354,7 @@ static void check_container(const char *dir, size_t i, bool is_v2)
 	struct kp_ev_cgroup made = *ev;
 
 	while ((born = next_of(&run, KP_EV_task_cgroup)) &&
-	       (is_v2 ? born->cgroup : born->memory_cgroup) != made.cgroup)
+	       number_in(born, made.hierarchy) != made.cgroup)
 		;
 	cr_assert(born, "nobody was born in %s", path);
 	kp_log_reader_free(run.reader);
@@ -355,7 +374,7 @@ static void record_containers(const char *controller)
 	tester = getpid();
 	record_child(&run, run_containers, (struct kp_recorder_options){0});
 	for (size_t i = 0; i < CONTAINER_CNT; i++)
-		check_container(run.dir, i, !controller);
+		check_container(run.dir, i);
 	done(&run);
 }
 

@@ -121,6 +121,11 @@ Test(wanted, by_control_group_of_version_1, .init = need_probes, .timeout = 60)
 	record_wanted_group("memory", say_in_group);
 }
 
+Test(wanted, by_control_group_with_a_name, .init = need_probes, .timeout = 60)
+{
+	record_wanted_group("name=", say_in_group);
+}
+
 /* Born in the group: it is never moved there. */
 static void say_born_in_group(struct told *told)
 {
