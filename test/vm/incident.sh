@@ -24,7 +24,11 @@ while [ $i -lt 200 ]; do
 done
 echo "$word $back"
 sleep 3
+mkdir /sys/fs/cgroup/workload
+(echo 0 >/sys/fs/cgroup/workload/cgroup.procs; busybox unshare -f -p true)
+rmdir /sys/fs/cgroup/workload
 EOF
+mount -t cgroup2 none /sys/fs/cgroup
 kprobe record -o /out/log -- /bin/sh -c 'date +%s >/out/from; . /tmp/workload' \
 	>/out/stdout 2>/out/stderr
 cat >/tmp/signals <<'EOF'
@@ -48,7 +52,8 @@ vm_check_recording() {
 	[ "$(cat "$out/check-status")" = 0 ] || fail "record --check says no"
 	[ "$(cat "$out/stdout")" = "late 199" ] || fail "the workload printed $(cat "$out/stdout")"
 	dump "$out/log" >"$work/events" || fail "dump"
-	for kind in sched_switch sched_waking wait tier syscall task_fork task_exec task_exit clock; do
+	for kind in sched_switch sched_waking wait tier syscall task_fork task_exec task_exit clock \
+		executable cgroup cgroup_attach task_cgroup task_pid; do
 		n=$(grep -c "\"kind\":\"$kind\"" "$work/events")
 		echo "$kind: $n"
 		[ "$n" -gt 0 ] || fail "no $kind was recorded"
