@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "record/build_id.h"
+#include "record/mounts.h"
 #include "record/proc.h"
 
 #define KNOWN_MAX 4096 /* then all are forgotten */
@@ -66,12 +67,22 @@ static void keep(struct kp_executables *executables, struct kp_executable *execu
 	executables->known.at[*index] = executable;
 }
 
-/* Whether the file behind a descriptor that is only a path is on a file system that may hang. */
-static bool is_foreign(struct kp_executables *executables, uint32_t pid, uint64_t mount_id)
+/* Whether a mount is of a file system that may hang. Numbers of mounts and of their namespaces are
+ * used again as containers come and go: what was read before would tell of others. */
+static bool is_foreign(uint32_t pid, uint64_t mount_id)
 {
+	struct kp_mounts mounts = {.mounts = {0}};
 	struct kp_mount mount;
+	bool is_known = kp_mounts_get(&mounts, pid, mount_id, &mount);
 
-	return !kp_mounts_get(&executables->mounts, pid, mount_id, &mount) || mount.is_foreign;
+	kp_mounts_done(&mounts);
+	return !is_known || mount.is_foreign;
+}
+
+/* Whether what is known of a file is so whenever it is asked. */
+static bool is_lasting(const struct kp_executable *known)
+{
+	return known->ev.state == KP_EXE_ID || known->ev.state == KP_EXE_NO_ID;
 }
 
 /* Reads the build id as text; KP_EXE_. */
@@ -125,10 +136,10 @@ static const struct kp_executable *look(struct kp_executables *executables, uint
 	ev.ino = st.stx_ino;
 	ev.mtime_ns = (uint64_t)st.stx_mtime.tv_sec * NS_PER_S + st.stx_mtime.tv_nsec;
 	known = find(executables, ev.dev, ev.ino);
-	if (known && known->ev.mtime_ns == ev.mtime_ns && !strcmp(known->texts, path))
+	if (known && is_lasting(known) && known->ev.mtime_ns == ev.mtime_ns &&
+	    !strcmp(known->texts, path))
 		return known;
-	ev.state =
-		is_foreign(executables, pid, st.stx_mnt_id) ? KP_EXE_NOT_ASKED : read_id(fd, hex);
+	ev.state = is_foreign(pid, st.stx_mnt_id) ? KP_EXE_NOT_ASKED : read_id(fd, hex);
 	known = make(ev, path, hex);
 	if (known)
 		keep(executables, known);
@@ -177,7 +188,6 @@ void kp_executables_tell_all(struct kp_executables *executables, const struct kp
 {
 	struct all all = {executables, sink};
 
-	kp_mounts_done(&executables->mounts); /* they may have changed */
 	kp_proc_each_number("/proc", tell_one, &all);
 }
 
@@ -185,5 +195,4 @@ void kp_executables_done(struct kp_executables *executables)
 {
 	forget(executables);
 	KP_VEC_DONE(&executables->known);
-	kp_mounts_done(&executables->mounts);
 }

@@ -9,7 +9,6 @@
 
 #include "base/map.h"
 #include "base/vec.h"
-#include "record/mounts.h"
 #include "record/sink.h"
 
 struct kp_executable;
@@ -18,7 +17,6 @@ struct kp_executable;
 struct kp_executables {
 	struct kp_map index; /* hash of device and inode → index in known */
 	KP_VEC(struct kp_executable *) known;
-	struct kp_mounts mounts;
 };
 
 /*
