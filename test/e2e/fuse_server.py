@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# A file system that can hang: serves one file, `file`, by the kernel's protocol (linux/fuse.h,
+# A file system that can hang: serves one file, `file`, which is sleep(1), by the kernel's protocol (linux/fuse.h,
 # fuse(4)), and trusts nothing to the kernel's caches, so that each question is asked again. Stopped
 # by SIGSTOP it leaves whoever asks waiting.
 # usage: fuse_server.py DIR
-import ctypes, os, struct, sys
+import ctypes, os, shutil, struct, sys
 
 libc = ctypes.CDLL(None, use_errno=True)
-CONTENT = b"content of the file\n" * 1000
+CONTENT = open(shutil.which("sleep"), "rb").read()
 ROOT, FILE = 1, 2
 LOOKUP, FORGET, GETATTR, SETATTR, OPEN, READ, STATFS, RELEASE, GETXATTR = 1, 2, 3, 4, 14, 15, 17, 18, 22
 FLUSH, INIT, OPENDIR, READDIR, RELEASEDIR, INTERRUPT, BATCH_FORGET = 25, 26, 27, 28, 29, 36, 42
@@ -15,7 +15,7 @@ ENOENT, ENOSYS = 2, 38
 
 
 def attr(node):
-    mode = 0o40755 if node == ROOT else 0o100644
+    mode = 0o40755 if node == ROOT else 0o100755
     return struct.pack("<QQQQQQIIIIIIIIII", node, len(CONTENT), 1, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, 4096, 0)
 
 

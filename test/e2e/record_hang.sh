@@ -18,8 +18,10 @@ tidy_up() {
 }
 trap tidy_up EXIT
 wait_for 20 test -e fs/file || skip "FUSE cannot be mounted"
-spawn sleep 1000 7<fs/file
+spawn fs/file 1000 7<fs/file
 user=$!
+wait_for 20 sh -c "grep -q '^State:.*sleeping' /proc/$user/status && readlink /proc/$user/exe | grep -q fs/file" ||
+	fail "the program of the file system does not run"
 
 ended() {
 	! kill -0 "$recorder" 2>/dev/null
@@ -53,6 +55,8 @@ wait_for 60 ended || fail "open: still there"
 dump log-open >open.events || fail "dump"
 grep '"kind":"fd"' open.events | grep "\"pid\":$user," | grep -q "fs/file" ||
 	fail "the open file of the file system that hangs is missing"
+grep '"kind":"executable"' open.events | grep "\"pid\":$user," | grep '"state":2' |
+	grep -q '/fs/file' || fail "the program of the file system that hangs is missing, or was asked"
 grep '"kind":"snapshot"' open.events | grep -q '"hung_pid":0' || fail "no snapshot is complete"
 grep '"kind":"snapshot"' open.events | grep -qv '"guessed_cnt":0' || fail "nothing was guessed"
 echo "a hanging file: $(grep -c '"kind":"snapshot"' open.events) snapshots, $(grep '^kprobe: total' open.err)"
