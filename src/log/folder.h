@@ -14,8 +14,9 @@
 
 /*
  * Makes (0700) and opens a folder to write a log in; path is relative to at_fd. Refused, -EPERM: a
- * symbolic link, there or, where the kernel tells, on the way; a folder of another user (but for root's, started through sudo(8) by that user);
- * one that its group or others can write. Other errors: -errno. name is for the error's text.
+ * symbolic link, there or, where the kernel tells, on the way; a folder of another user (but for
+ * root's, started through sudo(8) by that user); one that its group or others can write. Other
+ * errors: -errno. name is for the error's text.
  */
 int kp_folder_make(int at_fd, const char *path, const char *name, int *ret_fd, struct kp_err *err);
 
