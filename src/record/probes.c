@@ -762,6 +762,7 @@ void kp_probes_free(struct kp_probes *probes)
 {
 	if (!probes)
 		return;
+	kp_probes_unpin(probes); /* one that failed leaves nothing */
 	kp_rings_close(&probes->rings);
 	kp_probes_release_pins(probes);
 	kprobe_bpf__destroy(probes->skel);

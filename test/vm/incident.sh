@@ -3,7 +3,8 @@
 #
 # vm_incident SERIES: boots that kernel in QEMU. The static binary checks itself there, records a
 # workload in which one process waits for another, and records and replays a program that takes
-# signals and one that is linked dynamically, whose loader asks the CPU where to look for libraries.
+# signals and one that is linked dynamically, whose loader asks the CPU where to look for libraries;
+# between them a recorder is killed, and the next one goes on.
 # This machine analyzes the first log and replays the others, on another kernel and CPU.
 
 vm_script() {
@@ -43,6 +44,12 @@ echo $? >/out/record-status
 rm /tmp/file
 kprobe replay /out/signals >/out/replay.out 2>/out/replay.err
 echo $? >/out/replay-status
+kprobe record -o /out/killed 2>/out/killed.err &
+while ! grep -q 'recording into' /out/killed.err; do sleep 0.1; done
+sleep 1
+kill -KILL $!
+wait $!
+kprobe record -o /out/killed --duration 2s 2>/out/goes-on.err
 kprobe record -o /out/dynamic -- /usr/bin/cat /script >/out/dynamic.out 2>/out/dynamic.err
 SCRIPT
 }
@@ -101,6 +108,22 @@ vm_check_replay() {
 	cmp "$work/script" "$work/replayed" || fail "the output of cat here"
 }
 
+vm_check_killed() {
+	grep 'goes on where' "$out/goes-on.err" || fail "killed: $(cat "$out/killed.err" "$out/goes-on.err")"
+	"$KPROBE" dump -i "$out/killed" --stats >"$work/stats" || fail "dump"
+	grep -q '^gaps 0$' "$work/stats" || fail "$(cat "$work/stats")"
+	dump "$out/killed" | python3 -c '
+import json, sys
+events = [json.loads(line) for line in sys.stdin]
+stats = [e for e in events if e["kind"] == "record_stats" and e["of_group"] == 0]
+produced, stored, lost = (sum(e[f] for e in stats) for f in ("produced", "stored", "lost"))
+kinds = "sched_switch", "sched_waking", "sched_wakeup_new", "sched_migrate", "wait"
+print("sched produced", produced, "stored", stored, "lost", lost)
+assert produced == stored + lost and stored == sum(e["kind"] in kinds for e in events) > 0
+assert lost == sum(e["count"] for e in events if e["kind"] == "lost" and e["lost_group"] == 0)
+' || fail "killed: the accounts"
+}
+
 vm_incident() {
 	local kernel
 	command -v qemu-system-x86_64 >/dev/null || skip "no qemu-system-x86_64"
@@ -117,4 +140,5 @@ vm_incident() {
 	vm_check_recording
 	vm_check_analysis
 	vm_check_replay
+	vm_check_killed
 }
