@@ -106,6 +106,7 @@ struct unpacking {
 	uint64_t pos;      /* in the file */
 	uint64_t left;     /* unpacked bytes that may still come */
 	bool at_frame_end; /* where the file may end */
+	uint64_t frame_at; /* begin of the frame that is unpacked */
 	ZSTD_DCtx *zstd;
 	ZSTD_inBuffer in;
 	struct kp_blake2b hash;
@@ -134,6 +135,36 @@ static int64_t refill(struct unpacking *u)
 	return n;
 }
 
+static int check_zeros(struct unpacking *u, uint64_t at, uint64_t end)
+{
+	unsigned char bytes[4096];
+	size_t len;
+
+	for (; at < end; at += len) {
+		len = end - at < sizeof(bytes) ? (size_t)(end - at) : sizeof(bytes);
+		if (kp_seg_read(u->fd, bytes, len, at) != (int64_t)len)
+			return damaged(u, "the disk cannot read it");
+		if (!kp_object_is_zero(bytes, len))
+			return damaged(u, "it has bytes that no recorder writes");
+	}
+	return 0;
+}
+
+/* A frame that is skipped has no hash; it has zeros. */
+static int end_frame(struct unpacking *u)
+{
+	uint64_t end = u->pos - (u->in.size - u->in.pos), at = u->frame_at;
+	uint32_t head[2];
+
+	u->frame_at = end;
+	if (kp_seg_read(u->fd, head, sizeof(head), at) != sizeof(head) ||
+	    (head[0] & KP_OBJECT_PAD_MASK) != KP_OBJECT_PAD_MAGIC)
+		return 0;
+	if (head[0] != KP_OBJECT_PAD_MAGIC)
+		return damaged(u, "it has bytes that no recorder writes");
+	return check_zeros(u, at + sizeof(head), end);
+}
+
 /* Unpacks up to len bytes, fewer only at the end. Their number, or -errno. */
 static int64_t unpack(struct unpacking *u, void *data, size_t len)
 {
@@ -155,6 +186,9 @@ static int64_t unpack(struct unpacking *u, void *data, size_t len)
 		if (ZSTD_isError(r))
 			return damaged(u, "it does not unpack");
 		u->at_frame_end = r == 0;
+		n = u->at_frame_end ? end_frame(u) : 0;
+		if (n < 0)
+			return n;
 	}
 	if (out.pos > u->left)
 		return damaged(u, "it is longer than the log says");

@@ -31,7 +31,6 @@
 #define OUT_LEN 262144u
 /* So many bytes are brought to disk before more than as many again are written. */
 #define FLIGHT_LEN (4u << 20)
-#define SKIPPABLE_MAGIC 0x184d2a50u /* RFC 8878, 3.1.2 */
 
 struct kp_objects {
 	char *log; /* for errors' texts */
@@ -109,7 +108,7 @@ static void pack(struct kp_objects *o, const void *data, size_t len, ZSTD_EndDir
 /* Zeros up to the least length that a reader takes for so long a content. */
 static void pad(struct kp_objects *o)
 {
-	uint32_t head[2] = {SKIPPABLE_MAGIC, 0};
+	uint32_t head[2] = {KP_OBJECT_PAD_MAGIC, 0};
 	uint64_t least = o->len / KP_PACK_MAX, len, n;
 
 	if (o->error || o->out_len + sizeof(head) >= least)

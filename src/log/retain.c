@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -39,8 +40,9 @@ struct segment {
 struct kp_retainer {
 	struct kp_retain_options options;
 	int log_fd;
-	struct kp_boot *boots; /* oldest first, the last is the own */
+	struct kp_boot *boots; /* oldest first, … */
 	uint32_t boot_cnt;
+	bool has_own;                    /* … the last is that which is written to */
 	KP_VEC(struct segment) segments; /* of this run, oldest first */
 
 	/* of the last run */
@@ -78,7 +80,7 @@ int kp_retainer_new(int log_fd, const char *boot, const struct kp_retain_options
 	size_t cnt = 0;
 	int r = rt ? kp_boots_list(log_fd, &rt->boots, &cnt) : -ENOMEM;
 
-	if (r >= 0 && !move_own(rt->boots, cnt, boot))
+	if (r >= 0 && boot && !move_own(rt->boots, cnt, boot))
 		r = -ENOENT;
 	if (r < 0) {
 		kp_retainer_free(rt);
@@ -87,6 +89,7 @@ int kp_retainer_new(int log_fd, const char *boot, const struct kp_retain_options
 	rt->options = *options;
 	rt->log_fd = log_fd;
 	rt->boot_cnt = (uint32_t)cnt;
+	rt->has_own = boot;
 	rt->has_objects = true; /* a recorder that was killed may have left some */
 	*ret_retainer = rt;
 	return 0;
@@ -138,7 +141,7 @@ static int compare_segments(const void *a, const void *b)
 
 static bool is_own(const struct kp_retainer *rt, const struct segment *s)
 {
-	return s->boot == rt->boot_cnt - 1;
+	return rt->has_own && s->boot == rt->boot_cnt - 1;
 }
 
 static int list_segments(struct kp_retainer *rt, const struct kp_retain_now *now)
@@ -325,6 +328,12 @@ static bool names_objects(int boot_fd, const struct segment *s)
 	return names;
 }
 
+static void tell(const struct kp_retainer *rt, const struct kp_retain_segment *segment)
+{
+	if (rt->options.on_remove)
+		rt->options.on_remove(rt->options.arg, segment);
+}
+
 static void remove_segment(struct kp_retainer *rt, struct run *run, const struct segment *s,
 			   int boot_fd, enum kp_retain_why why, struct kp_retained *retained)
 {
@@ -336,7 +345,7 @@ static void remove_segment(struct kp_retainer *rt, struct run *run, const struct
 	char name[KP_SEG_NAME_MAX];
 
 	rt->has_objects |= names_objects(boot_fd, s);
-	rt->options.on_remove(rt->options.arg, &told);
+	tell(rt, &told);
 	kp_seg_name(s->number, name);
 	if (unlinkat(boot_fd, name, 0) < 0)
 		return; /* somebody else did, or nobody can */
@@ -359,7 +368,7 @@ static void tell_found(struct kp_retainer *rt, const struct run *run)
 			continue;
 		told.boot = rt->boots[s->boot].name;
 		told.number = s->number - 1;
-		rt->options.on_remove(rt->options.arg, &told);
+		tell(rt, &told);
 	}
 	rt->has_told_found = true;
 }
@@ -424,4 +433,29 @@ int kp_retainer_run(struct kp_retainer *rt, const struct kp_retain_now *now,
 	rt->has_objects = false;
 	r = kp_sweep_objects(rt->log_fd);
 	return r < 0 ? kp_err_sys(err, r, "cannot look for contents that no segment names") : 0;
+}
+
+int kp_retain_oldest(const char *dir, const struct kp_retain_limits *limits, struct kp_err *err)
+{
+	const struct kp_retain_options options = {.limits = {.pin_len = limits->pin_len},
+						  .keeps_objects = true};
+	const struct kp_retain_now now = {.is_full = true};
+	struct kp_retained retained = {.removed_cnt = 0};
+	struct kp_retainer *rt = NULL;
+	int fd, r = kp_folder_make(AT_FDCWD, dir, dir, &fd, err);
+
+	if (r < 0)
+		return r;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) /* another recorder came first */
+		r = kp_err_sys(err, -errno, "cannot lock %s", dir);
+	if (r >= 0) {
+		r = kp_retainer_new(fd, NULL, &options, &rt);
+		if (r < 0)
+			kp_err_sys(err, r, "cannot list %s", dir);
+	}
+	if (r >= 0)
+		r = kp_retainer_run(rt, &now, &retained, err);
+	kp_retainer_free(rt);
+	close(fd);
+	return r < 0 ? r : retained.removed_cnt > 0;
 }

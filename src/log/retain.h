@@ -36,15 +36,15 @@ struct kp_retain_segment {
 struct kp_retain_options {
 	struct kp_retain_limits limits;
 	bool keeps_objects; /* somebody may be writing one: they are left alone */
-	/* Called before a segment is removed, and for those that are found to be gone. */
+	/* Called before a segment is removed, and for those that are found to be gone; or NULL. */
 	void (*on_remove)(void *arg, const struct kp_retain_segment *segment);
 	void *arg;
 };
 
 struct kp_retainer;
 
-/* log_fd: the folder of the log, which must outlive it; boot: the folder in it that is written to.
- * 0 or -errno. */
+/* log_fd: the folder of the log, which must outlive it; boot: the folder in it that is written to;
+ * NULL: none is. 0 or -errno. */
 int kp_retainer_new(int log_fd, const char *boot, const struct kp_retain_options *options,
 		    struct kp_retainer **ret_retainer);
 void kp_retainer_free(struct kp_retainer *retainer); /* NULL is fine */
@@ -72,5 +72,11 @@ struct kp_retained {
  */
 int kp_retainer_run(struct kp_retainer *retainer, const struct kp_retain_now *now,
 		    struct kp_retained *ret_retained, struct kp_err *err);
+
+/*
+ * Removes the oldest segment of a log that cannot be written to for want of room, so that a
+ * recorder can begin. 1; 0: there is none, or none that may go; or a negative errno.
+ */
+int kp_retain_oldest(const char *dir, const struct kp_retain_limits *limits, struct kp_err *err);
 
 #endif

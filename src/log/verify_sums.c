@@ -10,6 +10,7 @@
 #include "log/verify_in.h"
 
 #define GROUP_BITS 8
+#define BOOTS_MAX 1024
 _Static_assert(KP_GROUP_CNT < 1 << GROUP_BITS, "more groups than a key has room for");
 
 static uint64_t key_of(uint32_t cpu, uint32_t group)
@@ -65,6 +66,21 @@ static int take_stats(struct kp_verify *v, const struct kp_ev_record_stats *stat
 	return r < 0 ? r : add(&v->sums.lost, stats->of_cpu, stats->of_group, stats->lost);
 }
 
+/* A stranger's log may name any number of boots. */
+static int add_retained(struct kp_verify *v, const struct kp_verify_hole *hole)
+{
+	struct kp_verify_hole *known;
+
+	for (uint32_t i = 0; i < v->retained.cnt; i++) {
+		known = &v->retained.at[i];
+		if (strcmp(known->boot, hole->boot) != 0)
+			continue;
+		known->to = hole->to > known->to ? hole->to : known->to;
+		return 0;
+	}
+	return v->retained.cnt < BOOTS_MAX ? KP_VEC_PUSH(&v->retained, *hole) : 0;
+}
+
 /* What retention says it removed: all up to that, but for what is pinned. */
 static int take_retained(struct kp_verify *v, const struct kp_ev_retain *event)
 {
@@ -83,7 +99,7 @@ static int take_retained(struct kp_verify *v, const struct kp_ev_retain *event)
 	hole = (struct kp_verify_hole){.from = 1};
 	memcpy(hole.boot, name, boot_len);
 	memcpy(segment, slash + 1, len);
-	return kp_seg_parse_name(segment, &hole.to) ? KP_VEC_PUSH(&v->retained, hole) : 0;
+	return kp_seg_parse_name(segment, &hole.to) ? add_retained(v, &hole) : 0;
 }
 
 static int take_event(struct kp_verify *v, const struct kp_hdr *event)

@@ -421,16 +421,37 @@ static void init_sync(struct kp_pipeline *p)
 	kp_cond_init_timed(&p->snapshot_made);
 }
 
-static int create_log(struct kp_pipeline *p, const char *dir, const struct kp_log_options *log,
+/* On a disk that is full already, what the log need not keep makes room. */
+static int make_log(struct kp_pipeline *p, const struct kp_pipeline_options *options,
+		    const struct kp_log_options *log, struct kp_err *err)
+{
+	struct kp_err ignored;
+	int r;
+
+	do
+		r = kp_log_create(options->dir, log, &p->writer, err);
+	while ((r == -ENOSPC || r == -EDQUOT) && kp_retain_is_wanted(&options->retain) &&
+	       kp_retain_oldest(options->dir, &options->retain, &ignored) > 0);
+	return r;
+}
+
+static int create_log(struct kp_pipeline *p, const struct kp_pipeline_options *options,
 		      struct kp_err *err)
 {
-	struct kp_log_place last = log->place ? *log->place : (struct kp_log_place){0}, end;
-	int r = kp_log_create(dir, log, &p->writer, err);
+	struct kp_log_options log = options->log;
+	struct kp_log_place last = {0}, end;
+	int r;
 
-	if (r < 0 || !log->resume_run)
+	log.on_segment = kp_pipeline_on_segment;
+	log.on_segment_arg = p;
+	log.place = kp_ledger_place(&p->ledger);
+	if (log.place)
+		last = *log.place;
+	r = make_log(p, options, &log, err);
+	if (r < 0 || !log.resume_run)
 		return r;
 	end = kp_log_resumed_at(p->writer);
-	*log->place = last; /* a word about the recovery has been written */
+	*log.place = last; /* a word about the recovery has been written */
 	kp_ledger_settle_write(&p->ledger, &end);
 	return 0;
 }
@@ -438,7 +459,6 @@ static int create_log(struct kp_pipeline *p, const char *dir, const struct kp_lo
 int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipeline **ret_pipeline,
 		      struct kp_err *err)
 {
-	struct kp_log_options log = options->log;
 	struct kp_pipeline *p = calloc(1, sizeof(*p));
 	int r;
 
@@ -448,16 +468,13 @@ int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipel
 	p->sink = (struct kp_sink){put_own_patiently, p};
 	p->drain_sink = (struct kp_sink){put_own_at_once, p};
 	p->sync_ns = options->sync_ns;
-	p->codec = log.codec;
+	p->codec = options->log.codec;
 	if (options->ledger)
 		p->ledger = *options->ledger;
-	log.place = kp_ledger_place(&p->ledger);
 	kp_pool_init(&p->pool, options->queue_len ? options->queue_len : DEFAULT_QUEUE_LEN);
-	log.on_segment = kp_pipeline_on_segment;
-	log.on_segment_arg = p;
 	r = kp_sockets_init(&p->sockets);
 	if (r >= 0)
-		r = create_log(p, options->dir, &log, err);
+		r = create_log(p, options, err);
 	else
 		kp_err_sys(err, r, "cannot start the recorder");
 	if (r >= 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Fuzzes the reader, and what dump prints, with one segment in memory. Configure with -DKP_FUZZ=ON
- * and clang, then
+ * Fuzzes the reader, the verification, and what dump prints, with one segment in memory. Configure
+ * with -DKP_FUZZ=ON and clang, then
  *
  *   seed_log CORPUS && fuzz_log -max_len=65536 CORPUS
  *
@@ -22,6 +22,7 @@
 #include "event/names.h"
 #include "log/reader.h"
 #include "log/segment.h"
+#include "log/verify.h"
 
 #define FIX_SUMS 1
 #define OWN_TEXT 2
@@ -177,6 +178,22 @@ static void read_all(const char *path)
 	kp_log_reader_free(reader);
 }
 
+static void tell(void *arg, enum kp_verify_grade grade, const char *where, const char *what)
+{
+	(void)arg;
+	(void)grade;
+	if (!*where || !*what)
+		abort();
+}
+
+static void verify(const char *path)
+{
+	struct kp_verify_options options = {.tell = tell};
+	struct kp_verified verified;
+
+	kp_verify(path, &options, &verified, NULL);
+}
+
 /* A file in memory that has a name: a log is opened by its folder's. */
 static char path[32];
 
@@ -217,6 +234,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		abort();
 	close(fd);
 	read_all(path);
+	verify(path);
 	kp_buf_done(&file);
 	return 0;
 }

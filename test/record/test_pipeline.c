@@ -521,6 +521,22 @@ Test(pipeline, a_full_disk_takes_the_oldest_segment, .timeout = 60)
 	cr_expect_eq(count_retained(KP_RETAIN_full), 1);
 }
 
+/* A recorder that begins on a full disk makes room too, and tells what is not there. */
+Test(pipeline, a_full_disk_takes_the_oldest_segment_for_a_new_recorder, .timeout = 60)
+{
+	struct kp_pipeline *pipeline = start_limited(0, (struct kp_retain_limits){.len = 1 << 30});
+
+	find_first_segment(disk_error_while);
+	put_many(pipeline, 0, 50000);
+	cr_assert_eq(stop(pipeline), 0);
+	disk_error = ENOSPC;
+	pipeline = start_limited(0, (struct kp_retain_limits){.len = 1 << 30});
+	cr_expect_eq(access(disk_error_while, F_OK), -1);
+	usleep(200000); /* some turns of the thread that looks */
+	cr_expect_eq(stop(pipeline), 0);
+	cr_expect_eq(count_retained(KP_RETAIN_found), 1);
+}
+
 /* Below the floor nothing is written but the recorder's own last words. */
 Test(pipeline, a_floor_that_cannot_be_reached_stops_writing, .timeout = 60)
 {
