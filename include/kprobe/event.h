@@ -99,6 +99,9 @@ enum {
 /* kp_ev_sched_switch.flags */
 enum { KP_SWITCH_PREEMPT = 1, KP_SWITCH_IOWAIT = 2, KP_SWITCH_THROTTLED = 4 };
 
+/* kp_ev_compaction.flags */
+enum { KP_COMPACT_DIRECT = 1, KP_COMPACT_SYNC = 2 };
+
 /* Bits of prev_state, as the kernel has them since 4.14 and as the log keeps them. */
 enum {
 	KP_TASK_INTERRUPTIBLE = 1,

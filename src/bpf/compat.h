@@ -4,7 +4,10 @@
  * arguments moved has one program per form; src/record/probes.c chooses by the number of parameters
  * of btf_trace_NAME:
  *
- *   sched_switch   until 5.17 (preempt, prev, next); since 5.18 (…, prev_state) behind them
+ *   sched_switch       until 5.17 (preempt, prev, next); since 5.18 (…, prev_state) behind them
+ *   mm_compaction_end  until 5.18 (begin, migrate, free, end, sync, status); since 5.19
+ *                      (control, begin, end, sync, status)
+ *   mark_victim        until 6.8 (pid); since 6.9, and in some 6.1, (task, uid)
  *
  * A program that follows pointers of which the verifier does not know the type has a second form
  * for kernels with bpf_rdonly_cast (since 6.2), where that costs a load instead of a helper's call;

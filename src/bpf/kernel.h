@@ -53,6 +53,7 @@ typedef struct {
 
 struct signal_struct {
 	atomic_t live;
+	short oom_score_adj;
 };
 
 struct thread_info {
@@ -273,6 +274,9 @@ struct seq_file;
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
+struct compact_control {
+	int order;
+	bool direct_compaction;
 };
 
 struct bpf_iter__task {

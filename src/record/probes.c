@@ -93,6 +93,11 @@ static const struct probe {
 	{"kp_reclaim_end", "mm_vmscan_direct_reclaim_end", G(memory), ANY},
 	{"kp_memcg_reclaim_begin", "mm_vmscan_memcg_reclaim_begin", G(memory), ANY},
 	{"kp_memcg_reclaim_end", "mm_vmscan_memcg_reclaim_end", G(memory), ANY},
+	{"kp_compaction_begin", "mm_compaction_begin", G(memory), ANY},
+	{"kp_compaction_end", "mm_compaction_end", G(memory), PARAMS(6)},
+	{"kp_compaction_end_6", "mm_compaction_end", G(memory), PARAMS(7)},
+	{"kp_oom_kill", "mark_victim", G(memory), PARAMS(3)},
+	{"kp_oom_kill_tid", "mark_victim", G(memory), PARAMS(2)},
 };
 #define PROBE_CNT (sizeof(table) / sizeof(*table))
 

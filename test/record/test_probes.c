@@ -476,7 +476,7 @@ Test(probes, signals)
 	done(&run);
 }
 
-/* --- system calls, interrupts, memory --- */
+/* --- system calls, interrupts --- */
 
 static void make_calls(struct told *told)
 {
@@ -604,35 +604,5 @@ Test(probes, interrupts_and_clocks)
 	clocks = next_of(&run, KP_EV_clock);
 	cr_assert(clocks, "no clocks");
 	cr_expect_lt(clocks->bracket_ns, 1000000000u);
-	done(&run);
-}
-
-#define MEMCG "/sys/fs/cgroup/memory/kprobe-test"
-
-/* Reads a file larger than its memory cgroup may use. */
-static void be_short_of_memory(struct told *told)
-{
-	(void)told;
-	if (system("mkdir -p " MEMCG " && echo 8388608 >" MEMCG "/memory.limit_in_bytes && "
-		   "sh -c 'echo $$ >" MEMCG "/cgroup.procs; "
-		   "head -c 64M /dev/zero >/var/tmp/kprobe-reclaim'"))
-		_exit(1);
-	unlink("/var/tmp/kprobe-reclaim");
-	sleep_ms(SLEEP_MS);
-	rmdir(MEMCG);
-}
-
-Test(probes, reclaim)
-{
-	struct run run = {0};
-	const struct kp_ev_reclaim *reclaim;
-
-	if (access("/sys/fs/cgroup/memory/memory.limit_in_bytes", W_OK))
-		cr_skip_test("needs memory cgroups, version 1");
-	record_child(&run, be_short_of_memory, (struct kp_recorder_options){0});
-	while ((reclaim = next_of(&run, KP_EV_reclaim)) && !reclaim->memcg)
-		;
-	cr_assert(reclaim, "no reclaim of a memory cgroup");
-	cr_expect_lt(reclaim->entry_ns, reclaim->hdr.time_ns);
 	done(&run);
 }

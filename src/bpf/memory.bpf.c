@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * Memory that is not to be had at once: reclaim and compaction by the task that wants it, and who
+ * is killed when all that did not help.
+ */
+#include "bpf/cgroup.h"
+#include "bpf/emit.h"
+#include "bpf/span.h"
+
+#define ORDER_UNKNOWN (-2)
+
+/* --- reclaim --- */
+
+static __always_inline int reclaim_end(__u64 nr_reclaimed, __u32 memcg)
+{
+	struct kp_ev_reclaim *ev;
+	struct kp_span span;
+
+	if (!kp_span_end(KP_SPAN_RECLAIM, &span))
+		return 0;
+	ev = KP_EVENT(reclaim, memory, bpf_ktime_get_ns());
+	if (!ev)
+		return 0;
+	ev->entry_ns = span.begin_ns;
+	ev->nr_reclaimed = nr_reclaimed;
+	ev->order = span.detail;
+	ev->memcg = memcg;
+	KP_PUT_CGROUP(ev, kp_memory_cgroup(bpf_get_current_task_btf()));
+	ev->pad = 0;
+	KP_COMMIT(ev);
+	return 0;
+}
+
+SEC("tp_btf/mm_vmscan_direct_reclaim_begin")
+int BPF_PROG(kp_reclaim_begin, int order)
+{
+	return kp_span_begin(KP_SPAN_RECLAIM, KP_GROUP_memory, order);
+}
+
+SEC("tp_btf/mm_vmscan_direct_reclaim_end")
+int BPF_PROG(kp_reclaim_end, unsigned long nr_reclaimed)
+{
+	return reclaim_end(nr_reclaimed, 0);
+}
+
+SEC("tp_btf/mm_vmscan_memcg_reclaim_begin")
+int BPF_PROG(kp_memcg_reclaim_begin, int order)
+{
+	return kp_span_begin(KP_SPAN_RECLAIM, KP_GROUP_memory, order);
+}
+
+SEC("tp_btf/mm_vmscan_memcg_reclaim_end")
+int BPF_PROG(kp_memcg_reclaim_end, unsigned long nr_reclaimed)
+{
+	return reclaim_end(nr_reclaimed, 1);
+}
+
+/* --- compaction --- */
+
+SEC("tp_btf/mm_compaction_begin")
+int BPF_PROG(kp_compaction_begin)
+{
+	return kp_span_begin(KP_SPAN_COMPACTION, KP_GROUP_memory, 0);
+}
+
+static __always_inline int compaction_end(__s32 order, bool direct, bool sync, __u32 result)
+{
+	struct kp_ev_compaction *ev;
+	struct kp_span span;
+
+	if (!kp_span_end(KP_SPAN_COMPACTION, &span))
+		return 0;
+	ev = KP_EVENT(compaction, memory, bpf_ktime_get_ns());
+	if (!ev)
+		return 0;
+	ev->entry_ns = span.begin_ns;
+	KP_PUT_CGROUP(ev, kp_memory_cgroup(bpf_get_current_task_btf()));
+	ev->order = order;
+	ev->result = result;
+	ev->flags = (direct ? KP_COMPACT_DIRECT : 0) | (sync ? KP_COMPACT_SYNC : 0);
+	KP_COMMIT(ev);
+	return 0;
+}
+
+SEC("tp_btf/mm_compaction_end")
+int BPF_PROG(kp_compaction_end, struct compact_control *cc, unsigned long begin_pfn,
+	     unsigned long end_pfn, bool sync, int result)
+{
+	return compaction_end(cc->order, cc->direct_compaction, sync, result);
+}
+
+SEC("tp_btf/mm_compaction_end")
+int BPF_PROG(kp_compaction_end_6, unsigned long begin_pfn, unsigned long migrate_pfn,
+	     unsigned long free_pfn, unsigned long end_pfn, bool sync, int result)
+{
+	return compaction_end(ORDER_UNKNOWN, false, sync, result);
+}
+
+/* --- out of memory --- */
+
+SEC("tp_btf/mark_victim")
+int BPF_PROG(kp_oom_kill, struct task_struct *victim)
+{
+	struct kp_ev_oom_kill *ev = KP_EVENT(oom_kill, memory, bpf_ktime_get_ns());
+
+	if (!ev)
+		return 0;
+	KP_PUT_CGROUP(ev, kp_memory_cgroup(victim));
+	ev->victim_pid = victim->tgid;
+	ev->victim_tid = victim->pid;
+	ev->score_adj = victim->signal->oom_score_adj;
+	KP_COMMIT(ev);
+	return 0;
+}
+
+SEC("tp_btf/mark_victim")
+int BPF_PROG(kp_oom_kill_tid, int tid)
+{
+	struct kp_ev_oom_kill *ev = KP_EVENT(oom_kill, memory, bpf_ktime_get_ns());
+
+	if (!ev)
+		return 0;
+	ev->cgroup = 0;
+	ev->victim_pid = 0;
+	ev->victim_tid = tid;
+	ev->hierarchy = 0;
+	ev->score_adj = 0;
+	KP_COMMIT(ev);
+	return 0;
+}

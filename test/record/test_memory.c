@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT
+ * Memory that is not to be had at once: each kind of event is provoked in a memory cgroup of its
+ * own, and found with what it must say.
+ */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "cgroups.h"
+#include "probes_run.h"
+
+#define LIMIT "8388608"
+#define MUCH (64u << 20)
+
+TestSuite(memory, .init = need_probes, .timeout = 60);
+
+static struct group group; /* made by the test, entered by its child */
+
+static void need_limit(const char *name)
+{
+	if (!make_group("memory", name, &group))
+		cr_skip_test("needs memory cgroups");
+	cr_assert(write_file(group.path, group.is_v2 ? "memory.max" : "memory.limit_in_bytes",
+			     LIMIT));
+}
+
+static void done_in_group(struct run *run)
+{
+	cr_expect_eq(rmdir(group.path), 0, "%s: %s", group.path, strerror(errno));
+	done(run);
+}
+
+/* Writes a file larger than its memory cgroup may use. */
+static void be_short_of_memory(struct told *told)
+{
+	static char bytes[65536];
+	char path[] = "/var/tmp/kprobe-reclaim-XXXXXX";
+	int fd = mkstemp(path);
+
+	if (fd < 0 || !enter_group(&group))
+		_exit(1);
+	told->inos[0] = group_number(&group);
+	told->inos[1] = group_hierarchy(&group, "memory");
+	for (unsigned len = 0; len < MUCH; len += sizeof(bytes))
+		if (write(fd, bytes, sizeof(bytes)) != sizeof(bytes))
+			_exit(1);
+	unlink(path);
+}
+
+Test(memory, reclaim_of_a_memory_cgroup)
+{
+	struct run run = {0};
+	const struct kp_ev_reclaim *reclaim;
+
+	need_limit("kprobe-reclaim");
+	record_child(&run, be_short_of_memory, (struct kp_recorder_options){0});
+	while ((reclaim = next_of(&run, KP_EV_reclaim)) && reclaim->hdr.pid != run.told->tids[0])
+		;
+	cr_assert(reclaim, "no reclaim");
+	cr_expect_eq(reclaim->memcg, 1);
+	cr_expect_lt(reclaim->entry_ns, reclaim->hdr.time_ns);
+	cr_expect_eq(reclaim->cgroup, run.told->inos[0]);
+	cr_expect_eq(reclaim->hierarchy, run.told->inos[1]);
+	while (reclaim && !(reclaim->hdr.pid == run.told->tids[0] && reclaim->nr_reclaimed))
+		reclaim = next_of(&run, KP_EV_reclaim);
+	cr_expect(reclaim, "nothing was ever freed");
+	done_in_group(&run);
+}
+
+static void compact(struct told *told)
+{
+	told->inos[0] = group_number(&group);
+	told->inos[1] = group_hierarchy(&group, "memory");
+	if (!enter_group(&group) || !write_file("/proc/sys/vm", "compact_memory", "1"))
+		_exit(1);
+}
+
+Test(memory, compaction)
+{
+	struct run run = {0};
+	const struct kp_ev_compaction *compaction;
+
+	if (access("/proc/sys/vm/compact_memory", W_OK))
+		cr_skip_test("needs a kernel with compaction");
+	need_limit("kprobe-compact");
+	record_child(&run, compact, (struct kp_recorder_options){0});
+	while ((compaction = next_of(&run, KP_EV_compaction)) &&
+	       compaction->hdr.pid != run.told->tids[0])
+		;
+	cr_assert(compaction, "no compaction");
+	cr_expect_lt(compaction->entry_ns, compaction->hdr.time_ns);
+	cr_expect_eq(compaction->cgroup, run.told->inos[0]);
+	cr_expect_eq(compaction->hierarchy, run.told->inos[1]);
+	cr_expect(compaction->order == -1 || compaction->order == -2, "order %d",
+		  compaction->order);
+	cr_expect(compaction->result >= 3 && compaction->result <= 8, "result %u",
+		  compaction->result);
+	cr_expect_eq(compaction->flags & ~KP_COMPACT_DIRECT, KP_COMPACT_SYNC);
+	done_in_group(&run);
+}
+
+/* A child of the child needs more memory than it may have, and is killed. */
+static void run_out_of_memory(struct told *told)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (!enter_group(&group) || !write_file("/proc/self", "oom_score_adj", "300"))
+			_exit(1);
+		mmap(NULL, MUCH, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+		     -1, 0);
+		_exit(1);
+	}
+	told->tids[1] = (uint32_t)pid;
+	told->inos[0] = group_number(&group);
+	told->inos[1] = group_hierarchy(&group, "memory");
+	if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status))
+		_exit(1);
+}
+
+Test(memory, oom_kill)
+{
+	struct run run = {0};
+	const struct kp_ev_oom_kill *kill;
+
+	need_limit("kprobe-oom");
+	record_child(&run, run_out_of_memory, (struct kp_recorder_options){0});
+	while ((kill = next_of(&run, KP_EV_oom_kill)) && kill->victim_tid != run.told->tids[1])
+		;
+	cr_assert(kill, "no kill");
+	cr_expect_eq(kill->hdr.pid, run.told->tids[1], "it wanted the memory itself");
+	if (kill->victim_pid) { /* older kernels do not say */
+		cr_expect_eq(kill->victim_pid, run.told->tids[1]);
+		cr_expect_eq(kill->cgroup, run.told->inos[0]);
+		cr_expect_eq(kill->hierarchy, run.told->inos[1]);
+		cr_expect_eq(kill->score_adj, 300);
+	}
+	done_in_group(&run);
+}
