@@ -99,6 +99,24 @@ enum {
 /* kp_ev_sched_switch.flags */
 enum { KP_SWITCH_PREEMPT = 1, KP_SWITCH_IOWAIT = 2, KP_SWITCH_THROTTLED = 4 };
 
+/* What a task waits for in a page fault, kp_ev_fault_wait.fault. Append only. */
+#define KP_FAULTS(X)  \
+	X(unknown, 0) \
+	X(file, 1)    \
+	X(swap, 2)    \
+	X(lock, 3)    \
+	X(reclaim, 4) \
+	X(high, 5)    \
+	X(oom, 6)     \
+	X(user, 7)    \
+	X(page, 8)
+
+enum kp_fault {
+#define X(name, number) KP_FAULT_##name = number,
+	KP_FAULTS(X)
+#undef X
+};
+
 /* kp_ev_compaction.flags */
 enum { KP_COMPACT_DIRECT = 1, KP_COMPACT_SYNC = 2 };
 

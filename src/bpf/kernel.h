@@ -9,6 +9,9 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
+#define PF_EXITING 0x00000004
+#define PF_KTHREAD 0x00200000
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct pt_regs {
@@ -274,6 +277,8 @@ struct seq_file;
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
+};
+
 struct compact_control {
 	int order;
 	bool direct_compaction;

@@ -4,6 +4,7 @@
  * moves the entry of a system call from the CPU's slot to the task's storage.
  */
 #include "bpf/emit.h"
+#include "bpf/fault.h"
 #include "bpf/object.h"
 
 #define SOFTIRQ_NET_RX 3
@@ -95,7 +96,7 @@ static __always_inline int on_wait(struct task_struct *prev, struct task_struct 
 	return 0;
 }
 
-static __always_inline int on_switch(bool preempt, struct task_struct *prev,
+static __always_inline int on_switch(void *ctx, bool preempt, struct task_struct *prev,
 				     struct task_struct *next, __u32 prev_state, bool typed)
 {
 	struct kp_ev_sched_switch *ev;
@@ -110,6 +111,8 @@ static __always_inline int on_switch(bool preempt, struct task_struct *prev,
 		nr = kp_call_nr(regs, prev);
 		if (nr != KP_NR_NONE)
 			return on_wait(prev, next, prev_state, regs, nr, typed);
+		if (kp_in_fault(prev, regs, prev_state))
+			kp_tell_fault(ctx, prev, regs->ip);
 	}
 	ev = KP_EVENT_FOR(sched_switch, sched, bpf_ktime_get_ns(), prev);
 	if (!ev)
@@ -123,21 +126,21 @@ SEC("tp_btf/sched_switch")
 int KP_PROG(sched, kp_sched_switch_typed, bool preempt, struct task_struct *prev,
 	    struct task_struct *next, unsigned int prev_state)
 {
-	return on_switch(preempt, prev, next, prev_state, true);
+	return on_switch(ctx, preempt, prev, next, prev_state, true);
 }
 
 SEC("tp_btf/sched_switch")
 int KP_PROG(sched, kp_sched_switch, bool preempt, struct task_struct *prev,
 	    struct task_struct *next, unsigned int prev_state)
 {
-	return on_switch(preempt, prev, next, prev_state, false);
+	return on_switch(ctx, preempt, prev, next, prev_state, false);
 }
 
 SEC("tp_btf/sched_switch")
 int KP_PROG(sched, kp_sched_switch_3, bool preempt, struct task_struct *prev,
 	    struct task_struct *next)
 {
-	return on_switch(preempt, prev, next, prev->__state, false);
+	return on_switch(ctx, preempt, prev, next, prev->__state, false);
 }
 
 /*

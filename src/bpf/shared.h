@@ -168,6 +168,14 @@ struct kp_scratch {
 	kp_u8 data[65536 + 8];
 };
 
+/* Names of functions of the kernel as programs get them: cut to this, zeros behind. */
+#define KP_FUNCTION_LEN 32
+#define KP_FAULT_FUNCTION_MAX 64 /* of those that say what a fault waits for */
+
+struct kp_function {
+	char name[KP_FUNCTION_LEN];
+};
+
 #define KP_COMMAND_MAX 1024 /* rows of commands.def */
 
 /* A row of the rules map: KP_ARG_MAX rounded up to a power of two, for an index that is a mask. */

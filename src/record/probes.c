@@ -306,6 +306,44 @@ static int fill_commands(struct kprobe_bpf *skel)
 	return 0;
 }
 
+/* Functions of the kernel in which a task in a page fault waits, for what; the one that was called
+ * last counts. What a kernel does not have, or names otherwise, is left unknown there. */
+static const struct {
+	struct kp_function function;
+	enum kp_fault fault;
+} fault_functions[] = {
+	{{"filemap_fault"}, KP_FAULT_file},
+	{{"do_page_mkwrite"}, KP_FAULT_file},
+	{{"ext4_page_mkwrite"}, KP_FAULT_file},
+	{{"iomap_page_mkwrite"}, KP_FAULT_file},
+	{{"do_swap_page"}, KP_FAULT_swap},
+	{{"shmem_swapin_folio"}, KP_FAULT_swap},
+	{{"shmem_swapin_page"}, KP_FAULT_swap}, /* until 5.16 */
+	{{"down_read"}, KP_FAULT_lock},
+	{{"down_read_killable"}, KP_FAULT_lock},
+	{{"try_to_free_pages"}, KP_FAULT_reclaim},
+	{{"try_to_free_mem_cgroup_pages"}, KP_FAULT_reclaim},
+	{{"try_to_compact_pages"}, KP_FAULT_reclaim},
+	{{"mem_cgroup_handle_over_high"}, KP_FAULT_high},
+	{{"__mem_cgroup_handle_over_high"}, KP_FAULT_high}, /* since 6.6 */
+	{{"mem_cgroup_oom_synchronize"}, KP_FAULT_oom},
+	{{"handle_userfault"}, KP_FAULT_user},
+	{{"migration_entry_wait"}, KP_FAULT_page},
+};
+
+static int fill_fault_functions(struct kprobe_bpf *skel)
+{
+	int fd = bpf_map__fd(skel->maps.fault_functions);
+	uint32_t fault;
+
+	for (size_t i = 0; i < sizeof(fault_functions) / sizeof(*fault_functions); i++) {
+		fault = fault_functions[i].fault;
+		if (bpf_map_update_elem(fd, &fault_functions[i].function, &fault, BPF_ANY) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 /* --- rings --- */
 
 /* The map that holds the rings of a kind, by CPU. */
@@ -424,8 +462,10 @@ static int load_programs(struct kp_probes *probes, struct kp_err *err)
 	r = fill_rules(skel);
 	if (r >= 0)
 		r = fill_commands(skel);
+	if (r >= 0)
+		r = fill_fault_functions(skel);
 	if (r < 0)
-		return explain(err, r, "cannot fill the table of system calls");
+		return explain(err, r, "cannot fill the tables of the BPF programs");
 	return probes->pins_fd < 0 ? 0 : kp_probes_make_ledger(probes, err);
 }
 
