@@ -97,7 +97,15 @@ enum {
 };
 
 /* kp_ev_sched_switch.flags */
-enum { KP_SWITCH_PREEMPT = 1, KP_SWITCH_IOWAIT = 2, KP_SWITCH_THROTTLED = 4 };
+enum {
+	KP_SWITCH_PREEMPT = 1,
+	KP_SWITCH_IOWAIT = 2,
+	KP_SWITCH_THROTTLED = 4,
+	KP_SWITCH_FROZEN = 8,
+};
+
+/* kp_ev_cgroup_freeze.what */
+enum { KP_FREEZE_ASKED = 1, KP_FREEZE_ENDED = 2, KP_FREEZE_FROZEN = 3, KP_FREEZE_THAWED = 4 };
 
 /* What a task waits for in a page fault, kp_ev_fault_wait.fault. Append only. */
 #define KP_FAULTS(X)  \

@@ -32,7 +32,14 @@ struct task_struct___cpu {
 struct task_struct___throttled {
 	bool throttled; /* since 6.18 */
 };
+struct cfs_rq___old {
+	__u64 throttled_clock_task_time; /* until 5.18 */
+};
 #pragma clang attribute pop
+
+#define MAX_RT_PRIO 100
+#define TASK_FROZEN 0x8000   /* since 6.1 */
+#define PF_FROZEN 0x00010000 /* until 6.0 */
 
 extern int LINUX_KERNEL_VERSION __kconfig;
 extern void *bpf_rdonly_cast(const void *address, __u32 btf_id) __ksym __weak;
@@ -53,11 +60,42 @@ static __always_inline __u32 kp_task_cpu(struct task_struct *task)
 	return task->thread_info.cpu;
 }
 
-static __always_inline bool kp_task_throttled(struct task_struct *task)
+/* Whether the kernel counts what groups may run, and a group of this task was ever held for it: for
+ * how long in all, on the CPU that it runs on; 0: never. */
+static __always_inline __u64 kp_throttled_total(struct cfs_rq *rq)
+{
+	struct cfs_rq___old *old = (void *)rq;
+
+	if (bpf_core_field_exists(rq->throttled_clock_pelt_time))
+		return rq->throttled_clock_pelt_time;
+	return bpf_core_field_exists(old->throttled_clock_task_time)
+		       ? old->throttled_clock_task_time
+		       : 0;
+}
+
+/*
+ * Whether a task that leaves its CPU does so for its group's quota. Since 6.18 each task is stopped
+ * by itself; before, the group is, and whatever of it is runnable stays so.
+ */
+static __always_inline bool kp_task_throttled(struct task_struct *task, bool is_runnable)
 {
 	struct task_struct___throttled *t = (void *)task;
 
-	return bpf_core_field_exists(t->throttled) && t->throttled;
+	if (bpf_core_field_exists(t->throttled))
+		return t->throttled;
+	return is_runnable && task->prio >= MAX_RT_PRIO &&
+	       bpf_core_field_exists(task->se.cfs_rq->throttle_count) &&
+	       task->se.cfs_rq->throttle_count;
+}
+
+/* Whether a task that leaves its CPU in this state does so because its cgroup is frozen: `frozen`
+ * says it for version 2; the freezer of version 1 had a flag until 6.0, since then a state. */
+static __always_inline bool kp_task_frozen(struct task_struct *task, __u32 state)
+{
+	if (BPF_CORE_READ_BITFIELD(task, frozen))
+		return true;
+	return LINUX_KERNEL_VERSION >= KERNEL_VERSION(6, 1, 0) ? state & TASK_FROZEN
+							       : task->flags & PF_FROZEN;
 }
 
 /*

@@ -115,7 +115,30 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct cfs_bandwidth {
+	__u64 quota;
+};
+
+struct task_group {
+	struct cgroup_subsys_state css;
+	struct task_group *parent;
+	struct cfs_bandwidth cfs_bandwidth;
+};
+
+struct cfs_rq {
+	struct task_group *tg;
+	bool throttled;
+	int throttle_count;
+	__u64 throttled_clock_pelt_time;
+};
+
+struct sched_entity {
+	struct sched_entity *parent;
+	struct cfs_rq *cfs_rq;
+};
+
 struct task_struct {
+	struct sched_entity se;
 	struct css_set *cgroups;
 	struct pid *thread_pid;
 	struct mm_struct *mm;
@@ -127,6 +150,7 @@ struct task_struct {
 	int pid;
 	int tgid;
 	unsigned int in_iowait : 1;
+	unsigned int frozen : 1;
 	unsigned long maj_flt;
 	char comm[16];
 	struct files_struct *files;

@@ -98,33 +98,32 @@ int BPF_PROG(kp_compaction_end_6, unsigned long begin_pfn, unsigned long migrate
 
 /* --- out of memory --- */
 
-SEC("tp_btf/mark_victim")
-int BPF_PROG(kp_oom_kill, struct task_struct *victim)
+/* The victim, if it is known, and its task that was marked. */
+static __always_inline int tell_kill(struct task_struct *victim, __u32 tid)
 {
 	struct kp_ev_oom_kill *ev = KP_EVENT(oom_kill, memory, bpf_ktime_get_ns());
 
 	if (!ev)
 		return 0;
-	KP_PUT_CGROUP(ev, kp_memory_cgroup(victim));
-	ev->victim_pid = victim->tgid;
-	ev->victim_tid = victim->pid;
-	ev->score_adj = victim->signal->oom_score_adj;
+	KP_PUT_CGROUP(ev, victim ? kp_memory_cgroup(victim) : NULL);
+	ev->victim_pid = BPF_CORE_READ(victim, tgid);
+	ev->victim_tid = tid;
+	ev->score_adj = BPF_CORE_READ(victim, signal, oom_score_adj);
 	KP_COMMIT(ev);
 	return 0;
 }
 
 SEC("tp_btf/mark_victim")
+int BPF_PROG(kp_oom_kill, struct task_struct *victim)
+{
+	return tell_kill(victim, victim->pid);
+}
+
+/* Where a memory cgroup's limit is the reason, the victim is often the task itself. */
+SEC("tp_btf/mark_victim")
 int BPF_PROG(kp_oom_kill_tid, int tid)
 {
-	struct kp_ev_oom_kill *ev = KP_EVENT(oom_kill, memory, bpf_ktime_get_ns());
+	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (!ev)
-		return 0;
-	ev->cgroup = 0;
-	ev->victim_pid = 0;
-	ev->victim_tid = tid;
-	ev->hierarchy = 0;
-	ev->score_adj = 0;
-	KP_COMMIT(ev);
-	return 0;
+	return tell_kill(task->pid == tid ? task : NULL, tid);
 }

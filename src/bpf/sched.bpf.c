@@ -6,6 +6,7 @@
 #include "bpf/emit.h"
 #include "bpf/fault.h"
 #include "bpf/object.h"
+#include "bpf/throttle.h"
 
 #define SOFTIRQ_NET_RX 3
 
@@ -35,7 +36,9 @@ static __always_inline void fill_switch(struct kp_ev_sched_switch *ev, bool pree
 					struct task_struct *prev, struct task_struct *next,
 					__u32 prev_state)
 {
-	ev->prev_state = preempt ? 0 : prev_state;
+	__u32 state = preempt ? 0 : prev_state;
+
+	ev->prev_state = state;
 	ev->next_pid = next->tgid;
 	ev->next_tid = next->pid;
 	ev->prev_prio = prev->prio;
@@ -43,7 +46,8 @@ static __always_inline void fill_switch(struct kp_ev_sched_switch *ev, bool pree
 	ev->prev_maj_flt = prev->maj_flt;
 	ev->flags = (preempt ? KP_SWITCH_PREEMPT : 0) |
 		    (BPF_CORE_READ_BITFIELD(prev, in_iowait) ? KP_SWITCH_IOWAIT : 0) |
-		    (kp_task_throttled(prev) ? KP_SWITCH_THROTTLED : 0);
+		    (kp_task_throttled(prev, !state) ? KP_SWITCH_THROTTLED : 0) |
+		    (state && kp_task_frozen(prev, state) ? KP_SWITCH_FROZEN : 0);
 	ev->pad = 0;
 }
 
@@ -65,8 +69,8 @@ static __always_inline void fill_wait(struct kp_ev_wait *ev, struct task_struct 
 
 /* The task leaves its CPU to wait in a call: that and the switch, for which room is taken at once.
  */
-static __always_inline int on_wait(struct task_struct *prev, struct task_struct *next,
-				   __u32 prev_state, struct pt_regs *regs, __u32 nr, bool typed)
+static __always_inline void on_wait(struct task_struct *prev, struct task_struct *next,
+				    __u32 prev_state, struct pt_regs *regs, __u32 nr, bool typed)
 {
 	__u32 cpu = bpf_get_smp_processor_id(), ring = ring_of[cpu & (KP_CPU_MAX - 1)];
 	struct kp_counts *c = kp_this_counts(cpu, KP_RING_EVENTS);
@@ -85,7 +89,7 @@ static __always_inline int on_wait(struct task_struct *prev, struct task_struct 
 	if (!wait || !change) {
 		kp_lose(c, KP_GROUP_sched, now);
 		kp_lose(c, KP_GROUP_sched, now);
-		return 0;
+		return;
 	}
 	kp_fill_hdr(&wait->hdr, KP_EV_wait, now, cpu, prev->tgid, prev->pid);
 	fill_wait(wait, prev, regs, nr, &object);
@@ -93,32 +97,50 @@ static __always_inline int on_wait(struct task_struct *prev, struct task_struct 
 	kp_fill_hdr(&change->hdr, KP_EV_sched_switch, now, cpu, prev->tgid, prev->pid);
 	fill_switch(change, false, prev, next, prev_state);
 	KP_COMMIT(change);
-	return 0;
+}
+
+/* The task leaves its CPU otherwise: it could run on, waits in a fault, or is a thread of the
+ * kernel. */
+static __always_inline void on_leave(bool preempt, struct task_struct *prev,
+				     struct task_struct *next, __u32 prev_state)
+{
+	struct kp_ev_sched_switch *ev = KP_EVENT_FOR(sched_switch, sched, bpf_ktime_get_ns(), prev);
+
+	if (!ev)
+		return;
+	fill_switch(ev, preempt, prev, next, prev_state);
+	KP_COMMIT(ev);
+}
+
+static __always_inline void tell_switch(void *ctx, bool preempt, struct task_struct *prev,
+					struct task_struct *next, __u32 prev_state, bool typed)
+{
+	struct pt_regs *regs;
+	__u32 nr;
+
+	if (telling & KP_TELL_WAITS && !preempt && prev_state && prev->pid) {
+		regs = (struct pt_regs *)bpf_task_pt_regs(prev);
+		nr = kp_call_nr(regs, prev);
+		if (nr != KP_NR_NONE) {
+			on_wait(prev, next, prev_state, regs, nr, typed);
+			return;
+		}
+		if (kp_in_fault(prev, regs, prev_state))
+			kp_tell_fault(ctx, prev, regs->ip);
+	}
+	on_leave(preempt, prev, next, prev_state);
 }
 
 static __always_inline int on_switch(void *ctx, bool preempt, struct task_struct *prev,
 				     struct task_struct *next, __u32 prev_state, bool typed)
 {
-	struct kp_ev_sched_switch *ev;
-	struct pt_regs *regs;
-	__u32 nr;
-
 	spill_entry(kp_this_cpu(), prev);
 	if (!emit_sched || !(telling & KP_TELL_SWITCHES))
 		return 0;
-	if (telling & KP_TELL_WAITS && !preempt && prev_state && prev->pid) {
-		regs = (struct pt_regs *)bpf_task_pt_regs(prev);
-		nr = kp_call_nr(regs, prev);
-		if (nr != KP_NR_NONE)
-			return on_wait(prev, next, prev_state, regs, nr, typed);
-		if (kp_in_fault(prev, regs, prev_state))
-			kp_tell_fault(ctx, prev, regs->ip);
-	}
-	ev = KP_EVENT_FOR(sched_switch, sched, bpf_ktime_get_ns(), prev);
-	if (!ev)
-		return 0;
-	fill_switch(ev, preempt, prev, next, prev_state);
-	KP_COMMIT(ev);
+	tell_switch(ctx, preempt, prev, next, prev_state, typed);
+	if (kp_task_throttled(prev, preempt || !prev_state))
+		kp_throttle_begins(prev);
+	kp_tell_throttled(next);
 	return 0;
 }
 

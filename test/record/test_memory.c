@@ -129,11 +129,9 @@ Test(memory, oom_kill)
 		;
 	cr_assert(kill, "no kill");
 	cr_expect_eq(kill->hdr.pid, run.told->tids[1], "it wanted the memory itself");
-	if (kill->victim_pid) { /* older kernels do not say */
-		cr_expect_eq(kill->victim_pid, run.told->tids[1]);
-		cr_expect_eq(kill->cgroup, run.told->inos[0]);
-		cr_expect_eq(kill->hierarchy, run.told->inos[1]);
-		cr_expect_eq(kill->score_adj, 300);
-	}
+	cr_expect_eq(kill->victim_pid, run.told->tids[1]);
+	cr_expect_eq(kill->cgroup, run.told->inos[0]);
+	cr_expect_eq(kill->hierarchy, run.told->inos[1]);
+	cr_expect_eq(kill->score_adj, 300);
 	done_in_group(&run);
 }
