@@ -47,14 +47,15 @@ typedef kp_u8 kp_addr[KP_ADDR_LEN];
 	X(tcp, 8)     \
 	X(memory, 9)  \
 	X(clock, 10)  \
-	X(meta, 11)
+	X(meta, 11)   \
+	X(kernel, 12)
 
 enum kp_group {
 #define X(name, number) KP_GROUP_##name = number,
 	KP_GROUPS(X)
 #undef X
 };
-#define KP_GROUP_CNT 12
+#define KP_GROUP_CNT 13
 /* In an event of a log: a group that this program does not have. */
 #define KP_GROUP_UNKNOWN 0xffffffffu
 

@@ -91,7 +91,7 @@ static __always_inline struct kp_counts *kp_this_counts(__u32 cpu, enum kp_ring 
 static __always_inline bool kp_group_shared(enum kp_group group)
 {
 	return group == KP_GROUP_irq || group == KP_GROUP_block || group == KP_GROUP_tcp ||
-	       group == KP_GROUP_signal || group == KP_GROUP_life;
+	       group == KP_GROUP_signal || group == KP_GROUP_life || group == KP_GROUP_kernel;
 }
 
 static __always_inline void kp_count(__u64 *counter, enum kp_group group)

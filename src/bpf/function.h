@@ -8,13 +8,18 @@
 
 #include "bpf/emit.h"
 
-/* The name of the function that has the address. */
-static __always_inline void kp_name_function(struct kp_function *ret, __u64 address)
+/* Name of the function that has the address; returns its length, cut to what there is room for. */
+static __always_inline __u32 kp_name_function(struct kp_function *ret, __u64 address)
 {
 	static const char format[] = "%ps";
+	long len;
 
 	__builtin_memset(ret, 0, sizeof(*ret));
-	bpf_snprintf(ret->name, sizeof(ret->name), format, &address, sizeof(address));
+	len = bpf_snprintf(ret->name, sizeof(ret->name), format, &address, sizeof(address));
+	return len <= 0 ? 0 : len < KP_FUNCTION_LEN ? len - 1 : KP_FUNCTION_LEN - 1;
 }
+
+/* Tells the log the name, if it does not have it or has not for some seconds. (work.bpf.c) */
+int kp_tell_function(__u64 address);
 
 #endif

@@ -129,6 +129,34 @@ struct kp_told {
 #define KP_TOLD_INO 0x10 /* with its inode */
 #define KP_TOLD_HASH (~0x1full)
 
+/* What the log knows of the kernel's functions named last, by their addresses; a power of two. */
+#define KP_TOLD_FUNCTION_CNT 1024
+
+struct kp_told_function {
+	kp_u64 address;
+	kp_u64 round;
+};
+
+/* Work items that are queued, by their addresses, and those that run, by their workers; powers of
+ * two. What another needs the place of is forgotten. */
+#define KP_WORK_CNT 4096
+
+struct kp_queued_work {
+	kp_u64 work;
+	kp_u64 queued_ns;
+	kp_u32 by_pid;
+	kp_u32 by_tid;
+	kp_u32 ctx;
+	kp_u32 pad;
+};
+
+struct kp_running_work {
+	struct kp_queued_work queued;
+	kp_u64 begin_ns;
+	kp_u32 tid; /* the worker; 0: none */
+	kp_u32 pad;
+};
+
 /* Value of the task storage. */
 struct kp_task {
 	kp_u64 entry_ns; /* entry of a call during which the task left its CPU; 0: none */

@@ -27,6 +27,7 @@
 #define DEFAULT_PIN_QUOTA (1u << 30)
 #define NO_PIN_QUOTA UINT64_MAX /* none was given */
 #define SEGMENTS_MIN 16 /* of a log that has a limit, unless --segment-size says otherwise */
+#define DEFAULT_WORK_NS 50000u
 #define PID_MAX 256
 #define WANTED_MAX 256
 #define DEFAULT_BUDGET (KP_BUDGET_WHOLE / 100)
@@ -217,7 +218,8 @@ static const struct kp_option options[] = {
 	 .env = "KPROBE_POD_LOGS", KP_TEXT(struct request, recorder.pod_logs)},
 	{'e', "events", "LIST",
 	 "only these groups of events, or, after '!', all but these: sched, life, signal, irq, "
-	 "block, sync, tcp, memory, clock, syscall. The last is not among them by default, and "
+	 "block, sync, tcp, memory, kernel, clock, syscall. The last is not among them by default, "
+	 "and "
 	 "given alone it is added to the others: a record for each system call, not only word of "
 	 "those in which a task waits or wakes another",
 	 .env = "KPROBE_EVENTS", KP_OWN(set_groups)},
@@ -263,6 +265,11 @@ static const struct kp_option options[] = {
 	 "interrupts shorter than this are only summed up (default 50us)", .least = "0",
 	 .most = "1s", .env = "KPROBE_IRQ_THRESHOLD",
 	 KP_DURATION(struct request, recorder.irq_threshold_ns)},
+	{0, "work-threshold", "TIME",
+	 "of work items of the kernel, requests of io_uring and waits for the kernel's locks only "
+	 "those that took this long get events (default 50us; 0: all)",
+	 .least = "0", .most = "1h", .env = "KPROBE_WORK_THRESHOLD",
+	 KP_DURATION(struct request, recorder.work_threshold_ns)},
 	{0, "budget", "PERCENT",
 	 "of all CPUs' time the recorder itself may take this much; over it for ten seconds, it "
 	 "records less of the whole machine, a step at a time, and more again later (default 1; 0, "
@@ -408,9 +415,10 @@ static void describe(const struct request *request, struct kp_buf *out)
 	}
 	kp_buf_printf(out,
 		      "],\"ring_len\":%" PRIu64 ",\"memory\":%" PRIu64
-		      ",\"irq_threshold_ns\":%" PRIu64 ",\"budget\":%g}",
+		      ",\"irq_threshold_ns\":%" PRIu64 ",\"work_threshold_ns\":%" PRIu64
+		      ",\"budget\":%g}",
 		      request->recorder.ring_len, request->recorder.memory,
-		      request->recorder.irq_threshold_ns,
+		      request->recorder.irq_threshold_ns, request->recorder.work_threshold_ns,
 		      request->recorder.budget * 100.0 / KP_BUDGET_WHOLE);
 }
 
@@ -493,6 +501,7 @@ static int run(int argc, char **argv)
 			     .sync_ns = DEFAULT_SYNC_NS,
 			     .ring_len = DEFAULT_RING_LEN,
 			     .irq_threshold_ns = DEFAULT_IRQ_NS,
+			     .work_threshold_ns = DEFAULT_WORK_NS,
 			     .on_second = print_second,
 			     .on_warning = print_warning,
 			     .on_notice = print_notice},

@@ -23,6 +23,8 @@
 
 #define G(group) (1u << KP_GROUP_##group)
 /* Wakeups name the interrupt behind them, so these serve scheduling too. */
+#define TIMER_CONTEXT (G(sched) | G(signal) | G(kernel))
+#define CONTEXT (G(irq) | TIMER_CONTEXT)
 #define SELECT (1u << 31)
 #define ALWAYS UINT32_MAX
 
@@ -71,12 +73,12 @@ static const struct probe {
 	{"kp_sys_exit", "sys_exit", G(syscall) | SELECT, WITHOUT("bpf_rdonly_cast")},
 	{"kp_signal_generate", "signal_generate", G(signal), ANY},
 	{"kp_signal_deliver", "signal_deliver", G(signal) | SELECT, ANY},
-	{"kp_irq_entry", "irq_handler_entry", G(irq) | G(sched) | G(signal), ANY},
-	{"kp_irq_exit", "irq_handler_exit", G(irq) | G(sched) | G(signal), ANY},
-	{"kp_softirq_entry", "softirq_entry", G(irq) | G(sched) | G(signal), ANY},
-	{"kp_softirq_exit", "softirq_exit", G(irq) | G(sched) | G(signal), ANY},
-	{"kp_hrtimer_entry", "hrtimer_expire_entry", G(sched) | G(signal), ANY},
-	{"kp_hrtimer_exit", "hrtimer_expire_exit", G(sched) | G(signal), ANY},
+	{"kp_irq_entry", "irq_handler_entry", CONTEXT, ANY},
+	{"kp_irq_exit", "irq_handler_exit", CONTEXT, ANY},
+	{"kp_softirq_entry", "softirq_entry", CONTEXT, ANY},
+	{"kp_softirq_exit", "softirq_exit", CONTEXT, ANY},
+	{"kp_hrtimer_entry", "hrtimer_expire_entry", TIMER_CONTEXT, ANY},
+	{"kp_hrtimer_exit", "hrtimer_expire_exit", TIMER_CONTEXT, ANY},
 	{"kp_block_insert", "block_rq_insert", G(block), ANY},
 	{"kp_block_issue", "block_rq_issue", G(block), ANY},
 	{"kp_block_complete", "block_rq_complete", G(block) | G(sched), ANY},
@@ -101,6 +103,9 @@ static const struct probe {
 	{"kp_compaction_end_6", "mm_compaction_end", G(memory), PARAMS(7)},
 	{"kp_oom_kill", "mark_victim", G(memory), PARAMS(3)},
 	{"kp_oom_kill_tid", "mark_victim", G(memory), PARAMS(2)},
+	{"kp_work_queued", "workqueue_queue_work", G(kernel), ANY},
+	{"kp_work_begins", "workqueue_execute_start", G(kernel), ANY},
+	{"kp_work_ended", "workqueue_execute_end", G(kernel), ANY},
 };
 #define PROBE_CNT (sizeof(table) / sizeof(*table))
 
@@ -256,6 +261,7 @@ static void set_constants(struct kprobe_bpf *skel, const struct kp_probes_option
 	rodata->told_groups = options->groups;
 	rodata->named_hierarchy = kp_cgroups_named();
 	rodata->irq_threshold_ns = options->irq_threshold_ns;
+	rodata->work_threshold_ns = options->work_threshold_ns;
 	rodata->event_ring_len = (uint32_t)rings->plan.event_len;
 	rodata->payload_ring_len = (uint32_t)rings->plan.payload_len;
 	memcpy(rodata->ring_of, rings->of, sizeof(rings->of));

@@ -414,7 +414,8 @@ static int start(struct recorder *r, struct kp_err *err)
 					   .select = o->argv || o->pid_cnt || o->wanted_cnt,
 					   .ring_len = o->ring_len,
 					   .memory = memory,
-					   .irq_threshold_ns = o->irq_threshold_ns};
+					   .irq_threshold_ns = o->irq_threshold_ns,
+					   .work_threshold_ns = o->work_threshold_ns};
 	struct kp_pipeline_options pipeline = {.dir = o->dir,
 					       .log = {.node = o->node,
 						       .options_json = o->options_json,

@@ -32,6 +32,7 @@ struct kp_recorder_options {
 	uint64_t ring_len; /* bytes of an event ring */
 	uint64_t memory;   /* bytes for all; 0: the default */
 	uint64_t irq_threshold_ns;
+	uint64_t work_threshold_ns;
 	uint32_t budget;      /* CPU time, thousandths of a percent of the node; 0: no limit */
 	uint64_t duration_ns; /* 0: until interrupted */
 	/* Folder in which what is in the kernel stays when the recorder is killed (pins.h); NULL:
