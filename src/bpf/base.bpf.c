@@ -6,6 +6,7 @@
 #include "bpf/emit.h"
 #include "bpf/identity.h"
 #include "bpf/object.h"
+#include "bpf/work.h"
 
 struct kp_piece_map event_pieces SEC(".maps");
 struct kp_ring_map payload_rings SEC(".maps");
@@ -38,6 +39,7 @@ const volatile __u32 told_groups = 0;   /* that are wanted: bit 1 << KP_GROUP_ *
 const volatile __u32 event_ring_len = KP_PIECE_LEN; /* a power of two */
 const volatile __u16 ring_of[KP_CPU_MAX] = {0};     /* ring of events, by CPU */
 const volatile bool emit_syscall = true;            /* calls may be recorded, see telling */
+const volatile __u64 work_threshold_ns = 50000;     /* see work.h */
 const volatile __u16 i386_natives[KP_SYSCALL_MAX] = {0};
 const volatile __u8 fd_rules[KP_SYSCALL_MAX] = {0};
 const volatile __u8 spare_args[KP_SYSCALL_MAX] = {0};

@@ -7,6 +7,12 @@
  *   sched_switch       until 5.17 (preempt, prev, next); since 5.18 (…, prev_state) behind them
  *   mm_compaction_end  until 5.18 (begin, migrate, free, end, sync, status); since 5.19
  *                      (control, begin, end, sync, status)
+ *   io_uring_complete  until 5.16 (ring, user_data, result, flags); 5.17 and 5.18 (ring, request,
+ *                      user_data, result, flags); until 6.12 two more behind them; then (ring,
+ *                      request, cqe)
+ *   io_uring_submit_…  _sqe (ring, request, …) until 5.18, then (request, …); since 6.2 _req
+ *   io_uring_queue_async_work  until 5.16 (ring, rw, request, …); 5.17 and 5.18 (ring, request, …);
+ *                      then (request, rw)
  *   mark_victim        until 6.8 (pid); since 6.9, and in some 6.1, (task, uid)
  *
  * A program that follows pointers of which the verifier does not know the type has a second form
@@ -28,6 +34,9 @@
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct task_struct___cpu {
 	unsigned int cpu; /* until 5.15; since 5.16 in thread_info */
+};
+struct io_kiocb___old {
+	__u64 user_data; /* until 5.18; then in cqe */
 };
 struct task_struct___throttled {
 	bool throttled; /* since 6.18 */

@@ -308,6 +308,24 @@ struct compact_control {
 	bool direct_compaction;
 };
 
+struct io_cqe {
+	__u64 user_data;
+};
+
+struct io_ring_ctx;
+
+struct io_kiocb {
+	__u8 opcode;
+	struct io_cqe cqe;
+	struct io_ring_ctx *ctx;
+};
+
+struct io_uring_cqe {
+	__u64 user_data;
+	__s32 res;
+	__u32 flags;
+};
+
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;

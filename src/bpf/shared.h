@@ -157,6 +157,30 @@ struct kp_running_work {
 	kp_u32 pad;
 };
 
+/* Waits for locks, by task and lock; a power of two. */
+#define KP_LOCK_WAIT_CNT 4096
+
+struct kp_lock_wait {
+	kp_u64 lock;
+	kp_u64 begin_ns;
+	kp_u32 tid;
+	kp_u32 flags;
+};
+
+/* Requests of io_uring under way; a power of two. */
+#define KP_REQUEST_CNT 4096
+
+struct kp_request {
+	kp_u64 key; /* 0: none */
+	kp_u64 submit_ns;
+	kp_u64 worker_ns;
+	kp_u64 user_data;
+	kp_u32 by_pid;
+	kp_u32 by_tid;
+	kp_u32 opcode;
+	kp_u32 pad;
+};
+
 /* Value of the task storage. */
 struct kp_task {
 	kp_u64 entry_ns; /* entry of a call during which the task left its CPU; 0: none */

@@ -5,14 +5,10 @@
  * place; only a long one becomes an event. The programs are raw_tp, to which addresses are numbers:
  * the verifier of the others does not let an address be hashed.
  */
+#include "bpf/work.h"
 #include "bpf/emit.h"
 #include "bpf/function.h"
-#include "bpf/socket.h"
 
-#define SLOT_SHIFT 52 /* of a 64-bit hash as many bits as KP_WORK_CNT has */
-_Static_assert(KP_WORK_CNT == 1 << (64 - SLOT_SHIFT), "the table's places");
-
-const volatile __u64 work_threshold_ns = 50000;
 struct kp_queued_work queued_works[KP_WORK_CNT];
 struct kp_running_work running_works[KP_WORK_CNT];
 struct kp_told_function told_functions[KP_TOLD_FUNCTION_CNT];
@@ -64,7 +60,7 @@ __noinline int kp_tell_function(__u64 address)
 
 static __always_inline struct kp_queued_work *queued_place(__u64 work)
 {
-	return &queued_works[kp_hash(0, work) >> SLOT_SHIFT];
+	return &queued_works[kp_hash(0, work) >> KP_HASH_SHIFT(KP_WORK_CNT)];
 }
 
 static __always_inline struct kp_running_work *running_place(__u32 tid)

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * The kernel's own work that tasks wait for: work items, by whom they were queued.
+ * The kernel's own work that tasks wait for: work items, by whom they were queued, its locks, and
+ * requests of io_uring.
  */
 #include <fcntl.h>
+#include <linux/version.h>
+#include <pthread.h>
+#include <sys/utsname.h>
 
 #include "probes_run.h"
+#include "uring.h"
 
 #define SLEEP_MS 30
 #define WAITS (ALL_GROUPS & ~(1u << KP_GROUP_syscall))
@@ -81,5 +86,127 @@ Test(kernel, a_short_work_item_is_left_out)
 		&run, write_to_terminal,
 		(struct kp_recorder_options){.groups = WAITS, .work_threshold_ns = 1000000000});
 	cr_expect_null(next_work(&run, find_function(&run, "flush_to_ldisc")));
+	done(&run);
+}
+
+/* --- locks --- */
+
+#define LOCKS_MS 300
+#define LOCK_NS 100000
+#define LCB_F_WRITE 4
+#define MUCH (32u << 20)
+
+static void *map_much(void *arg)
+{
+	const uint64_t *end_ns = arg;
+
+	while (mono_ns() < *end_ns)
+		munmap(mmap(NULL, MUCH, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0),
+		       MUCH);
+	return NULL;
+}
+
+static void *map_little(void *arg)
+{
+	const uint64_t *end_ns = arg;
+
+	while (mono_ns() < *end_ns)
+		munmap(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 4096);
+	return NULL;
+}
+
+static unsigned kernel_version(void)
+{
+	unsigned major = 0, minor = 0;
+	struct utsname name;
+
+	uname(&name);
+	sscanf(name.release, "%u.%u", &major, &minor);
+	return KERNEL_VERSION(major, minor, 0);
+}
+
+/* Two threads want the lock of their process' memory map. */
+static void contend(struct told *told)
+{
+	uint64_t end_ns = mono_ns() + LOCKS_MS * 1000000ull;
+	pthread_t thread;
+
+	(void)told;
+	if (pthread_create(&thread, NULL, map_much, &end_ns))
+		_exit(1);
+	map_little(&end_ns);
+	pthread_join(thread, NULL);
+}
+
+Test(kernel, a_lock_that_is_waited_for)
+{
+	struct run run = {0};
+	const struct kp_ev_lock_wait *wait;
+	unsigned cnt = 0;
+
+	if (kernel_version() < KERNEL_VERSION(5, 19, 0))
+		cr_skip_test("needs Linux 5.19, which tells of its locks");
+	record_child(&run, contend,
+		     (struct kp_recorder_options){.groups = WAITS, .work_threshold_ns = LOCK_NS});
+	while ((wait = next_of(&run, KP_EV_lock_wait))) {
+		cr_expect_geq(wait->hdr.time_ns - wait->begin_ns, LOCK_NS);
+		cr_expect_neq(wait->lock, 0);
+		cnt += wait->hdr.pid == run.told->tids[0] && wait->flags == LCB_F_WRITE &&
+		       !wait->ret && !wait->ctx;
+	}
+	cr_expect(cnt, "nobody waited for the memory map");
+	done(&run);
+}
+
+/* --- io_uring --- */
+
+/* A worker reads a pipe into which something comes after a while. */
+static void read_by_ring(struct told *told)
+{
+	struct ring ring;
+	static char byte;
+	int fds[2];
+
+	if (!open_ring(&ring) || pipe(fds))
+		_exit(1);
+	prepare_read(&ring, fds[0], &byte);
+	told->times[0] = mono_ns();
+	if (!submit(&ring))
+		_exit(1);
+	sleep_ms(SLEEP_MS);
+	told->times[1] = mono_ns();
+	if (write(fds[1], "x", 1) != 1 || !await(&ring))
+		_exit(1);
+	told->times[2] = mono_ns();
+}
+
+Test(kernel, a_request_of_io_uring)
+{
+	struct run run = {0};
+	const struct kp_ev_io_uring *request;
+	struct ring ring;
+
+	if (!open_ring(&ring))
+		cr_skip_test("needs io_uring");
+	close(ring.fd);
+	record_child(&run, read_by_ring, (struct kp_recorder_options){.groups = WAITS});
+	do
+		request = next_of(&run, KP_EV_io_uring);
+	while (request && request->user_data != USER_DATA);
+	cr_assert(request, "no request");
+	cr_expect_eq(request->by_pid, run.told->tids[0]);
+	cr_expect_eq(request->by_tid, run.told->tids[0]);
+	cr_expect_eq(request->hdr.pid, run.told->tids[0], "its worker is a thread of the process");
+	cr_expect_eq(request->opcode, IORING_OP_READ);
+	cr_expect_eq(request->res, 1);
+	cr_expect_neq(request->ring, 0);
+	cr_expect(request->submit_ns >= run.told->times[0] &&
+			  request->submit_ns <= request->worker_ns &&
+			  request->worker_ns < run.told->times[1] &&
+			  request->hdr.time_ns >= run.told->times[1] &&
+			  request->hdr.time_ns <= run.told->times[2],
+		  "submitted %lu given %lu completed %lu", (unsigned long)request->submit_ns,
+		  (unsigned long)request->worker_ns, (unsigned long)request->hdr.time_ns);
 	done(&run);
 }
