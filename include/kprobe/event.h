@@ -126,6 +126,19 @@ enum kp_fault {
 #undef X
 };
 
+/* kp_ev_pressure.resource: the files of /proc/pressure. Append only. */
+#define KP_PRESSURES(X) \
+	X(cpu, 0)       \
+	X(io, 1)        \
+	X(memory, 2)
+
+enum kp_pressure_resource {
+#define X(name, number) KP_PRESSURE_##name = number,
+	KP_PRESSURES(X)
+#undef X
+};
+#define KP_PRESSURE_CNT 3
+
 /* kp_ev_compaction.flags */
 enum { KP_COMPACT_DIRECT = 1, KP_COMPACT_SYNC = 2 };
 

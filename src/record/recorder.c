@@ -30,6 +30,7 @@
 #define BLOCK_AGE_NS 500000000ull
 #define ACCOUNT_NS 100000000ull /* losses are looked for so often */
 #define CONNTRACK_NS 500000000ull
+#define QUOTAS_NS 100000000ull /* a step of finding and reading them */
 #define TIER_NS 10000000000ull /* it is said again so often */
 #define HANG_NS 5000000000ull  /* for a snapshot */
 #define LOOP_FDS 8             /* descriptors that the loop needs, and some */
@@ -174,6 +175,47 @@ static void stop_identity(struct recorder *r)
 	r->identity = NULL;
 }
 
+static int start_pressure(struct recorder *r, struct kp_err *err)
+{
+	(void)err; /* what is not there is missing, and no reason to end */
+	kp_pressure_open(&r->pressure, kp_pipeline_drain_sink(r->pipeline));
+	kp_pressure_read(&r->pressure);
+	return 0;
+}
+
+static void read_pressure(struct recorder *r)
+{
+	kp_pressure_read(&r->pressure);
+}
+
+static void stop_pressure(struct recorder *r)
+{
+	kp_pressure_read(&r->pressure);
+	kp_pressure_done(&r->pressure);
+}
+
+static int start_quotas(struct recorder *r, struct kp_err *err)
+{
+	(void)err;
+	kp_quotas_open(&r->quotas, kp_pipeline_drain_sink(r->pipeline));
+	return 0;
+}
+
+static void read_quotas(struct recorder *r)
+{
+	kp_quotas_turn(&r->quotas, kp_clock_ns(CLOCK_MONOTONIC));
+	if (!r->quotas.is_full || r->has_told_quotas)
+		return;
+	r->has_told_quotas = true;
+	kp_recorder_warn(r, "more cgroups have a CPU quota than are looked at: of some the log has "
+			    "no cpu_stat");
+}
+
+static void stop_quotas(struct recorder *r)
+{
+	kp_quotas_done(&r->quotas);
+}
+
 static void sum_irqs(struct recorder *r)
 {
 	kp_tally_irq(r->tally);
@@ -261,6 +303,9 @@ static const struct kp_source sources[] = {
 	{"translated connections", 1u << KP_GROUP_tcp, CONNTRACK_NS, start_conntrack,
 	 read_conntrack, stop_conntrack},
 	{"identity", 0, 0, start_identity, turn_identity, stop_identity},
+	{"pressure", 1u << KP_GROUP_kernel, SECOND_NS, start_pressure, read_pressure,
+	 stop_pressure},
+	{"CPU quotas", 1u << KP_GROUP_kernel, QUOTAS_NS, start_quotas, read_quotas, stop_quotas},
 	{"interrupts", 1u << KP_GROUP_irq, SECOND_NS, NULL, sum_irqs, sum_irqs},
 	{"tier", 0, TIER_NS, kp_recorder_start_tiers, repeat_tier, NULL},
 	{"budget", 0, SECOND_NS, NULL, kp_recorder_look_at_budget, NULL},

@@ -19,8 +19,10 @@
 #include "record/identity.h"
 #include "record/lint.h"
 #include "record/pipeline.h"
+#include "record/pressure.h"
 #include "record/probes.h"
 #include "record/process.h"
+#include "record/quotas.h"
 #include "record/recorder.h"
 #include "record/sources.h"
 #include "record/tiers.h"
@@ -47,6 +49,9 @@ struct recorder {
 	struct kp_clocks clocks;
 	struct kp_conntrack conntrack;
 	uint64_t conntrack_segment; /* for which it was asked for all */
+	struct kp_pressure pressure;
+	struct kp_quotas quotas;
+	bool has_told_quotas; /* that there are too many */
 	struct kp_lint *lint;
 	struct kp_identity *identity;
 	struct kp_sources sources;
