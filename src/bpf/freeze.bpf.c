@@ -18,19 +18,19 @@ static __always_inline int tell_freeze(struct cgroup *group, __u32 what)
 }
 
 SEC("tp_btf/cgroup_freeze")
-int BPF_PROG(kp_cgroup_freeze, struct cgroup *group)
+int KP_PROG(sched, kp_cgroup_freeze, struct cgroup *group)
 {
 	return tell_freeze(group, KP_FREEZE_ASKED);
 }
 
 SEC("tp_btf/cgroup_unfreeze")
-int BPF_PROG(kp_cgroup_unfreeze, struct cgroup *group)
+int KP_PROG(sched, kp_cgroup_unfreeze, struct cgroup *group)
 {
 	return tell_freeze(group, KP_FREEZE_ENDED);
 }
 
 SEC("tp_btf/cgroup_notify_frozen")
-int BPF_PROG(kp_cgroup_frozen, struct cgroup *group, const char *path, int frozen)
+int KP_PROG(sched, kp_cgroup_frozen, struct cgroup *group, const char *path, int frozen)
 {
 	return tell_freeze(group, frozen ? KP_FREEZE_FROZEN : KP_FREEZE_THAWED);
 }

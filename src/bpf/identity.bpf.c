@@ -28,7 +28,7 @@ static __always_inline int tell_cgroup(struct cgroup *cgroup, const char *path, 
 
 /* What is made in a chosen group is chosen, before anything can run in it. */
 SEC("tp_btf/cgroup_mkdir")
-int BPF_PROG(kp_cgroup_mkdir, struct cgroup *cgroup, const char *path)
+int KP_PROG(life, kp_cgroup_mkdir, struct cgroup *cgroup, const char *path)
 {
 	struct kp_cgroup_key key, above;
 	__u32 one = 1;
@@ -44,7 +44,7 @@ int BPF_PROG(kp_cgroup_mkdir, struct cgroup *cgroup, const char *path)
 }
 
 SEC("tp_btf/cgroup_rmdir")
-int BPF_PROG(kp_cgroup_rmdir, struct cgroup *cgroup, const char *path)
+int KP_PROG(life, kp_cgroup_rmdir, struct cgroup *cgroup, const char *path)
 {
 	struct kp_cgroup_key key;
 
@@ -56,7 +56,7 @@ int BPF_PROG(kp_cgroup_rmdir, struct cgroup *cgroup, const char *path)
 }
 
 SEC("tp_btf/cgroup_rename")
-int BPF_PROG(kp_cgroup_rename, struct cgroup *cgroup, const char *path)
+int KP_PROG(life, kp_cgroup_rename, struct cgroup *cgroup, const char *path)
 {
 	return tell_cgroup(cgroup, path, KP_CGROUP_RENAMED);
 }
@@ -78,8 +78,8 @@ static __always_inline void select_attached(const struct kp_cgroup_key *key,
 }
 
 SEC("tp_btf/cgroup_attach_task")
-int BPF_PROG(kp_cgroup_attach, struct cgroup *cgroup, const char *path, struct task_struct *task,
-	     bool whole)
+int KP_PROG(life, kp_cgroup_attach, struct cgroup *cgroup, const char *path,
+	    struct task_struct *task, bool whole)
 {
 	struct kp_ev_cgroup_attach *ev;
 	struct kp_cgroup_key key;

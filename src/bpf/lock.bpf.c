@@ -27,7 +27,7 @@ static __always_inline struct kp_lock_wait *lock_place(__u64 lock, __u32 tid)
 
 /* A mutex is first spun for, and that begins again if it has to be slept for. */
 SEC("raw_tp/contention_begin")
-int BPF_PROG(kp_lock_begin, __u64 lock, __u32 flags)
+int KP_PROG(SILENT, kp_lock_begin, __u64 lock, __u32 flags)
 {
 	__u32 tid = waiter();
 	struct kp_lock_wait *w = lock_place(lock, tid);
@@ -46,7 +46,7 @@ int BPF_PROG(kp_lock_begin, __u64 lock, __u32 flags)
 }
 
 SEC("raw_tp/contention_end")
-int BPF_PROG(kp_lock_end, __u64 lock, int ret)
+int KP_PROG(kernel, kp_lock_end, __u64 lock, int ret)
 {
 	__u32 tid = waiter();
 	struct kp_lock_wait *w = lock_place(lock, tid);

@@ -32,25 +32,25 @@ static __always_inline int reclaim_end(__u64 nr_reclaimed, __u32 memcg)
 }
 
 SEC("tp_btf/mm_vmscan_direct_reclaim_begin")
-int BPF_PROG(kp_reclaim_begin, int order)
+int KP_PROG(SILENT, kp_reclaim_begin, int order)
 {
 	return kp_span_begin(KP_SPAN_RECLAIM, KP_GROUP_memory, order);
 }
 
 SEC("tp_btf/mm_vmscan_direct_reclaim_end")
-int BPF_PROG(kp_reclaim_end, unsigned long nr_reclaimed)
+int KP_PROG(memory, kp_reclaim_end, unsigned long nr_reclaimed)
 {
 	return reclaim_end(nr_reclaimed, 0);
 }
 
 SEC("tp_btf/mm_vmscan_memcg_reclaim_begin")
-int BPF_PROG(kp_memcg_reclaim_begin, int order)
+int KP_PROG(SILENT, kp_memcg_reclaim_begin, int order)
 {
 	return kp_span_begin(KP_SPAN_RECLAIM, KP_GROUP_memory, order);
 }
 
 SEC("tp_btf/mm_vmscan_memcg_reclaim_end")
-int BPF_PROG(kp_memcg_reclaim_end, unsigned long nr_reclaimed)
+int KP_PROG(memory, kp_memcg_reclaim_end, unsigned long nr_reclaimed)
 {
 	return reclaim_end(nr_reclaimed, 1);
 }
@@ -58,7 +58,7 @@ int BPF_PROG(kp_memcg_reclaim_end, unsigned long nr_reclaimed)
 /* --- compaction --- */
 
 SEC("tp_btf/mm_compaction_begin")
-int BPF_PROG(kp_compaction_begin)
+int KP_PROG(SILENT, kp_compaction_begin)
 {
 	return kp_span_begin(KP_SPAN_COMPACTION, KP_GROUP_memory, 0);
 }
@@ -83,15 +83,15 @@ static __always_inline int compaction_end(__s32 order, bool direct, bool sync, _
 }
 
 SEC("tp_btf/mm_compaction_end")
-int BPF_PROG(kp_compaction_end, struct compact_control *cc, unsigned long begin_pfn,
-	     unsigned long end_pfn, bool sync, int result)
+int KP_PROG(memory, kp_compaction_end, struct compact_control *cc, unsigned long begin_pfn,
+	    unsigned long end_pfn, bool sync, int result)
 {
 	return compaction_end(cc->order, cc->direct_compaction, sync, result);
 }
 
 SEC("tp_btf/mm_compaction_end")
-int BPF_PROG(kp_compaction_end_6, unsigned long begin_pfn, unsigned long migrate_pfn,
-	     unsigned long free_pfn, unsigned long end_pfn, bool sync, int result)
+int KP_PROG(memory, kp_compaction_end_6, unsigned long begin_pfn, unsigned long migrate_pfn,
+	    unsigned long free_pfn, unsigned long end_pfn, bool sync, int result)
 {
 	return compaction_end(ORDER_UNKNOWN, false, sync, result);
 }
@@ -114,14 +114,14 @@ static __always_inline int tell_kill(struct task_struct *victim, __u32 tid)
 }
 
 SEC("tp_btf/mark_victim")
-int BPF_PROG(kp_oom_kill, struct task_struct *victim)
+int KP_PROG(memory, kp_oom_kill, struct task_struct *victim)
 {
 	return tell_kill(victim, victim->pid);
 }
 
 /* Where a memory cgroup's limit is the reason, the victim is often the task itself. */
 SEC("tp_btf/mark_victim")
-int BPF_PROG(kp_oom_kill_tid, int tid)
+int KP_PROG(memory, kp_oom_kill_tid, int tid)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 

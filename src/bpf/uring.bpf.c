@@ -53,19 +53,19 @@ static __always_inline int on_submit(struct io_kiocb *req)
 }
 
 SEC("raw_tp/io_uring_submit_req")
-int BPF_PROG(kp_uring_submit, __u64 req)
+int KP_PROG(SILENT, kp_uring_submit, __u64 req)
 {
 	return on_submit((void *)req);
 }
 
 SEC("raw_tp/io_uring_submit_sqe")
-int BPF_PROG(kp_uring_submit_sqe, __u64 req)
+int KP_PROG(SILENT, kp_uring_submit_sqe, __u64 req)
 {
 	return on_submit((void *)req);
 }
 
 SEC("raw_tp/io_uring_submit_sqe")
-int BPF_PROG(kp_uring_submit_8, __u64 ring, __u64 req)
+int KP_PROG(SILENT, kp_uring_submit_8, __u64 ring, __u64 req)
 {
 	return on_submit((void *)req);
 }
@@ -83,19 +83,19 @@ static __always_inline int on_worker(struct io_kiocb *req)
 }
 
 SEC("raw_tp/io_uring_queue_async_work")
-int BPF_PROG(kp_uring_worker, __u64 req)
+int KP_PROG(SILENT, kp_uring_worker, __u64 req)
 {
 	return on_worker((void *)req);
 }
 
 SEC("raw_tp/io_uring_queue_async_work")
-int BPF_PROG(kp_uring_worker_6, __u64 ring, int rw, __u64 req)
+int KP_PROG(SILENT, kp_uring_worker_6, __u64 ring, int rw, __u64 req)
 {
 	return on_worker((void *)req);
 }
 
 SEC("raw_tp/io_uring_queue_async_work")
-int BPF_PROG(kp_uring_worker_8, __u64 ring, __u64 req)
+int KP_PROG(SILENT, kp_uring_worker_8, __u64 ring, __u64 req)
 {
 	return on_worker((void *)req);
 }
@@ -137,25 +137,27 @@ static __always_inline int on_complete(__u64 ring, __u64 key, int res, __u32 fla
 }
 
 SEC("raw_tp/io_uring_complete")
-int BPF_PROG(kp_uring_complete, __u64 ring, __u64 req, struct io_uring_cqe *cqe)
+int KP_PROG(kernel, kp_uring_complete, __u64 ring, __u64 req, struct io_uring_cqe *cqe)
 {
 	return on_complete(ring, req, BPF_CORE_READ(cqe, res), BPF_CORE_READ(cqe, flags));
 }
 
 SEC("raw_tp/io_uring_complete")
-int BPF_PROG(kp_uring_complete_5, __u64 ring, __u64 user_data, int res, __u32 flags)
+int KP_PROG(kernel, kp_uring_complete_5, __u64 ring, __u64 user_data, int res, __u32 flags)
 {
 	return on_complete(ring, key_of(ring, 0, user_data), res, flags);
 }
 
 SEC("raw_tp/io_uring_complete")
-int BPF_PROG(kp_uring_complete_6, __u64 ring, __u64 req, __u64 user_data, int res, __u32 flags)
+int KP_PROG(kernel, kp_uring_complete_6, __u64 ring, __u64 req, __u64 user_data, int res,
+	    __u32 flags)
 {
 	return on_complete(ring, req, res, flags);
 }
 
 SEC("raw_tp/io_uring_complete")
-int BPF_PROG(kp_uring_complete_8, __u64 ring, __u64 req, __u64 user_data, int res, __u32 flags)
+int KP_PROG(kernel, kp_uring_complete_8, __u64 ring, __u64 req, __u64 user_data, int res,
+	    __u32 flags)
 {
 	return on_complete(ring, req, res, flags);
 }

@@ -77,7 +77,7 @@ static __always_inline __u32 queue_context(const struct kp_cpu *c)
 }
 
 SEC("raw_tp/workqueue_queue_work")
-int BPF_PROG(kp_work_queued, __u64 cpu, __u64 pool, __u64 work)
+int KP_PROG(SILENT, kp_work_queued, __u64 cpu, __u64 pool, __u64 work)
 {
 	struct kp_queued_work *q = queued_place(work);
 	__u64 who = bpf_get_current_pid_tgid();
@@ -91,7 +91,7 @@ int BPF_PROG(kp_work_queued, __u64 cpu, __u64 pool, __u64 work)
 }
 
 SEC("raw_tp/workqueue_execute_start")
-int BPF_PROG(kp_work_begins, __u64 work)
+int KP_PROG(SILENT, kp_work_begins, __u64 work)
 {
 	struct kp_queued_work *q = queued_place(work);
 	__u32 tid = bpf_get_current_pid_tgid();
@@ -123,7 +123,7 @@ static __always_inline void fill_work(struct kp_ev_work *ev, const struct kp_run
 }
 
 SEC("raw_tp/workqueue_execute_end")
-int BPF_PROG(kp_work_ended, __u64 work, __u64 function)
+int KP_PROG(kernel, kp_work_ended, __u64 work, __u64 function)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct kp_running_work *r = running_place(tid);

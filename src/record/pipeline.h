@@ -24,8 +24,8 @@ struct kp_pipeline_options {
 	uint64_t queue_len;        /* most bytes of events in memory; 0: 256 MiB */
 	uint64_t sync_ns;          /* between two syncs; 0: never but at the end */
 	struct kp_retain_limits retain;
-	bool has_command; /* whose files' contents are about to be written beside the log */
-	struct kp_ledger *ledger;  /* what is written is accounted for here; NULL: nowhere */
+	bool has_command;         /* whose files' contents are about to be written beside the log */
+	struct kp_ledger *ledger; /* what is written is accounted for here; NULL: nowhere */
 };
 
 /* Per stream: events in blocks handed to the log, and those dropped since the queue was full or the

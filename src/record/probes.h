@@ -17,11 +17,11 @@
 struct kp_probes;
 
 struct kp_probes_options {
-	uint32_t groups;           /* bit 1 << KP_GROUP_x for each wanted group */
-	bool select;               /* processes will be selected for replay */
-	uint64_t ring_len;         /* bytes of an event ring; rounded up */
-	struct kp_memory memory;   /* for all of them */
-	uint64_t irq_threshold_ns; /* interrupts shorter than this are only summed up */
+	uint32_t groups;            /* bit 1 << KP_GROUP_x for each wanted group */
+	bool select;                /* processes will be selected for replay */
+	uint64_t ring_len;          /* bytes of an event ring; rounded up */
+	struct kp_memory memory;    /* for all of them */
+	uint64_t irq_threshold_ns;  /* interrupts shorter than this are only summed up */
 	uint64_t work_threshold_ns; /* what the kernel does and what waits for its locks is left
 				       out if it is shorter */
 	int pins_fd; /* of kp_pins_open: all stays there when the recorder is killed; -1: nothing */

@@ -408,8 +408,7 @@ static void open_pins(struct recorder *r)
 {
 	struct kp_err why = {""};
 
-	if (!r->options->pins || r->options->argv || r->options->pid_cnt ||
-	    r->options->wanted_cnt)
+	if (!r->options->pins || r->options->argv || r->options->pid_cnt || r->options->wanted_cnt)
 		return;
 	r->pins_fd = kp_pins_open(r->options->pins, &why);
 	if (r->pins_fd >= 0 && kp_log_newest_run(r->options->dir, &r->resume_run) < 0)
@@ -454,7 +453,8 @@ static void pin(struct recorder *r)
 static int start(struct recorder *r, struct kp_err *err)
 {
 	const struct kp_recorder_options *o = r->options;
-	struct kp_memory memory = kp_memory_share(o->memory, o->argv || o->pid_cnt || o->wanted_cnt);
+	struct kp_memory memory =
+		kp_memory_share(o->memory, o->argv || o->pid_cnt || o->wanted_cnt);
 	struct kp_probes_options probes = {.groups = o->groups,
 					   .select = o->argv || o->pid_cnt || o->wanted_cnt,
 					   .ring_len = o->ring_len,
