@@ -152,6 +152,20 @@ enum {
 	KP_TASK_DEAD = 16 | 32 | 64, /* EXIT_DEAD, EXIT_ZOMBIE, parked is 64 */
 };
 
+/* Why a segment is sent again, kp_ev_tcp_retransmit.why. Append only. */
+#define KP_RETRANSMITS(X) \
+	X(unknown, 0)     \
+	X(rto, 1)         \
+	X(tlp, 2)         \
+	X(fast, 3)        \
+	X(loss, 4)
+
+enum kp_retransmit_why {
+#define X(name, number) KP_RETRANSMIT_##name = number,
+	KP_RETRANSMITS(X)
+#undef X
+};
+
 /* Kinds of object behind a descriptor. */
 #define KP_OBJS(X) \
 	X(none, 0) \

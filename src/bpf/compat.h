@@ -14,6 +14,7 @@
  *   io_uring_queue_async_work  until 5.16 (ring, rw, request, …); 5.17 and 5.18 (ring, request, …);
  *                      then (request, rw)
  *   mark_victim        until 6.8 (pid); since 6.9, and in some 6.1, (task, uid)
+ *   tcp_retransmit_skb until 6.16 (sk, skb) of what was sent; since 6.17 (…, err), of failures too
  *
  * A program that follows pointers of which the verifier does not know the type has a second form
  * for kernels with bpf_rdonly_cast (since 6.2), where that costs a load instead of a helper's call;
@@ -21,7 +22,7 @@
  * both forms: it is a constant after inlining, and says that their pointers have types.
  *
  * Arguments appended behind those that a program reads need no second program: sched_process_exit
- * (group_dead, 6.16), tcp_retransmit_skb (err, 6.17). block_rq_complete's error is an errno until
+ * (group_dead, 6.16). block_rq_complete's error is an errno until
  * 5.15 and a block status since 5.16.
  */
 #ifndef KP_BPF_COMPAT_H

@@ -220,6 +220,11 @@ struct sock {
 struct tcp_sock {
 	__u32 copied_seq;
 	__u32 write_seq;
+	__u32 snd_una;
+	__u32 snd_wnd;
+	__u32 snd_cwnd;
+	__u32 srtt_us; /* eight times that */
+	__u32 rttvar_us;
 };
 
 struct unix_sock {
@@ -229,6 +234,7 @@ struct unix_sock {
 struct inet_connection_sock {
 	__u8 icsk_ca_state : 5;
 	__u8 icsk_retransmits;
+	__u8 icsk_pending;
 };
 
 struct socket {

@@ -14,6 +14,9 @@
 #define UDP_HEADER_LEN 8
 #define TCP_SYN_RECV 3
 #define TCP_CLOSE 7
+#define TCP_CA_RECOVERY 3
+#define TCP_CA_LOSS 4
+#define ICSK_TIME_LOSS_PROBE 5
 
 const volatile bool emit_tcp = true;
 
@@ -173,10 +176,23 @@ int KP_PROG(tcp, kp_tcp_state, const struct sock *sk, int oldstate, int newstate
 	return 0;
 }
 
-SEC("tp_btf/tcp_retransmit_skb")
-int KP_PROG(tcp, kp_tcp_retransmit, const struct sock *sk, const struct sk_buff *skb)
+/*
+ * The timer's handler takes a timeout off `pending` before it sends, and a tail loss probe after
+ * that. What acknowledgements make TCP send again, in recovery, finds either of them still there.
+ */
+static __always_inline __u8 why_again(__u8 ca_state, __u8 pending)
 {
-	struct inet_connection_sock *icsk = (void *)sk;
+	if (ca_state == TCP_CA_RECOVERY)
+		return KP_RETRANSMIT_fast;
+	if (ca_state == TCP_CA_LOSS)
+		return pending ? KP_RETRANSMIT_loss : KP_RETRANSMIT_rto;
+	return pending == ICSK_TIME_LOSS_PROBE ? KP_RETRANSMIT_tlp : KP_RETRANSMIT_unknown;
+}
+
+static __always_inline int tell_retransmit(const struct sock *sk, const struct sk_buff *skb)
+{
+	const struct inet_connection_sock *icsk = (const void *)sk;
+	const struct tcp_sock *tp = (const void *)sk;
 	struct tcp_skb_cb *cb = (void *)skb->cb;
 	struct kp_ev_tcp_retransmit *ev;
 	__u8 kind;
@@ -191,8 +207,29 @@ int KP_PROG(tcp, kp_tcp_retransmit, const struct sock *sk, const struct sk_buff 
 	ev->state = sk->__sk_common.skc_state;
 	ev->icsk_retransmits = BPF_CORE_READ(icsk, icsk_retransmits);
 	ev->ca_state = BPF_CORE_READ_BITFIELD_PROBED(icsk, icsk_ca_state);
+	ev->tcp_una = BPF_CORE_READ(tp, snd_una);
+	ev->window = BPF_CORE_READ(tp, snd_wnd);
+	ev->cwnd = BPF_CORE_READ(tp, snd_cwnd);
+	ev->srtt_us = BPF_CORE_READ(tp, srtt_us) >> 3;
+	ev->rto_us = ev->srtt_us ? ev->srtt_us + BPF_CORE_READ(tp, rttvar_us) : 0;
+	ev->why = why_again(ev->ca_state, BPF_CORE_READ(icsk, icsk_pending));
+	ev->pad0 = 0;
+	ev->pad1 = 0;
 	KP_COMMIT(ev);
 	return 0;
+}
+
+SEC("tp_btf/tcp_retransmit_skb")
+int BPF_PROG(kp_tcp_retransmit_3, const struct sock *sk, const struct sk_buff *skb)
+{
+	return tell_retransmit(sk, skb);
+}
+
+/* err: the segment could not be sent. */
+SEC("tp_btf/tcp_retransmit_skb")
+int BPF_PROG(kp_tcp_retransmit, const struct sock *sk, const struct sk_buff *skb, int err)
+{
+	return err ? 0 : tell_retransmit(sk, skb);
 }
 
 /* --- sends and receives: since 6.3 a tracepoint of all protocols, before that what TCP has --- */

@@ -53,7 +53,8 @@ enum kp_format {
 	KP_F_CTX,
 	KP_F_COMM,
 	KP_F_GROUP,
-	KP_F_SOCK
+	KP_F_SOCK,
+	KP_F_RETRANSMIT
 };
 
 enum kp_tail { KP_TAIL_NONE, KP_TAIL_STR, KP_TAIL_ARGV, KP_TAIL_BYTES };

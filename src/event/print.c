@@ -25,6 +25,12 @@ static const char *const tcp_states[] = {
 	[9] = "LAST_ACK",    [10] = "LISTEN",   [11] = "CLOSING", [12] = "NEW_SYN_RECV",
 };
 
+static const char *const retransmit_names[] = {
+#define X(name, number) [number] = #name,
+	KP_RETRANSMITS(X)
+#undef X
+};
+
 static const char *const ctx_names[] = {"hardirq", "softirq", "nmi", "timer", "block", "net"};
 
 /* Letters of the task state bits from bit 0; include/linux/sched.h of Linux. */
@@ -159,6 +165,9 @@ static void print_value(const struct kp_hdr *event, const struct kp_field *field
 		break;
 	case KP_F_TCPSTATE:
 		print_name(NAME_OF(tcp_states, v), (int64_t)v, out);
+		break;
+	case KP_F_RETRANSMIT:
+		print_name(NAME_OF(retransmit_names, v), (int64_t)v, out);
 		break;
 	case KP_F_CTX:
 		print_ctx(v, out);

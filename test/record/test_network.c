@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT
+ * What goes wrong on the way of packets is provoked by a child in a network of its own, whose
+ * packets nobody else counts, and found in the log with what it must say.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <sys/socket.h>
+
+#include "probes_run.h"
+
+#define WRITES 10
+#define WRITE_LEN 1000 /* two do not fit into one segment */
+#define LOST_MS 500    /* longer than the first two timeouts */
+
+TestSuite(network, .init = need_probes, .timeout = 60);
+
+static void need_iptables(void)
+{
+	need_probes();
+	if (system("iptables -w -L INPUT -n >/dev/null 2>&1"))
+		cr_skip_test("needs iptables");
+}
+
+static void must(bool is_true, const char *what)
+{
+	if (is_true)
+		return;
+	fprintf(stderr, "the child: %s: %s\n", what, strerror(errno));
+	_exit(1);
+}
+
+/* A network with nothing but its loopback; the commands set it up further. */
+static void own_network(const char *commands)
+{
+	must(!unshare(CLONE_NEWNET) && !system("ip link set lo up mtu 1500"),
+	     "a network of its own");
+	must(!system(commands), commands);
+}
+
+static struct sockaddr_in loopback(uint16_t port)
+{
+	return (struct sockaddr_in){.sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				    .sin_port = htons(port)};
+}
+
+static uint16_t port_of(int fd)
+{
+	struct sockaddr_in address;
+	socklen_t len = sizeof(address);
+
+	must(!getsockname(fd, (void *)&address, &len), "getsockname");
+	return ntohs(address.sin_port);
+}
+
+/* Both ends of a connection; its ports are told: the server's, the client's. */
+static void connect_pair(struct told *told, int *ret_client, int *ret_server)
+{
+	struct sockaddr_in address = loopback(0);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+	must(!bind(listener, (void *)&address, sizeof(address)) && !listen(listener, 1), "listen");
+	told->ports[0] = port_of(listener);
+	address = loopback(told->ports[0]);
+	*ret_client = socket(AF_INET, SOCK_STREAM, 0);
+	must(!connect(*ret_client, (void *)&address, sizeof(address)), "connect");
+	told->ports[1] = port_of(*ret_client);
+	*ret_server = accept(listener, NULL, NULL);
+	must(*ret_server >= 0, "accept");
+	must(!setsockopt(*ret_client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)), "TCP_NODELAY");
+	close(listener);
+}
+
+static void write_all(int fd)
+{
+	static const char bytes[WRITE_LEN];
+
+	for (int i = 0; i < WRITES; i++)
+		must(write(fd, bytes, sizeof(bytes)) == WRITE_LEN, "write");
+}
+
+static void read_all(int fd)
+{
+	char bytes[WRITES * WRITE_LEN];
+
+	must(recv(fd, bytes, sizeof(bytes), MSG_WAITALL) == sizeof(bytes), "recv");
+}
+
+/* --- retransmissions --- */
+
+#define DROP_DATA "INPUT -i lo -p tcp --tcp-flags PSH PSH "
+
+/* All is lost for a while: the probe comes first, then the timeouts, and behind them the rest. */
+static void lose_all(struct told *told)
+{
+	int client, server;
+
+	own_network("true");
+	connect_pair(told, &client, &server);
+	must(!system("iptables -w -A " DROP_DATA "-j DROP"), "iptables");
+	write_all(client);
+	sleep_ms(LOST_MS);
+	must(!system("iptables -w -D " DROP_DATA "-j DROP"), "iptables");
+	read_all(server);
+}
+
+/* One segment is lost, and those behind it tell that. */
+static void lose_one(struct told *told)
+{
+	int client, server;
+
+	own_network("iptables -w -A " DROP_DATA
+		    "-m statistic --mode nth --every 1000 --packet 0 -j DROP");
+	connect_pair(told, &client, &server);
+	write_all(client);
+	read_all(server);
+}
+
+/* The next retransmission of the child's client. */
+static const struct kp_ev_tcp_retransmit *next_retransmit(struct run *run)
+{
+	const struct kp_ev_tcp_retransmit *again;
+
+	while ((again = next_of(run, KP_EV_tcp_retransmit)) &&
+	       sock_of(run, again)->lport != run->told->ports[1])
+		;
+	return again;
+}
+
+Test(network, retransmissions_tell_the_timeout_and_the_probe_before_it, .init = need_iptables)
+{
+	const struct kp_ev_tcp_retransmit *again;
+	struct run run = {0};
+	uint32_t first;
+
+	record_child(&run, lose_all, (struct kp_recorder_options){0});
+	again = next_retransmit(&run);
+	cr_assert(again, "no retransmission");
+	cr_expect_eq(again->why, KP_RETRANSMIT_tlp, "the first: %u", again->why);
+	cr_expect_eq(again->icsk_retransmits, 0);
+	cr_expect_eq(again->tcp_seq - again->tcp_una, (WRITES - 1) * WRITE_LEN,
+		     "the probe is the last one");
+	first = again->tcp_una;
+	again = next_retransmit(&run);
+	cr_assert(again, "no second retransmission");
+	cr_expect_eq(again->why, KP_RETRANSMIT_rto, "the second: %u", again->why);
+	cr_expect_eq(again->icsk_retransmits, 1);
+	cr_expect_eq(again->tcp_seq, first);
+	cr_expect_eq(again->cwnd, 1);
+	cr_expect_gt(again->window, 0);
+	cr_expect(again->srtt_us > 0 && again->srtt_us < again->rto_us);
+	while ((again = next_retransmit(&run)) && again->why != KP_RETRANSMIT_loss)
+		cr_expect_eq(again->why, KP_RETRANSMIT_rto, "a later one: %u", again->why);
+	cr_assert(again, "nothing was sent again behind the timeouts");
+	done(&run);
+}
+
+Test(network, retransmissions_tell_what_acknowledgements_made_them, .init = need_iptables)
+{
+	const struct kp_ev_tcp_retransmit *again;
+	struct run run = {0};
+
+	record_child(&run, lose_one, (struct kp_recorder_options){0});
+	again = next_retransmit(&run);
+	cr_assert(again, "no retransmission");
+	cr_expect_eq(again->why, KP_RETRANSMIT_fast, "%u", again->why);
+	cr_expect_eq(again->tcp_seq, again->tcp_una);
+	cr_expect_eq(again->len, WRITE_LEN);
+	done(&run);
+}
