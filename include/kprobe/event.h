@@ -81,10 +81,11 @@ enum {
 	KP_CTX_NMI = 4,
 	KP_CTX_TIMER =
 		8, /* a timer's callback; obj is its due time, CLOCK_MONOTONIC, 0 if unknown */
-	KP_CTX_BLOCK = 16, /* completion of a block request; obj is its identity */
-	KP_CTX_NET = 32,   /* receipt of a TCP segment; the socket is named */
+	KP_CTX_BLOCK = 16,  /* completion of a block request; obj is its identity */
+	KP_CTX_NET = 32,    /* receipt for a socket, which is named */
+	KP_CTX_THREAD = 64, /* a kernel thread that does an interrupt's or a softirq's work */
 };
-#define KP_CTX_IRQ (KP_CTX_HARDIRQ | KP_CTX_SOFTIRQ | KP_CTX_NMI)
+#define KP_CTX_IRQ (KP_CTX_HARDIRQ | KP_CTX_SOFTIRQ | KP_CTX_NMI | KP_CTX_THREAD)
 
 /* kp_ev_executable.state: how its build id became known, or why not. */
 enum { KP_EXE_ID = 0, KP_EXE_NO_ID = 1, KP_EXE_NOT_ASKED = 2, KP_EXE_NOT_READ = 3 };

@@ -10,9 +10,9 @@
 
 /*
  * The socket for which the task was woken, or KP_NONE: not known; what it is may not be told. What
- * stands in the wake, if anything, is the TCP socket of the last segment in that softirq; a
- * datagram or another protocol's packet that came behind it leaves it there. So it must be what the
- * task waited for, or after waiting for many what it then read from.
+ * stands in the wake, if anything, is the last socket for which something came in that softirq; in
+ * older logs the last TCP socket, which a datagram that came behind its segment left there. So it
+ * must be what the task waited for, or after waiting for many what it then read from.
  */
 uint32_t kp_sender_sock(const struct kp_model *m, const struct kp_blocked *b);
 

@@ -44,17 +44,12 @@ int KP_PROG(block, kp_block_issue, struct request *rq)
 SEC("tp_btf/block_rq_complete")
 int KP_PROG(block, kp_block_complete, struct request *rq, int error, unsigned int len)
 {
-	struct kp_cpu *c = kp_this_cpu();
+	struct kp_why *why = kp_this_why();
 	struct kp_ev_block_complete *ev;
 	struct gendisk *disk;
 
-	if (c->irq_ns) {
-		c->hard_why = KP_CTX_BLOCK;
-		c->hard_obj = (__u64)rq;
-	} else if (c->softirq_ns) {
-		c->soft_why = KP_CTX_BLOCK;
-		c->soft_obj = (__u64)rq;
-	}
+	if (why)
+		*why = (struct kp_why){.ctx = KP_CTX_BLOCK, .obj = (__u64)rq};
 	if (!emit_block)
 		return 0;
 	ev = KP_EVENT(block_complete, block, bpf_ktime_get_ns());

@@ -29,6 +29,8 @@
 #define KP_BPF_COMPAT_H
 
 #include "bpf/kernel.h"
+
+#include "bpf/shared.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
@@ -44,6 +46,9 @@ struct task_struct___throttled {
 };
 struct cfs_rq___old {
 	__u64 throttled_clock_task_time; /* until 5.18 */
+};
+struct task_struct___rt {
+	int softirq_disable_cnt; /* with PREEMPT_RT only */
 };
 #pragma clang attribute pop
 
@@ -118,6 +123,18 @@ static __always_inline bool kp_task_stayed(struct task_struct *task)
 	__u32 bit = LINUX_KERNEL_VERSION >= KERNEL_VERSION(6, 18, 0) ? 19 : 14;
 
 	return task->thread_info.flags >> bit & 1;
+}
+
+/*
+ * Whether this task is the one in which the CPU serves its softirq: with PREEMPT_RT another may
+ * have taken the CPU meanwhile.
+ */
+static __always_inline bool kp_in_softirq(const struct kp_cpu *c, struct task_struct *task)
+{
+	struct task_struct___rt *rt = (void *)task;
+
+	return !bpf_core_field_exists(rt->softirq_disable_cnt) ||
+	       c->softirq_tid == (__u32)task->pid;
 }
 
 #endif

@@ -20,6 +20,8 @@
 #define KP_FLAG_RB_QUIET (1ULL << 0) /* BPF_RB_NO_WAKEUP */
 #define KP_FLAG_RB_WAKE (1ULL << 1)  /* BPF_RB_FORCE_WAKEUP */
 
+#define PF_KTHREAD 0x00200000
+
 #define KP_PLACE_TRIES 16 /* to take a place in a ring of events, before the event is lost */
 
 /* Filled by src/record/rings.c with each CPU's ring, which it may share with others. */
@@ -350,11 +352,47 @@ static __always_inline bool kp_is_self(void)
 	return bpf_get_current_pid_tgid() >> 32 == self_pid;
 }
 
-/* KP_CTX_HARDIRQ and KP_CTX_SOFTIRQ as far as they hold on this CPU now. */
+/*
+ * Whether a kernel thread does the work of a device's interrupt or of softirqs, by the begin of its
+ * name, which says it: irq/24-nvme0q1, napi/eth0-8193, backlog_napi/0, ksoftirqd/0, ktimers/0.
+ */
+static __always_inline bool kp_is_irq_thread(struct task_struct *task)
+{
+	__u32 name;
+
+	if (!(task->flags & PF_KTHREAD))
+		return false;
+	name = (__u32)task->comm[0] << 24 | (__u32)task->comm[1] << 16 | (__u32)task->comm[2] << 8 |
+	       (__u32)task->comm[3];
+	return name == 'irq/' || name == 'napi' || name == 'back' || name == 'ksof' ||
+	       name == 'ktim';
+}
+
+/* KP_CTX_HARDIRQ, _SOFTIRQ and _THREAD as far as they hold on this CPU now. */
 static __always_inline __u32 kp_context(const struct kp_cpu *c)
 {
-	return (c->irq_ns || c->hrtimer ? KP_CTX_HARDIRQ : 0) |
-	       (c->softirq_ns ? KP_CTX_SOFTIRQ : 0);
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 bits = c->irq_ns || c->hrtimer ? KP_CTX_HARDIRQ : 0;
+
+	if (c->softirq_ns && kp_in_softirq(c, task))
+		bits |= KP_CTX_SOFTIRQ;
+	return bits || !kp_is_irq_thread(task) ? bits : KP_CTX_THREAD;
+}
+
+/* The place for why those are woken whom this context wakes; NULL: a task by itself does. */
+static __always_inline struct kp_why *kp_why_of(struct kp_cpu *c, __u32 context)
+{
+	return context & KP_CTX_HARDIRQ   ? &c->hard
+	       : context & KP_CTX_SOFTIRQ ? &c->soft
+	       : context & KP_CTX_THREAD  ? &c->thread
+					  : NULL;
+}
+
+static __always_inline struct kp_why *kp_this_why(void)
+{
+	struct kp_cpu *c = kp_this_cpu();
+
+	return kp_why_of(c, kp_context(c));
 }
 
 #endif

@@ -12,8 +12,10 @@
 #define LEN_UNKNOWN 0xffffffffu
 #define TCP_HEADER_LEN 20
 #define UDP_HEADER_LEN 8
+#define TCP_ESTABLISHED 1
 #define TCP_SYN_RECV 3
 #define TCP_CLOSE 7
+#define TCP_LISTEN 10
 #define TCP_CA_RECOVERY 3
 #define TCP_CA_LOSS 4
 #define ICSK_TIME_LOSS_PROBE 5
@@ -111,16 +113,11 @@ __noinline int kp_tell_sock(__u64 number, __u64 ino, __u64 state)
 
 /* --- what TCP does --- */
 
-/* Why somebody is woken from here on in this softirq. */
-static __always_inline void set_why(__u64 sock)
+/* Why somebody is woken from here on in this softirq; NULL: none is served. */
+static __always_inline void set_why(struct kp_why *why, __u64 sock)
 {
-	struct kp_cpu *c = kp_this_cpu();
-
-	if (!c->softirq_ns)
-		return;
-	c->soft_why = KP_CTX_NET;
-	c->soft_obj = 0;
-	c->soft_sock = sock;
+	if (why)
+		*why = (struct kp_why){.ctx = KP_CTX_NET, .sock = sock};
 }
 
 /* A segment for an established connection, of which nothing can have changed unseen but its inode,
@@ -129,13 +126,43 @@ SEC("tp_btf/tcp_probe")
 int KP_PROG(SILENT, kp_tcp_probe, const struct sock *sk)
 {
 	__u64 sock = sk->__sk_common.skc_cookie.counter;
+	struct kp_why *why = kp_this_why();
 	__u8 kind;
 
-	if (!kp_this_cpu()->softirq_ns)
+	if (!why)
 		return 0;
 	if (!sock || told[sock & (KP_TOLD_CNT - 1)].sock != sock)
 		sock = kp_sock_of(sk, 0, KP_SK_ARG, &kind);
-	set_why(sock);
+	set_why(why, sock);
+	return 0;
+}
+
+/*
+ * Bytes have come for a socket, which its tasks are woken for. Those for an established connection
+ * kp_tcp_probe has seen, and for a listening socket it is the new connection that counts.
+ */
+SEC("tp_btf/sk_data_ready")
+int BPF_PROG(kp_data_ready, const struct sock *sk)
+{
+	struct kp_why *why = kp_this_why();
+	__u8 state = sk->__sk_common.skc_state, kind;
+
+	if (!why || ((state == TCP_ESTABLISHED || state == TCP_LISTEN) &&
+		     kind_of(sk->__sk_common.skc_family, sk->sk_protocol) == KP_OBJ_tcp))
+		return 0;
+	set_why(why, kp_sock_of(sk, 0, KP_SK_ARG, &kind));
+	return 0;
+}
+
+/* Before sk_data_ready: of another protocol's packet is not known for whom it is, and the segment
+ * before it has nothing to do with it. */
+SEC("tp_btf/netif_receive_skb")
+int BPF_PROG(kp_next_packet)
+{
+	struct kp_why *why = kp_this_why();
+
+	if (why)
+		*why = (struct kp_why){};
 	return 0;
 }
 
@@ -162,7 +189,7 @@ int KP_PROG(tcp, kp_tcp_state, const struct sock *sk, int oldstate, int newstate
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	sock = sock_in(sk, newstate);
-	set_why(sock);
+	set_why(kp_this_why(), sock);
 	if (!emit_tcp || kp_is_self())
 		return 0;
 	ev = KP_EVENT(tcp_state, tcp, bpf_ktime_get_ns());

@@ -134,7 +134,10 @@ static __always_inline void tell_switch(void *ctx, bool preempt, struct task_str
 static __always_inline int on_switch(void *ctx, bool preempt, struct task_struct *prev,
 				     struct task_struct *next, __u32 prev_state, bool typed)
 {
-	spill_entry(kp_this_cpu(), prev);
+	struct kp_cpu *c = kp_this_cpu();
+
+	c->thread.ctx = 0;
+	spill_entry(c, prev);
 	if (!emit_sched || !(telling & KP_TELL_SWITCHES))
 		return 0;
 	tell_switch(ctx, preempt, prev, next, prev_state, typed);
@@ -192,23 +195,23 @@ static __always_inline __u32 resolve_waker(struct kp_object *object, const struc
 }
 
 /* In which context the current task or an interrupt wakes somebody, and what it is about. */
-static __always_inline void fill_why(struct kp_ev_sched_waking *ev, const struct kp_cpu *c,
-				     __u32 bits, const struct kp_object *object)
+static __always_inline void fill_why(struct kp_ev_sched_waking *ev, struct kp_cpu *c, __u32 bits,
+				     const struct kp_object *object)
 {
-	__u32 why = bits & KP_CTX_HARDIRQ ? c->hard_why : bits ? c->soft_why : 0;
+	const struct kp_why *why = kp_why_of(c, bits);
 
-	ev->ctx = bits | why;
+	ev->ctx = bits | (why ? why->ctx : 0);
 	ev->softirq = bits & KP_CTX_SOFTIRQ ? c->softirq : 0;
-	ev->obj = bits & KP_CTX_HARDIRQ ? c->hard_obj : bits ? c->soft_obj : 0;
+	ev->obj = why ? why->obj : 0;
 	KP_PUT_OBJECT(ev, object);
 	ev->fobj = object->kind;
-	if (why & KP_CTX_NET)
-		ev->sock = c->soft_sock;
+	if (why && why->ctx & KP_CTX_NET)
+		ev->sock = why->sock;
 }
 
 static __always_inline int on_waking(struct task_struct *target, bool typed)
 {
-	const struct kp_cpu *c = kp_this_cpu();
+	struct kp_cpu *c = kp_this_cpu();
 	struct kp_ev_sched_waking *ev;
 	struct kp_object object = {};
 	__u32 bits = kp_context(c), nr = resolve_waker(&object, c, bits, typed);

@@ -85,6 +85,15 @@ struct kp_irq_sum {
 /* Members of struct inode within this many bytes are read at once: one helper call, not three. */
 #define KP_INODE_LEN 128
 
+/* Why what runs in one context of a CPU may wake somebody, and what it is about; see
+ * kp_ev_sched_waking. */
+struct kp_why {
+	kp_u64 obj;
+	kp_u64 sock; /* for KP_CTX_NET */
+	kp_u32 ctx;  /* KP_CTX_TIMER, _BLOCK or _NET; 0: not known */
+	kp_u32 pad;
+};
+
 /*
  * What a CPU is doing. In which context code runs is tracked by the tracepoints of interrupts
  * rather than read from the preemption count, whose address not every kernel tells.
@@ -93,17 +102,18 @@ struct kp_cpu {
 	kp_u64 entry_ns; /* the current task is in a system call since; 0: it is not, as far as seen
 			  */
 	kp_u64 irq_ns;   /* begin of the device interrupt being served; 0: none */
-	kp_u64 softirq_ns; /* begin of the softirq being served; 0: none */
-	kp_u64 hard_obj;   /* see kp_ev_sched_waking.obj */
-	kp_u64 soft_obj;
-	kp_u64 soft_sock; /* the socket, for KP_CTX_NET */
-	kp_u64 told_sk;   /* address of the socket to be told */
-	kp_u32 nr;        /* of the system call */
-	kp_u32 i386;      /* 1: of the i386 table */
-	kp_u32 hrtimer;   /* 1: a high resolution timer's callback runs in a hard interrupt */
-	kp_u32 softirq;   /* vector */
-	kp_u32 hard_why;  /* why a hard interrupt may wake somebody: KP_CTX_TIMER or _BLOCK, or 0 */
-	kp_u32 soft_why;  /* the same for softirqs: KP_CTX_TIMER, _BLOCK or _NET */
+	kp_u64 softirq_ns;    /* begin of the softirq being served; 0: none */
+	struct kp_why hard;   /* of a hard interrupt */
+	struct kp_why soft;   /* of a softirq: KP_CTX_BLOCK or _NET, or a timer's */
+	struct kp_why thread; /* of the kernel thread that does an interrupt's work (KP_CTX_THREAD),
+				 until it leaves the CPU */
+	kp_u64 told_sk;       /* address of the socket to be told */
+	kp_u32 nr;            /* of the system call */
+	kp_u32 i386;          /* 1: of the i386 table */
+	kp_u32 hrtimer;       /* 1: a high resolution timer's callback runs in a hard interrupt */
+	kp_u32 softirq;       /* vector */
+	kp_u32 softirq_tid;   /* the task in which the softirq runs */
+	kp_u32 pad;
 	/* The call whose payloads are being captured. */
 	kp_u64 args[8];
 	kp_s64 ret;

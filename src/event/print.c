@@ -31,7 +31,8 @@ static const char *const retransmit_names[] = {
 #undef X
 };
 
-static const char *const ctx_names[] = {"hardirq", "softirq", "nmi", "timer", "block", "net"};
+static const char *const ctx_names[] = {"hardirq", "softirq", "nmi",   "timer",
+					"block",   "net",     "thread"};
 
 /* Letters of the task state bits from bit 0; include/linux/sched.h of Linux. */
 static const char state_letters[] = "SDTtXZPXKWNn";

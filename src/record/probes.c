@@ -87,6 +87,8 @@ static const struct probe {
 	{"kp_commit_begin", "jbd2_start_commit", G(sync), ANY},
 	{"kp_commit_end", "jbd2_end_commit", G(sync), ANY},
 	{"kp_tcp_probe", "tcp_probe", G(sched), ANY},
+	{"kp_data_ready", "sk_data_ready", G(sched), ANY},
+	{"kp_next_packet", "netif_receive_skb", G(sched), WITHOUT("btf_trace_sk_data_ready")},
 	{"kp_tcp_state", "inet_sock_set_state", G(tcp) | G(sched), ANY},
 	{"kp_tcp_retransmit", "tcp_retransmit_skb", G(tcp), PARAMS(4)},
 	{"kp_tcp_retransmit_3", "tcp_retransmit_skb", G(tcp), PARAMS(3)},

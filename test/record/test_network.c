@@ -3,9 +3,14 @@
  * packets nobody else counts, and found in the log with what it must say.
  */
 #include <arpa/inet.h>
+#include <bpf/btf.h>
 #include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "probes_run.h"
@@ -169,4 +174,157 @@ Test(network, retransmissions_tell_what_acknowledgements_made_them, .init = need
 	cr_expect_eq(again->tcp_seq, again->tcp_una);
 	cr_expect_eq(again->len, WRITE_LEN);
 	done(&run);
+}
+
+/* --- for which socket a task is woken --- */
+
+#define REST_MS 30
+
+static int bound_socket(struct told *told, uint32_t address)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = address};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	must(fd >= 0 && !bind(fd, (void *)&at, sizeof(at)), "bind");
+	told->ports[0] = port_of(fd);
+	return fd;
+}
+
+static void send_datagram(uint32_t address, uint16_t port)
+{
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_addr.s_addr = address, .sin_port = htons(port)};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	must(sendto(fd, "x", 1, 0, (void *)&to, sizeof(to)) == 1, "sendto");
+}
+
+static void receive_datagram(struct told *told, int fd)
+{
+	char byte;
+
+	told->times[0] = mono_ns();
+	must(recv(fd, &byte, 1, 0) == 1, "recv");
+}
+
+static void talk_by_udp(struct told *told)
+{
+	pid_t pid;
+	int fd;
+
+	own_network("true");
+	fd = bound_socket(told, htonl(INADDR_LOOPBACK));
+	pid = fork();
+	if (!pid) {
+		sleep_ms(REST_MS);
+		send_datagram(htonl(INADDR_LOOPBACK), told->ports[0]);
+		_exit(0);
+	}
+	receive_datagram(told, fd);
+	waitpid(pid, NULL, 0);
+}
+
+/* The wake that ended the child's wait is for its socket, in this context. */
+static void check_wake(void (*fn)(struct told *told), uint32_t ctx)
+{
+	const struct kp_ev_sched_waking *waking;
+	struct run run = {0};
+
+	record_child(&run, fn, (struct kp_recorder_options){0});
+	while ((waking = next_of(&run, KP_EV_sched_waking)) &&
+	       (waking->target_tid != run.told->tids[0] ||
+		waking->hdr.time_ns < run.told->times[0]))
+		;
+	cr_assert(waking, "no wakeup");
+	cr_expect_eq(waking->ctx, ctx, "ctx %x", waking->ctx);
+	cr_expect_eq(sock_of(&run, waking)->obj, KP_OBJ_udp);
+	cr_expect_eq(sock_of(&run, waking)->lport, run.told->ports[0]);
+	done(&run);
+}
+
+static bool has_tracepoint(const char *name)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	char type[64];
+	bool is_there;
+
+	snprintf(type, sizeof(type), "btf_trace_%s", name);
+	is_there = btf && btf__find_by_name(btf, type) >= 0;
+	btf__free(btf);
+	return is_there;
+}
+
+static void need_data_ready(void)
+{
+	need_probes();
+	if (!has_tracepoint("sk_data_ready"))
+		cr_skip_test("needs Linux 6.2");
+}
+
+Test(network, a_wake_names_the_socket_of_a_datagram, .init = need_data_ready)
+{
+	check_wake(talk_by_udp, KP_CTX_SOFTIRQ | KP_CTX_NET);
+}
+
+/* --- threaded NAPI: a kernel thread instead of a softirq --- */
+
+#define NEAR "10.77.0.1"
+#define FAR "10.77.0.2"
+
+static void set_feature(const char *device, uint32_t command, uint32_t value)
+{
+	struct ethtool_value feature = {.cmd = command, .data = value};
+	struct ifreq request = {.ifr_data = (void *)&feature};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	strcpy(request.ifr_name, device);
+	must(!ioctl(fd, SIOCETHTOOL, &request), "SIOCETHTOOL");
+	close(fd);
+}
+
+/*
+ * Two devices, the far one in a network that the process made here has. The near one has its own
+ * thread: it has NAPI for the sake of GRO, which serves what was sent without segmentation offload.
+ */
+static pid_t make_pair(const struct told *told)
+{
+	char command[128];
+	int gate[2];
+	pid_t pid;
+
+	own_network("ip link add near type veth peer name far");
+	set_feature("far", ETHTOOL_STSO, 0);
+	set_feature("near", ETHTOOL_SGRO, 1);
+	must(!pipe(gate), "pipe");
+	pid = fork();
+	if (!pid) {
+		must(!unshare(CLONE_NEWNET), "the far network");
+		must(write(gate[1], "", 1) == 1, "write");
+		sleep_ms(10 * REST_MS);
+		must(!system("ip addr add " FAR "/24 dev far && ip link set far up"), "far");
+		sleep_ms(10 * REST_MS);
+		send_datagram(inet_addr(NEAR), told->ports[0]);
+		_exit(0);
+	}
+	must(read(gate[0], command, 1) == 1, "read");
+	snprintf(command, sizeof(command), "ip link set far netns %d", pid);
+	must(!system(command), command);
+	must(!unshare(CLONE_NEWNS) && !system("mount -t sysfs sysfs /sys"), "sysfs");
+	must(!system("ip addr add " NEAR "/24 dev near && ip link set near up && "
+		     "echo 1 >/sys/class/net/near/threaded"),
+	     "threaded NAPI");
+	return pid;
+}
+
+static void receive_by_thread(struct told *told)
+{
+	pid_t pid = make_pair(told);
+
+	receive_datagram(told, bound_socket(told, inet_addr(NEAR)));
+	waitpid(pid, NULL, 0);
+}
+
+Test(network, a_thread_of_napi_is_no_waker, .init = need_data_ready)
+{
+	check_wake(receive_by_thread, KP_CTX_THREAD | KP_CTX_NET);
 }
