@@ -125,16 +125,19 @@ static __always_inline bool kp_task_stayed(struct task_struct *task)
 	return task->thread_info.flags >> bit & 1;
 }
 
-/*
- * Whether this task is the one in which the CPU serves its softirq: with PREEMPT_RT another may
- * have taken the CPU meanwhile.
- */
-static __always_inline bool kp_in_softirq(const struct kp_cpu *c, struct task_struct *task)
+/* Whether a task may take a CPU in the middle of a softirq: PREEMPT_RT. */
+static __always_inline bool kp_is_rt(void)
 {
-	struct task_struct___rt *rt = (void *)task;
+	struct task_struct___rt *rt = NULL;
 
-	return !bpf_core_field_exists(rt->softirq_disable_cnt) ||
-	       c->softirq_tid == (__u32)task->pid;
+	return bpf_core_field_exists(rt->softirq_disable_cnt);
+}
+
+/* Whether what runs on the CPU is the softirq that it serves. */
+static __always_inline bool kp_in_softirq(const struct kp_cpu *c)
+{
+	return c->softirq_ns &&
+	       (!kp_is_rt() || c->softirq_tid == (__u32)bpf_get_current_pid_tgid());
 }
 
 #endif

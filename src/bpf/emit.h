@@ -356,8 +356,9 @@ static __always_inline bool kp_is_self(void)
  * Whether a kernel thread does the work of a device's interrupt or of softirqs, by the begin of its
  * name, which says it: irq/24-nvme0q1, napi/eth0-8193, backlog_napi/0, ksoftirqd/0, ktimers/0.
  */
-static __always_inline bool kp_is_irq_thread(struct task_struct *task)
+static __always_inline bool kp_is_irq_thread(void)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	__u32 name;
 
 	if (!(task->flags & PF_KTHREAD))
@@ -371,12 +372,10 @@ static __always_inline bool kp_is_irq_thread(struct task_struct *task)
 /* KP_CTX_HARDIRQ, _SOFTIRQ and _THREAD as far as they hold on this CPU now. */
 static __always_inline __u32 kp_context(const struct kp_cpu *c)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	__u32 bits = c->irq_ns || c->hrtimer ? KP_CTX_HARDIRQ : 0;
+	__u32 bits = (c->irq_ns || c->hrtimer ? KP_CTX_HARDIRQ : 0) |
+		     (kp_in_softirq(c) ? KP_CTX_SOFTIRQ : 0);
 
-	if (c->softirq_ns && kp_in_softirq(c, task))
-		bits |= KP_CTX_SOFTIRQ;
-	return bits || !kp_is_irq_thread(task) ? bits : KP_CTX_THREAD;
+	return bits || !kp_is_irq_thread() ? bits : KP_CTX_THREAD;
 }
 
 /* The place for why those are woken whom this context wakes; NULL: a task by itself does. */

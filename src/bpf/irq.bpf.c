@@ -63,7 +63,8 @@ int KP_PROG(SILENT, kp_softirq_entry, unsigned int vector)
 	c->softirq = vector;
 	/* Nothing but expired timers runs there; their due time is only known in ticks. */
 	c->soft = (struct kp_why){.ctx = vector == SOFTIRQ_TIMER ? KP_CTX_TIMER : 0};
-	c->softirq_tid = bpf_get_current_pid_tgid();
+	if (kp_is_rt())
+		c->softirq_tid = bpf_get_current_pid_tgid();
 	c->softirq_ns = bpf_ktime_get_ns();
 	return 0;
 }

@@ -144,13 +144,15 @@ int KP_PROG(SILENT, kp_tcp_probe, const struct sock *sk)
 SEC("tp_btf/sk_data_ready")
 int BPF_PROG(kp_data_ready, const struct sock *sk)
 {
-	struct kp_why *why = kp_this_why();
 	__u8 state = sk->__sk_common.skc_state, kind;
+	struct kp_why *why;
 
-	if (!why || ((state == TCP_ESTABLISHED || state == TCP_LISTEN) &&
-		     kind_of(sk->__sk_common.skc_family, sk->sk_protocol) == KP_OBJ_tcp))
+	if ((state == TCP_ESTABLISHED || state == TCP_LISTEN) &&
+	    kind_of(sk->__sk_common.skc_family, sk->sk_protocol) == KP_OBJ_tcp)
 		return 0;
-	set_why(why, kp_sock_of(sk, 0, KP_SK_ARG, &kind));
+	why = kp_this_why();
+	if (why)
+		set_why(why, kp_sock_of(sk, 0, KP_SK_ARG, &kind));
 	return 0;
 }
 

@@ -112,7 +112,7 @@ struct kp_cpu {
 	kp_u32 i386;          /* 1: of the i386 table */
 	kp_u32 hrtimer;       /* 1: a high resolution timer's callback runs in a hard interrupt */
 	kp_u32 softirq;       /* vector */
-	kp_u32 softirq_tid;   /* the task in which the softirq runs */
+	kp_u32 softirq_tid;   /* with PREEMPT_RT: the task in which the softirq is served */
 	kp_u32 pad;
 	/* The call whose payloads are being captured. */
 	kp_u64 args[8];
