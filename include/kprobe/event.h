@@ -48,14 +48,15 @@ typedef kp_u8 kp_addr[KP_ADDR_LEN];
 	X(memory, 9)  \
 	X(clock, 10)  \
 	X(meta, 11)   \
-	X(kernel, 12)
+	X(kernel, 12) \
+	X(packet, 13)
 
 enum kp_group {
 #define X(name, number) KP_GROUP_##name = number,
 	KP_GROUPS(X)
 #undef X
 };
-#define KP_GROUP_CNT 13
+#define KP_GROUP_CNT 14
 /* In an event of a log: a group that this program does not have. */
 #define KP_GROUP_UNKNOWN 0xffffffffu
 
@@ -166,6 +167,17 @@ enum kp_retransmit_why {
 	KP_RETRANSMITS(X)
 #undef X
 };
+
+/* kp_ev_packet.dir and kp_ev_tcp_reset.dir */
+enum { KP_PACKET_OUT = 0, KP_PACKET_IN = 1 };
+
+/* Why a packet was dropped or a reset sent is a number of the recording kernel's, whose names
+ * kp_ev_reason_names has; this one: it does not say. */
+#define KP_REASON_UNTOLD 0xffffffffu
+
+/* Of what, kp_ev_reason_names.what. */
+enum kp_reason_of { KP_REASON_DROP = 0, KP_REASON_RESET = 1 };
+#define KP_REASON_CNT 2
 
 /* Kinds of object behind a descriptor. */
 #define KP_OBJS(X) \

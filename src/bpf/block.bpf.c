@@ -44,12 +44,11 @@ int KP_PROG(block, kp_block_issue, struct request *rq)
 SEC("tp_btf/block_rq_complete")
 int KP_PROG(block, kp_block_complete, struct request *rq, int error, unsigned int len)
 {
-	struct kp_why *why = kp_this_why();
+	struct kp_cpu *c = kp_this_cpu();
 	struct kp_ev_block_complete *ev;
 	struct gendisk *disk;
 
-	if (why)
-		*why = (struct kp_why){.ctx = KP_CTX_BLOCK, .obj = (__u64)rq};
+	kp_set_why(c, kp_context(c), KP_CTX_BLOCK, (__u64)rq, 0);
 	if (!emit_block)
 		return 0;
 	ev = KP_EVENT(block_complete, block, bpf_ktime_get_ns());

@@ -10,6 +10,7 @@
 
 /* Those of the kernel's own numbering that are asked for; which number each has differs. */
 enum cgroup_subsys_id {
+	cpu_cgrp_id,
 	memory_cgrp_id,
 };
 
@@ -24,13 +25,16 @@ static __always_inline struct cgroup *kp_subsys_cgroup(struct css_set *set, __u3
 	return BPF_CORE_READ(css, cgroup);
 }
 
+#define KP_HAS_SUBSYS(name) bpf_core_enum_value_exists(enum cgroup_subsys_id, name)
+#define KP_SUBSYS_CGROUP(set, name) \
+	kp_subsys_cgroup(set, bpf_core_enum_value(enum cgroup_subsys_id, name))
+
 /* A task's memory cgroup; NULL: the kernel has none. */
 static __always_inline struct cgroup *kp_memory_cgroup(struct task_struct *task)
 {
-	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
-		return NULL;
-	return kp_subsys_cgroup(BPF_CORE_READ(task, cgroups),
-				bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
+	return KP_HAS_SUBSYS(memory_cgrp_id)
+		       ? KP_SUBSYS_CGROUP(BPF_CORE_READ(task, cgroups), memory_cgrp_id)
+		       : NULL;
 }
 
 /* Its names into the event's members; zeros for NULL. */

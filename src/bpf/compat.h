@@ -15,6 +15,8 @@
  *                      then (request, rw)
  *   mark_victim        until 6.8 (pid); since 6.9, and in some 6.1, (task, uid)
  *   tcp_retransmit_skb until 6.16 (sk, skb) of what was sent; since 6.17 (…, err), of failures too
+ *   tcp_send_reset     until 6.9 (sk, skb), where there is a socket; since 6.10 (…, reason)
+ *   kfree_skb          until 5.16 (skb, location); since 5.17 (…, reason); since 6.11 (…, sk)
  *
  * A program that follows pointers of which the verifier does not know the type has a second form
  * for kernels with bpf_rdonly_cast (since 6.2), where that costs a load instead of a helper's call;

@@ -93,7 +93,8 @@ static __always_inline struct kp_counts *kp_this_counts(__u32 cpu, enum kp_ring 
 static __always_inline bool kp_group_shared(enum kp_group group)
 {
 	return group == KP_GROUP_irq || group == KP_GROUP_block || group == KP_GROUP_tcp ||
-	       group == KP_GROUP_signal || group == KP_GROUP_life || group == KP_GROUP_kernel;
+	       group == KP_GROUP_signal || group == KP_GROUP_life || group == KP_GROUP_kernel ||
+	       group == KP_GROUP_packet;
 }
 
 static __always_inline void kp_count(__u64 *counter, enum kp_group group)
@@ -378,20 +379,24 @@ static __always_inline __u32 kp_context(const struct kp_cpu *c)
 	return bits || !kp_is_irq_thread() ? bits : KP_CTX_THREAD;
 }
 
-/* The place for why those are woken whom this context wakes; NULL: a task by itself does. */
+/* The place for why those are woken whom this context wakes. */
 static __always_inline struct kp_why *kp_why_of(struct kp_cpu *c, __u32 context)
 {
-	return context & KP_CTX_HARDIRQ   ? &c->hard
-	       : context & KP_CTX_SOFTIRQ ? &c->soft
-	       : context & KP_CTX_THREAD  ? &c->thread
-					  : NULL;
+	__u32 index = context & KP_CTX_HARDIRQ   ? KP_WHY_HARDIRQ
+		      : context & KP_CTX_SOFTIRQ ? KP_WHY_SOFTIRQ
+		      : context & KP_CTX_THREAD  ? KP_WHY_THREAD
+						 : KP_WHY_TASK;
+
+	__asm__ volatile("" : "+r"(index));
+	return &c->why[index & (KP_WHY_CNT - 1)];
 }
 
-static __always_inline struct kp_why *kp_this_why(void)
+/* Why somebody is woken from here on in this context; a task by itself needs no reason. */
+static __always_inline void kp_set_why(struct kp_cpu *c, __u32 context, __u32 ctx, __u64 obj,
+				       __u64 sock)
 {
-	struct kp_cpu *c = kp_this_cpu();
-
-	return kp_why_of(c, kp_context(c));
+	if (context)
+		*kp_why_of(c, context) = (struct kp_why){.ctx = ctx, .obj = obj, .sock = sock};
 }
 
 #endif

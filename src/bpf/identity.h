@@ -6,6 +6,7 @@
 #ifndef KP_BPF_IDENTITY_H
 #define KP_BPF_IDENTITY_H
 
+#include "bpf/cgroup.h"
 #include "bpf/emit.h"
 
 #define KP_PIDNS_MAX 32 /* MAX_PID_NS_LEVEL */
@@ -55,28 +56,11 @@ extern struct kp_chosen_cgroup_map chosen_cgroups SEC(".maps");
 extern __u32 choosing_cgroups;
 extern const volatile __u32 named_hierarchy;
 
-/* Those of the kernel's own numbering that are asked for; which number each has differs. */
-enum cgroup_subsys_id {
-	cpu_cgrp_id,
-	memory_cgrp_id,
-};
-
 static __always_inline void kp_cgroup_key(struct cgroup *cgroup, struct kp_cgroup_key *ret)
 {
 	ret->cgroup = BPF_CORE_READ(cgroup, kn, id);
 	ret->hierarchy = BPF_CORE_READ(cgroup, root, hierarchy_id);
 	ret->pad = 0;
-}
-
-/* The group in which a controller has the tasks of a set, in whichever hierarchy it is. */
-static __always_inline struct cgroup *kp_subsys_cgroup(struct css_set *set, __u32 subsys)
-{
-	struct cgroup_subsys_state *css = NULL;
-
-	bpf_probe_read_kernel(&css, sizeof(css),
-			      (char *)set + bpf_core_field_offset(struct css_set, subsys) +
-				      (__u64)subsys * sizeof(css));
-	return BPF_CORE_READ(css, cgroup);
 }
 
 #define KP_HIERARCHIES_MAX 16 /* that are looked through */
@@ -111,14 +95,10 @@ static __always_inline void kp_task_cgroups(struct task_struct *task, struct kp_
 
 	__builtin_memset(ret, 0, sizeof(*ret));
 	kp_cgroup_key(BPF_CORE_READ(set, dfl_cgrp), &ret->v2);
-	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, cpu_cgrp_id))
-		kp_cgroup_key(kp_subsys_cgroup(
-				      set, bpf_core_enum_value(enum cgroup_subsys_id, cpu_cgrp_id)),
-			      &ret->cpu);
-	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
-		kp_cgroup_key(kp_subsys_cgroup(set, bpf_core_enum_value(enum cgroup_subsys_id,
-									memory_cgrp_id)),
-			      &ret->memory);
+	if (KP_HAS_SUBSYS(cpu_cgrp_id))
+		kp_cgroup_key(KP_SUBSYS_CGROUP(set, cpu_cgrp_id), &ret->cpu);
+	if (KP_HAS_SUBSYS(memory_cgrp_id))
+		kp_cgroup_key(KP_SUBSYS_CGROUP(set, memory_cgrp_id), &ret->memory);
 	if (named_hierarchy)
 		kp_named_cgroup(set, &ret->named);
 }

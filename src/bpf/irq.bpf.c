@@ -25,7 +25,7 @@ int KP_PROG(SILENT, kp_irq_entry)
 {
 	struct kp_cpu *c = kp_this_cpu();
 
-	c->hard = (struct kp_why){};
+	c->why[KP_WHY_HARDIRQ] = (struct kp_why){};
 	c->irq_ns = bpf_ktime_get_ns();
 	return 0;
 }
@@ -38,7 +38,7 @@ int KP_PROG(irq, kp_irq_exit, int irq)
 	struct kp_ev_irq *ev;
 
 	c->irq_ns = 0;
-	c->hard = (struct kp_why){};
+	c->why[KP_WHY_HARDIRQ] = (struct kp_why){};
 	if (!begin)
 		return 0;
 	now = bpf_ktime_get_ns();
@@ -62,7 +62,7 @@ int KP_PROG(SILENT, kp_softirq_entry, unsigned int vector)
 
 	c->softirq = vector;
 	/* Nothing but expired timers runs there; their due time is only known in ticks. */
-	c->soft = (struct kp_why){.ctx = vector == SOFTIRQ_TIMER ? KP_CTX_TIMER : 0};
+	c->why[KP_WHY_SOFTIRQ] = (struct kp_why){.ctx = vector == SOFTIRQ_TIMER ? KP_CTX_TIMER : 0};
 	if (kp_is_rt())
 		c->softirq_tid = bpf_get_current_pid_tgid();
 	c->softirq_ns = bpf_ktime_get_ns();
@@ -77,7 +77,7 @@ int KP_PROG(irq, kp_softirq_exit, unsigned int vector)
 	struct kp_ev_softirq *ev;
 
 	c->softirq_ns = 0;
-	c->soft = (struct kp_why){};
+	c->why[KP_WHY_SOFTIRQ] = (struct kp_why){};
 	if (!begin)
 		return 0;
 	now = bpf_ktime_get_ns();
@@ -106,11 +106,12 @@ int KP_PROG(SILENT, kp_hrtimer_entry, struct hrtimer *timer)
 	struct kp_cpu *c = kp_this_cpu();
 
 	if (timer->base->index >= HRTIMER_BASE_MONOTONIC_SOFT) {
-		c->soft = (struct kp_why){.ctx = KP_CTX_TIMER, .obj = due_time(timer)};
+		c->why[KP_WHY_SOFTIRQ] =
+			(struct kp_why){.ctx = KP_CTX_TIMER, .obj = due_time(timer)};
 		return 0;
 	}
 	c->hrtimer = 1;
-	c->hard = (struct kp_why){.ctx = KP_CTX_TIMER, .obj = due_time(timer)};
+	c->why[KP_WHY_HARDIRQ] = (struct kp_why){.ctx = KP_CTX_TIMER, .obj = due_time(timer)};
 	return 0;
 }
 
@@ -122,9 +123,9 @@ int KP_PROG(SILENT, kp_hrtimer_exit, struct hrtimer *timer)
 
 	if (c->hrtimer) {
 		c->hrtimer = 0;
-		c->hard = (struct kp_why){};
+		c->why[KP_WHY_HARDIRQ] = (struct kp_why){};
 	} else {
-		c->soft = (struct kp_why){};
+		c->why[KP_WHY_SOFTIRQ] = (struct kp_why){};
 	}
 	return 0;
 }

@@ -217,6 +217,10 @@ struct sock {
 	struct socket *sk_socket;
 };
 
+struct tcp_options_received {
+	__u16 snd_wscale : 4;
+};
+
 struct tcp_sock {
 	__u32 copied_seq;
 	__u32 write_seq;
@@ -225,6 +229,12 @@ struct tcp_sock {
 	__u32 snd_cwnd;
 	__u32 srtt_us; /* eight times that */
 	__u32 rttvar_us;
+	__u32 snd_wl1; /* sequence number of the segment that brought the window */
+	struct tcp_options_received rx_opt;
+};
+
+struct inet_sock {
+	__be16 inet_sport;
 };
 
 struct unix_sock {
@@ -246,9 +256,25 @@ struct socket_alloc {
 	struct inode vfs_inode;
 };
 
+struct tcphdr {
+	__be32 seq;
+	__be32 ack_seq;
+	__be16 window;
+};
+
+struct net_device {
+	int ifindex;
+	possible_net_t nd_net;
+};
+
 struct sk_buff {
+	struct net_device *dev;
 	char cb[48];
 	unsigned int len;
+	unsigned int data_len;
+	int skb_iif; /* device by which it came; 0: it was made here */
+	__be16 protocol;
+	__u16 network_header;
 	unsigned char *head;
 	unsigned char *data;
 	__u16 transport_header;

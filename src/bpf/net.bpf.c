@@ -12,10 +12,6 @@
 #define LEN_UNKNOWN 0xffffffffu
 #define TCP_HEADER_LEN 20
 #define UDP_HEADER_LEN 8
-#define TCP_ESTABLISHED 1
-#define TCP_SYN_RECV 3
-#define TCP_CLOSE 7
-#define TCP_LISTEN 10
 #define TCP_CA_RECOVERY 3
 #define TCP_CA_LOSS 4
 #define ICSK_TIME_LOSS_PROBE 5
@@ -35,34 +31,15 @@ static __always_inline __u8 kind_of(__u16 family, __u16 protocol)
 					 : KP_OBJ_sock;
 }
 
-/* Inode of a socket, also while accept has not made its file yet. */
-static __always_inline __u64 ino_of(const struct sock *sk)
-{
-	const struct socket_alloc *alloc = (const void *)BPF_CORE_READ(sk, sk_socket);
-
-	return alloc ? BPF_CORE_READ(alloc, vfs_inode.i_ino) : 0;
-}
-
 static __always_inline void fill_ends(struct kp_ev_socket *ev, const struct sock *sk)
 {
-	struct in6_addr l = {}, r = {};
+	struct kp_ends ends = {};
 
-	if (ev->family == AF_INET6) {
-		BPF_CORE_READ_INTO(&l, sk, __sk_common.skc_v6_rcv_saddr);
-		BPF_CORE_READ_INTO(&r, sk, __sk_common.skc_v6_daddr);
-	} else if (ev->family == AF_INET) {
-		l.in6_u.u6_addr32[2] = r.in6_u.u6_addr32[2] = __builtin_bswap32(0xffff);
-		l.in6_u.u6_addr32[3] = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
-		r.in6_u.u6_addr32[3] = BPF_CORE_READ(sk, __sk_common.skc_daddr);
-	}
-	__builtin_memcpy(ev->laddr, &l, sizeof(ev->laddr));
-	__builtin_memcpy(ev->raddr, &r, sizeof(ev->raddr));
-	if (ev->obj == KP_OBJ_unix) {
-		ev->lport = ev->rport = 0;
-		return;
-	}
-	ev->lport = BPF_CORE_READ(sk, __sk_common.skc_num);
-	ev->rport = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	kp_read_ends(&ends, sk, ev->family);
+	__builtin_memcpy(ev->laddr, &ends.laddr, sizeof(ev->laddr));
+	__builtin_memcpy(ev->raddr, &ends.raddr, sizeof(ev->raddr));
+	ev->lport = ends.lport;
+	ev->rport = ends.rport;
 }
 
 static __always_inline void fill_peer(struct kp_ev_socket *ev, const struct sock *sk)
@@ -75,7 +52,7 @@ static __always_inline void fill_peer(struct kp_ev_socket *ev, const struct sock
 		peer = BPF_CORE_READ(u, peer);
 	if (!peer)
 		return;
-	ev->peer_ino = ino_of(peer);
+	ev->peer_ino = kp_sock_ino(peer);
 	ev->peer = kp_sock_number(peer, ev->peer_ino, KP_SK_ADDRESS);
 }
 
@@ -101,7 +78,7 @@ __noinline int kp_tell_sock(__u64 number, __u64 ino, __u64 state)
 	ev->obj = kind;
 	ev->pad0 = 0;
 	ev->pad1 = 0;
-	ev->ino = ino ? ino : ino_of(sk);
+	ev->ino = ino ? ino : kp_sock_ino(sk);
 	ev->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	fill_ends(ev, sk);
 	fill_peer(ev, sk);
@@ -113,28 +90,72 @@ __noinline int kp_tell_sock(__u64 number, __u64 ino, __u64 state)
 
 /* --- what TCP does --- */
 
-/* Why somebody is woken from here on in this softirq; NULL: none is served. */
-static __always_inline void set_why(struct kp_why *why, __u64 sock)
+static __always_inline void tell_window(const struct sock *sk, __u32 window, __u32 waiting)
 {
-	if (why)
-		*why = (struct kp_why){.ctx = KP_CTX_NET, .sock = sock};
+	struct kp_ev_tcp_window *ev;
+	__u8 kind;
+	__u64 sock = kp_sock_of(sk, 0, KP_SK_ARG, &kind);
+
+	ev = KP_EVENT(tcp_window, tcp, bpf_ktime_get_ns());
+	if (!ev)
+		return;
+	ev->sock = sock;
+	ev->window = window;
+	ev->waiting = waiting;
+	KP_COMMIT(ev);
+}
+
+/*
+ * The window that a segment brings, if TCP is about to take it for the newer one
+ * (tcp_may_update_window), against the one until now: whether it closes or opens.
+ */
+static __always_inline void watch_window(const struct sock *sk, const struct sk_buff *skb,
+					 bool typed)
+{
+	const struct tcphdr *th = typed ? KP_CAST(tcphdr, skb->data) : (void *)skb->data;
+	const struct tcp_sock *tp = typed ? KP_CAST(tcp_sock, sk) : (void *)sk;
+	__u32 window = __builtin_bswap16(KP_LOAD(typed, th, window)), ack, seq, wl1;
+
+	if (!KP_LOAD(typed, tp, snd_wnd) == !window)
+		return;
+	ack = __builtin_bswap32(KP_LOAD(typed, th, ack_seq)) - KP_LOAD(typed, tp, snd_una);
+	wl1 = KP_LOAD(typed, tp, snd_wl1);
+	seq = __builtin_bswap32(KP_LOAD(typed, th, seq));
+	if ((__s32)ack <= 0 && (__s32)(seq - wl1) < 0)
+		return;
+	tell_window(sk, window << BPF_CORE_READ_BITFIELD_PROBED(tp, rx_opt.snd_wscale),
+		    KP_LOAD(typed, tp, write_seq) - KP_LOAD(typed, tp, snd_una));
 }
 
 /* A segment for an established connection, of which nothing can have changed unseen but its inode,
  * which whoever then takes the bytes tells. */
-SEC("tp_btf/tcp_probe")
-int KP_PROG(SILENT, kp_tcp_probe, const struct sock *sk)
+static __always_inline int on_segment(const struct sock *sk, const struct sk_buff *skb, bool typed)
 {
 	__u64 sock = sk->__sk_common.skc_cookie.counter;
-	struct kp_why *why = kp_this_why();
+	struct kp_cpu *c = kp_this_cpu();
+	__u32 context = kp_context(c);
 	__u8 kind;
 
-	if (!why)
+	if (emit_tcp)
+		watch_window(sk, skb, typed);
+	if (!context)
 		return 0;
 	if (!sock || told[sock & (KP_TOLD_CNT - 1)].sock != sock)
 		sock = kp_sock_of(sk, 0, KP_SK_ARG, &kind);
-	set_why(why, sock);
+	kp_set_why(c, context, KP_CTX_NET, 0, sock);
 	return 0;
+}
+
+SEC("tp_btf/tcp_probe")
+int KP_PROG(SILENT, kp_tcp_probe_typed, const struct sock *sk, const struct sk_buff *skb)
+{
+	return on_segment(sk, skb, true);
+}
+
+SEC("tp_btf/tcp_probe")
+int KP_PROG(SILENT, kp_tcp_probe, const struct sock *sk, const struct sk_buff *skb)
+{
+	return on_segment(sk, skb, false);
 }
 
 /*
@@ -142,29 +163,29 @@ int KP_PROG(SILENT, kp_tcp_probe, const struct sock *sk)
  * kp_tcp_probe has seen, and for a listening socket it is the new connection that counts.
  */
 SEC("tp_btf/sk_data_ready")
-int BPF_PROG(kp_data_ready, const struct sock *sk)
+int KP_PROG(SILENT, kp_data_ready, const struct sock *sk)
 {
 	__u8 state = sk->__sk_common.skc_state, kind;
-	struct kp_why *why;
+	struct kp_cpu *c = kp_this_cpu();
+	__u32 context;
 
 	if ((state == TCP_ESTABLISHED || state == TCP_LISTEN) &&
 	    kind_of(sk->__sk_common.skc_family, sk->sk_protocol) == KP_OBJ_tcp)
 		return 0;
-	why = kp_this_why();
-	if (why)
-		set_why(why, kp_sock_of(sk, 0, KP_SK_ARG, &kind));
+	context = kp_context(c);
+	if (context)
+		kp_set_why(c, context, KP_CTX_NET, 0, kp_sock_of(sk, 0, KP_SK_ARG, &kind));
 	return 0;
 }
 
 /* Before sk_data_ready: of another protocol's packet is not known for whom it is, and the segment
  * before it has nothing to do with it. */
 SEC("tp_btf/netif_receive_skb")
-int BPF_PROG(kp_next_packet)
+int KP_PROG(SILENT, kp_next_packet)
 {
-	struct kp_why *why = kp_this_why();
+	struct kp_cpu *c = kp_this_cpu();
 
-	if (why)
-		*why = (struct kp_why){};
+	kp_set_why(c, kp_context(c), 0, 0, 0);
 	return 0;
 }
 
@@ -185,13 +206,14 @@ static __always_inline __u64 sock_in(const struct sock *sk, int newstate)
 SEC("tp_btf/inet_sock_set_state")
 int KP_PROG(tcp, kp_tcp_state, const struct sock *sk, int oldstate, int newstate)
 {
+	struct kp_cpu *c = kp_this_cpu();
 	struct kp_ev_tcp_state *ev;
 	__u64 sock;
 
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	sock = sock_in(sk, newstate);
-	set_why(kp_this_why(), sock);
+	kp_set_why(c, kp_context(c), KP_CTX_NET, 0, sock);
 	if (!emit_tcp || kp_is_self())
 		return 0;
 	ev = KP_EVENT(tcp_state, tcp, bpf_ktime_get_ns());
@@ -249,14 +271,14 @@ static __always_inline int tell_retransmit(const struct sock *sk, const struct s
 }
 
 SEC("tp_btf/tcp_retransmit_skb")
-int BPF_PROG(kp_tcp_retransmit_3, const struct sock *sk, const struct sk_buff *skb)
+int KP_PROG(tcp, kp_tcp_retransmit_3, const struct sock *sk, const struct sk_buff *skb)
 {
 	return tell_retransmit(sk, skb);
 }
 
 /* err: the segment could not be sent. */
 SEC("tp_btf/tcp_retransmit_skb")
-int BPF_PROG(kp_tcp_retransmit, const struct sock *sk, const struct sk_buff *skb, int err)
+int KP_PROG(tcp, kp_tcp_retransmit, const struct sock *sk, const struct sk_buff *skb, int err)
 {
 	return err ? 0 : tell_retransmit(sk, skb);
 }
@@ -273,7 +295,7 @@ static __always_inline int tell_transfer(__u16 kind, const struct sock *sk, __u3
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct kp_ev_sock_send *ev;
 	__u8 obj;
-	__u64 sock = kp_sock_of(sk, from == KP_SK_ADDRESS ? ino_of(sk) : 0, from, &obj);
+	__u64 sock = kp_sock_of(sk, from == KP_SK_ADDRESS ? kp_sock_ino(sk) : 0, from, &obj);
 
 	ev = kp_reserve_for(KP_RING_EVENTS, KP_GROUP_tcp, kind, sizeof(*ev), bpf_ktime_get_ns(),
 			    task->tgid, task->pid);

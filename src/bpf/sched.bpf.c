@@ -136,7 +136,7 @@ static __always_inline int on_switch(void *ctx, bool preempt, struct task_struct
 {
 	struct kp_cpu *c = kp_this_cpu();
 
-	c->thread.ctx = 0;
+	c->why[KP_WHY_THREAD].ctx = 0;
 	spill_entry(c, prev);
 	if (!emit_sched || !(telling & KP_TELL_SWITCHES))
 		return 0;
@@ -200,12 +200,12 @@ static __always_inline void fill_why(struct kp_ev_sched_waking *ev, struct kp_cp
 {
 	const struct kp_why *why = kp_why_of(c, bits);
 
-	ev->ctx = bits | (why ? why->ctx : 0);
+	ev->ctx = bits | why->ctx;
 	ev->softirq = bits & KP_CTX_SOFTIRQ ? c->softirq : 0;
-	ev->obj = why ? why->obj : 0;
+	ev->obj = why->obj;
 	KP_PUT_OBJECT(ev, object);
 	ev->fobj = object->kind;
-	if (why && why->ctx & KP_CTX_NET)
+	if (why->ctx & KP_CTX_NET)
 		ev->sock = why->sock;
 }
 

@@ -85,6 +85,16 @@ struct kp_irq_sum {
 /* Members of struct inode within this many bytes are read at once: one helper call, not three. */
 #define KP_INODE_LEN 128
 
+/* In which context what runs on a CPU may have a reason to wake somebody: a task by itself has none
+ * that is kept here. */
+enum kp_why_of {
+	KP_WHY_TASK,
+	KP_WHY_THREAD, /* a kernel thread that does an interrupt's work, until it leaves the CPU */
+	KP_WHY_SOFTIRQ,
+	KP_WHY_HARDIRQ,
+	KP_WHY_CNT, /* a power of two */
+};
+
 /* Why what runs in one context of a CPU may wake somebody, and what it is about; see
  * kp_ev_sched_waking. */
 struct kp_why {
@@ -102,17 +112,14 @@ struct kp_cpu {
 	kp_u64 entry_ns; /* the current task is in a system call since; 0: it is not, as far as seen
 			  */
 	kp_u64 irq_ns;   /* begin of the device interrupt being served; 0: none */
-	kp_u64 softirq_ns;    /* begin of the softirq being served; 0: none */
-	struct kp_why hard;   /* of a hard interrupt */
-	struct kp_why soft;   /* of a softirq: KP_CTX_BLOCK or _NET, or a timer's */
-	struct kp_why thread; /* of the kernel thread that does an interrupt's work (KP_CTX_THREAD),
-				 until it leaves the CPU */
-	kp_u64 told_sk;       /* address of the socket to be told */
-	kp_u32 nr;            /* of the system call */
-	kp_u32 i386;          /* 1: of the i386 table */
-	kp_u32 hrtimer;       /* 1: a high resolution timer's callback runs in a hard interrupt */
-	kp_u32 softirq;       /* vector */
-	kp_u32 softirq_tid;   /* with PREEMPT_RT: the task in which the softirq is served */
+	kp_u64 softirq_ns; /* begin of the softirq being served; 0: none */
+	struct kp_why why[KP_WHY_CNT];
+	kp_u64 told_sk;     /* address of the socket to be told */
+	kp_u32 nr;          /* of the system call */
+	kp_u32 i386;        /* 1: of the i386 table */
+	kp_u32 hrtimer;     /* 1: a high resolution timer's callback runs in a hard interrupt */
+	kp_u32 softirq;     /* vector */
+	kp_u32 softirq_tid; /* with PREEMPT_RT: the task in which the softirq is served */
 	kp_u32 pad;
 	/* The call whose payloads are being captured. */
 	kp_u64 args[8];

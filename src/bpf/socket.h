@@ -17,6 +17,13 @@
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 
+#define TCP_ESTABLISHED 1
+#define TCP_SYN_RECV 3
+#define TCP_TIME_WAIT 6
+#define TCP_CLOSE 7
+#define TCP_LISTEN 10
+#define TCP_NEW_SYN_RECV 12
+
 /* A telling holds for 64 rounds of the accounts, some seconds; which, differs by socket. */
 #define KP_TOLD_ROUNDS_BITS 6
 
@@ -92,6 +99,38 @@ static __always_inline __u64 kp_sock_of(const struct sock *sk, __u64 ino, enum k
 	kp_this_cpu()->told_sk = (__u64)sk;
 	*kind = kp_tell_sock(number, ino, state);
 	return number;
+}
+
+/* Inode of a socket, also while accept has not made its file yet. */
+static __always_inline __u64 kp_sock_ino(const struct sock *sk)
+{
+	const struct socket_alloc *alloc = (const void *)BPF_CORE_READ(sk, sk_socket);
+
+	return alloc ? BPF_CORE_READ(alloc, vfs_inode.i_ino) : 0;
+}
+
+struct kp_ends {
+	struct in6_addr laddr, raddr;
+	__u16 lport, rport;
+};
+
+/* Addresses and ports, also of what TCP has for a connection that begins or lingers; leaves zeroed
+ * ends as they are if the family has none. */
+static __always_inline void kp_read_ends(struct kp_ends *ends, const struct sock *sk, __u16 family)
+{
+	if (family == AF_INET6) {
+		BPF_CORE_READ_INTO(&ends->laddr, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&ends->raddr, sk, __sk_common.skc_v6_daddr);
+	} else if (family == AF_INET) {
+		ends->laddr.in6_u.u6_addr32[2] = __builtin_bswap32(0xffff);
+		ends->raddr.in6_u.u6_addr32[2] = __builtin_bswap32(0xffff);
+		ends->laddr.in6_u.u6_addr32[3] = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+		ends->raddr.in6_u.u6_addr32[3] = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+	}
+	if (family == AF_UNIX)
+		return;
+	ends->lport = BPF_CORE_READ(sk, __sk_common.skc_num);
+	ends->rport = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
 }
 
 #endif

@@ -69,11 +69,11 @@ static __always_inline struct kp_running_work *running_place(__u32 tid)
 }
 
 /* As in sched_waking. */
-static __always_inline __u32 queue_context(const struct kp_cpu *c)
+static __always_inline __u32 queue_context(struct kp_cpu *c)
 {
 	__u32 bits = kp_context(c);
 
-	return bits | (bits & KP_CTX_HARDIRQ ? c->hard_why : bits ? c->soft_why : 0);
+	return bits ? bits | kp_why_of(c, bits)->ctx : 0;
 }
 
 SEC("raw_tp/workqueue_queue_work")

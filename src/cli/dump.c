@@ -178,8 +178,8 @@ static int read_names(const struct request *request, const struct kp_log_filter 
 	return r;
 }
 
-/* The names of tasks and sockets, and where processes come from, at the begin of what is read: as a
- * list before it has them, and since then. */
+/* The names of tasks, sockets and reasons, and where processes come from, at the begin of what is
+ * read: as a list before it has them, and since then. */
 static int first_names(const struct request *request, const struct kp_log_reader *reader,
 		       uint64_t start_ns, uint64_t from_ns, struct kp_names *names,
 		       struct kp_err *err)
@@ -274,6 +274,7 @@ static int take_event(struct printer *p, const struct kp_hdr *event, struct kp_e
 {
 	p->how.comm = kp_names_get(&p->names, event->tid);
 	p->how.sock = kp_names_sock(&p->names, event);
+	p->how.reason = kp_names_reason(&p->names, event);
 	if (dump_filter_fits(&p->request->filter, event, p->how.comm)) {
 		p->result.event_cnt++;
 		p->result.kind_cnt[event->kind]++;

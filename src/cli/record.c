@@ -32,8 +32,9 @@
 #define WANTED_MAX 256
 #define DEFAULT_BUDGET (KP_BUDGET_WHOLE / 100)
 #define ALL_GROUPS ((1u << KP_GROUP_CNT) - 1)
-/* A record for each call costs what the default must not. */
-#define DEFAULT_GROUPS (ALL_GROUPS & ~(1u << KP_GROUP_syscall))
+/* A record for each call or packet costs what the default must not. */
+#define EXTRA_GROUPS (1u << KP_GROUP_syscall | 1u << KP_GROUP_packet)
+#define DEFAULT_GROUPS (ALL_GROUPS & ~EXTRA_GROUPS)
 /* Groups without probes: they cannot be left out. */
 #define FIXED_GROUPS (1u << KP_GROUP_meta | 1u << KP_GROUP_payload)
 
@@ -127,8 +128,8 @@ static int parse_groups(const char *list, uint32_t *ret_groups, struct kp_err *e
 		group = kp_err_set(err, -EINVAL, "no group is given");
 	if (group < 0)
 		return group;
-	if (bits == 1u << KP_GROUP_syscall && !is_negative) /* to the others */
-		bits = ALL_GROUPS;
+	if (!(bits & ~EXTRA_GROUPS) && !is_negative) /* to the others */
+		bits |= DEFAULT_GROUPS;
 	*ret_groups = (is_negative ? DEFAULT_GROUPS & ~bits : bits) | FIXED_GROUPS;
 	return 0;
 }
@@ -218,10 +219,11 @@ static const struct kp_option options[] = {
 	 .env = "KPROBE_POD_LOGS", KP_TEXT(struct request, recorder.pod_logs)},
 	{'e', "events", "LIST",
 	 "only these groups of events, or, after '!', all but these: sched, life, signal, irq, "
-	 "block, sync, tcp, memory, kernel, clock, syscall. The last is not among them by default, "
-	 "and "
-	 "given alone it is added to the others: a record for each system call, not only word of "
-	 "those in which a task waits or wakes another",
+	 "block, sync, tcp, memory, kernel, clock, syscall, packet. The last two are not among "
+	 "them by "
+	 "default, and given without others they are added to those: a record for each system "
+	 "call, not only word of those in which a task waits or wakes another; and one for each "
+	 "IP packet that goes to a device or comes from one",
 	 .env = "KPROBE_EVENTS", KP_OWN(set_groups)},
 	{0, "segment-size", "SIZE", "begin a new file of the log after this much (default 64M)",
 	 .least = "64K", .most = "1T", .env = "KPROBE_SEGMENT_SIZE",

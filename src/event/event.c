@@ -124,6 +124,21 @@ uint64_t kp_event_sock(const struct kp_hdr *event)
 	return 0;
 }
 
+bool kp_event_reason(const struct kp_hdr *event, unsigned *ret_what, uint32_t *ret_number)
+{
+	const struct kp_event_desc *desc = kp_event_get(event->kind);
+	const struct kp_field *f = desc ? desc->fields : NULL;
+
+	for (unsigned i = 0; desc && i < desc->field_cnt; i++, f++) {
+		if (f->format != KP_F_DROP && f->format != KP_F_RESET)
+			continue;
+		*ret_what = f->format == KP_F_DROP ? KP_REASON_DROP : KP_REASON_RESET;
+		*ret_number = (uint32_t)kp_event_value(event, f);
+		return *ret_number != KP_REASON_UNTOLD;
+	}
+	return false;
+}
+
 uint32_t kp_event_data_len(const struct kp_hdr *event)
 {
 	const struct kp_event_desc *desc = kp_event_get(event->kind);

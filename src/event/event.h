@@ -54,7 +54,9 @@ enum kp_format {
 	KP_F_COMM,
 	KP_F_GROUP,
 	KP_F_SOCK,
-	KP_F_RETRANSMIT
+	KP_F_RETRANSMIT,
+	KP_F_DROP,
+	KP_F_RESET
 };
 
 enum kp_tail { KP_TAIL_NONE, KP_TAIL_STR, KP_TAIL_ARGV, KP_TAIL_BYTES };
@@ -95,6 +97,9 @@ uint64_t kp_event_value(const struct kp_hdr *event, const struct kp_field *field
 /* Number of the socket that the event names, which a `socket` event tells; 0: none. */
 uint64_t kp_event_sock(const struct kp_hdr *event);
 
+/* The reason that the event has, and of what it is one (enum kp_reason_of); false: it has none. */
+bool kp_event_reason(const struct kp_hdr *event, unsigned *ret_what, uint32_t *ret_number);
+
 /* data_len of an event with a tail; 0 for one without. */
 uint32_t kp_event_data_len(const struct kp_hdr *event);
 
@@ -116,6 +121,7 @@ struct kp_print {
 	const char *comm; /* name of the header's task, KP_COMM_LEN bytes; NULL: not known */
 	const struct kp_origin *origin;    /* of its process; NULL: not known */
 	const struct kp_ev_socket *sock;   /* the event's socket; NULL: not known */
+	const char *reason;                /* name of the event's reason; NULL: not known */
 	const struct kp_call_texts *texts; /* of a system call; NULL: none is known */
 };
 
@@ -126,10 +132,10 @@ void kp_event_print_text(const struct kp_hdr *event, const struct kp_print *how,
 /*
  * One JSON object: every header field and field by name as numbers (kind and addresses as text, and
  * behind a system call's nr its name as "call"), without the arguments that the call does not have;
- * "task" is the name of the header's task, "exe" its process's program, "origin" the container or
- * pod in which it runs, "argN_text" the text to which an argument points; behind
- * the number of a socket stand the ends and inodes of that socket, as far as the event has no such
- * fields itself. data is a string, an array of strings for ARGV, or base64 for bytes.
+ * "reason_name" is that of a reason, "task" the name of the header's task, "exe" its process's
+ * program, "origin" the container or pod in which it runs, "argN_text" the text to which an argument
+ * points; behind the number of a socket stand the ends and inodes of that socket, as far as the event
+ * has no such fields itself. data is a string, an array of strings for ARGV, or base64 for bytes.
  */
 void kp_event_print_json(const struct kp_hdr *event, const struct kp_print *how,
 			 struct kp_buf *out);

@@ -65,11 +65,27 @@ static int take_origin(struct kp_names *names, const struct kp_hdr *event)
 	return names->origins ? kp_origins_add(names->origins, event) : -ENOMEM;
 }
 
+static int set_reasons(struct kp_names *names, const struct kp_ev_reason_names *ev, bool keep)
+{
+	struct kp_buf *reasons;
+
+	if (ev->what >= KP_REASON_CNT || !ev->data_len)
+		return 0;
+	reasons = &names->reasons[ev->what];
+	if (reasons->len && keep)
+		return 0;
+	kp_buf_reset(reasons);
+	kp_buf_append(reasons, KP_TAIL(ev), ev->data_len);
+	return reasons->failed ? -ENOMEM : 0;
+}
+
 static int take_name(struct kp_names *names, const struct kp_hdr *event, bool keep)
 {
 	switch (event->kind) {
 	case KP_EV_socket:
 		return set_sock(names, (const struct kp_ev_socket *)event, keep);
+	case KP_EV_reason_names:
+		return set_reasons(names, (const struct kp_ev_reason_names *)event, keep);
 	case KP_EV_task:
 		return set_name(names, event->tid, ((const struct kp_ev_task *)event)->comm, keep);
 	case KP_EV_task_fork:
@@ -171,6 +187,21 @@ const struct kp_ev_socket *kp_names_sock(const struct kp_names *names, const str
 	return index ? &names->socks.at[*index] : NULL;
 }
 
+const char *kp_names_reason(const struct kp_names *names, const struct kp_hdr *event)
+{
+	const struct kp_buf *reasons;
+	unsigned what;
+	uint32_t number;
+	size_t at = 0;
+
+	if (!kp_event_reason(event, &what, &number))
+		return NULL;
+	reasons = &names->reasons[what];
+	for (; number && at < reasons->len; number--)
+		at += strlen(reasons->data + at) + 1; /* a NUL stands behind the last */
+	return at < reasons->len && reasons->data[at] ? reasons->data + at : NULL;
+}
+
 const struct kp_call_texts *kp_names_texts(const struct kp_names *names,
 					   const struct kp_ev_syscall *call)
 {
@@ -196,6 +227,8 @@ void kp_names_done(struct kp_names *names)
 		free(names->calls.at[i]);
 	kp_origins_free(names->origins);
 	KP_VEC_DONE(&names->calls);
+	for (int what = 0; what < KP_REASON_CNT; what++)
+		kp_buf_done(&names->reasons[what]);
 	KP_VEC_DONE(&names->comms);
 	KP_VEC_DONE(&names->socks);
 	kp_map_done(&names->sock_index);

@@ -170,6 +170,10 @@ static void print_value(const struct kp_hdr *event, const struct kp_field *field
 	case KP_F_RETRANSMIT:
 		print_name(NAME_OF(retransmit_names, v), (int64_t)v, out);
 		break;
+	case KP_F_DROP:
+	case KP_F_RESET:
+		print_name(how->reason, (int64_t)v, out);
+		break;
 	case KP_F_CTX:
 		print_ctx(v, out);
 		break;
@@ -188,6 +192,9 @@ static bool is_omitted(const struct kp_hdr *event, const struct kp_field *f)
 	if (f->type == KP_T_addr)
 		return kp_addr_is_any((const kp_u8 *)event + f->offset);
 	if (f->format == KP_F_SYSNR && kp_event_value(event, f) == KP_NR_NONE)
+		return true;
+	if ((f->format == KP_F_DROP || f->format == KP_F_RESET) &&
+	    kp_event_value(event, f) == KP_REASON_UNTOLD)
 		return true;
 	if (f->type == KP_T_comm || kp_event_value(event, f))
 		return false;
@@ -396,6 +403,10 @@ static void print_json_field(const struct kp_hdr *event, const struct kp_field *
 	if (arg >= 0 && (unsigned)arg >= kp_syscall_arg_cnt(call->nr))
 		return;
 	print_json_value(event, f, out);
+	if ((f->format == KP_F_DROP || f->format == KP_F_RESET) && how->reason) {
+		kp_buf_puts(out, ",\"reason_name\":");
+		kp_buf_json(out, how->reason, strlen(how->reason));
+	}
 	if (f->format == KP_F_SOCK && how->sock)
 		print_json_joined(kp_event_get(event->kind), how->sock, out);
 	if (arg >= 0 && how->texts && how->texts->at[arg].data) {

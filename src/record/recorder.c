@@ -125,6 +125,26 @@ static void read_conntrack(struct recorder *r)
 				    "the other ends of some translated connections are missing");
 }
 
+/* A segment says them by itself. */
+static void put_reasons(struct recorder *r)
+{
+	uint64_t segment = kp_pipeline_segment(r->pipeline);
+
+	if (segment != r->reasons_segment)
+		kp_reasons_put(&r->reasons, kp_pipeline_drain_sink(r->pipeline));
+	r->reasons_segment = segment;
+}
+
+static int start_reasons(struct recorder *r, struct kp_err *err)
+{
+	int error = kp_reasons_read(&r->reasons);
+
+	if (error < 0)
+		return kp_err_sys(err, error, "cannot read the kernel's names of reasons");
+	put_reasons(r);
+	return 0;
+}
+
 static void stop_conntrack(struct recorder *r)
 {
 	kp_conntrack_read(&r->conntrack, kp_pipeline_drain_sink(r->pipeline));
@@ -306,6 +326,7 @@ static const struct kp_source sources[] = {
 	{"pressure", 1u << KP_GROUP_kernel, SECOND_NS, start_pressure, read_pressure,
 	 stop_pressure},
 	{"CPU quotas", 1u << KP_GROUP_kernel, QUOTAS_NS, start_quotas, read_quotas, stop_quotas},
+	{"names of reasons", 1u << KP_GROUP_tcp, ACCOUNT_NS, start_reasons, put_reasons, NULL},
 	{"interrupts", 1u << KP_GROUP_irq, SECOND_NS, NULL, sum_irqs, sum_irqs},
 	{"tier", 0, TIER_NS, kp_recorder_start_tiers, repeat_tier, NULL},
 	{"budget", 0, SECOND_NS, NULL, kp_recorder_look_at_budget, NULL},
@@ -574,6 +595,7 @@ int kp_recorder_run(const struct kp_recorder_options *options,
 	close_loop(r);
 	kp_clocks_done(&r->clocks);
 	kp_conntrack_done(&r->conntrack);
+	kp_reasons_done(&r->reasons);
 	end.reason = error < 0 ? KP_END_FAILED : r->reason;
 	end.sig = r->end_sig;
 	closed = kp_pipeline_stop(r->pipeline, &end, &close_err);

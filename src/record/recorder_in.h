@@ -23,6 +23,7 @@
 #include "record/probes.h"
 #include "record/process.h"
 #include "record/quotas.h"
+#include "record/reasons.h"
 #include "record/recorder.h"
 #include "record/sources.h"
 #include "record/tiers.h"
@@ -52,6 +53,8 @@ struct recorder {
 	struct kp_pressure pressure;
 	struct kp_quotas quotas;
 	bool has_told_quotas; /* that there are too many */
+	struct kp_reasons reasons;
+	uint64_t reasons_segment; /* to which they were told */
 	struct kp_lint *lint;
 	struct kp_identity *identity;
 	struct kp_sources sources;

@@ -74,6 +74,40 @@ Test(names, sockets_by_their_numbers)
 	cr_expect_null(kp_names_sock(&names, &sent.hdr));
 }
 
+static void add_reasons(unsigned what, const char *text, size_t len,
+			int (*add)(struct kp_names *names, const struct kp_hdr *event))
+{
+	union {
+		struct kp_ev_reason_names ev;
+		char bytes[sizeof(struct kp_ev_reason_names) + 32];
+	} u = {.ev = {.hdr = {.kind = KP_EV_reason_names}, .what = what}};
+
+	u.ev.data_len = (uint32_t)len;
+	memcpy(u.bytes + sizeof(u.ev), text, len);
+	cr_assert_eq(add(&names, &u.ev.hdr), 0);
+}
+
+Test(names, reasons_as_the_recording_kernel_calls_them)
+{
+	struct kp_ev_packet_drop drop = {.hdr = {.kind = KP_EV_packet_drop}, .reason = 2};
+	struct kp_ev_tcp_reset reset = {.hdr = {.kind = KP_EV_tcp_reset}, .reason = 2};
+
+	cr_expect_null(kp_names_reason(&names, &drop.hdr));
+	add_reasons(KP_REASON_DROP, "NONE\0\0FULL", 10, kp_names_add); /* a torn end */
+	add_reasons(KP_REASON_DROP, "A\0B\0C", 6, kp_names_seed);
+	add_reasons(KP_REASON_CNT, "A\0B\0C", 6, kp_names_add);
+	cr_expect_str_eq(kp_names_reason(&names, &drop.hdr), "FULL");
+	cr_expect_null(kp_names_reason(&names, &reset.hdr));
+	drop.reason = 1;
+	cr_expect_null(kp_names_reason(&names, &drop.hdr));
+	drop.reason = 3;
+	cr_expect_null(kp_names_reason(&names, &drop.hdr));
+	drop.reason = KP_REASON_UNTOLD;
+	cr_expect_null(kp_names_reason(&names, &drop.hdr));
+	add_reasons(KP_REASON_RESET, "A\0B\0C", 6, kp_names_add);
+	cr_expect_str_eq(kp_names_reason(&names, &reset.hdr), "C");
+}
+
 Test(names, tids_that_no_kernel_gives_are_not_kept)
 {
 	ADD(task, 0, .comm = "idle");

@@ -76,6 +76,36 @@ Test(print, symbols)
 	kp_buf_done(&out);
 }
 
+Test(print, reasons)
+{
+	struct kp_ev_packet_drop drop = {
+		.hdr = {1500000000, sizeof(drop), KP_EV_packet_drop, 0, 1, 1},
+		.saddr = {[10] = 0xff, 0xff, 10, 0, 0, 1},
+		.daddr = {[10] = 0xff, 0xff, 10, 0, 0, 2},
+		.reason = 6,
+	};
+	struct kp_ev_tcp_retransmit again = {
+		.hdr = {1500000000, sizeof(again), KP_EV_tcp_retransmit, 0, 1, 1},
+		.why = KP_RETRANSMIT_tlp,
+	};
+	struct kp_print how = {.reason = "SOCKET_RCVBUFF"};
+	struct kp_buf out = {0};
+
+	kp_event_print_text(&drop.hdr, &how, &out);
+	cr_expect_str_eq(out.data, "1.500000000 cpu0 packet_drop 1/1 location=0x0 saddr=10.0.0.1 "
+				   "daddr=10.0.0.2 reason=SOCKET_RCVBUFF tcp_seq=0 tcp_ack=0 len=0 "
+				   "total_len=0 window=0 protocol=0 tcp_flags=0x0");
+	kp_buf_reset(&out);
+	kp_event_print_json(&drop.hdr, &how, &out);
+	cr_expect(strstr(out.data, ",\"reason\":6,\"reason_name\":\"SOCKET_RCVBUFF\",\"tcp_seq\""),
+		  "%s", out.data);
+	cr_expect(strstr(text_of(&drop, 0, &out), " reason=6 "), "a number without a name");
+	drop.reason = KP_REASON_UNTOLD;
+	cr_expect_null(strstr(text_of(&drop, 0, &out), "reason"));
+	cr_expect(strstr(text_of(&again, 0, &out), " why=tlp"), "%s", out.data);
+	kp_buf_done(&out);
+}
+
 Test(print, tails)
 {
 	union {

@@ -28,6 +28,16 @@ static void need_iptables(void)
 		cr_skip_test("needs iptables");
 }
 
+/* Whether the kernel has a type of this name. */
+static bool has_type(const char *name)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool is_there = btf && btf__find_by_name(btf, name) >= 0;
+
+	btf__free(btf);
+	return is_there;
+}
+
 static void must(bool is_true, const char *what)
 {
 	if (is_true)
@@ -242,22 +252,10 @@ static void check_wake(void (*fn)(struct told *told), uint32_t ctx)
 	done(&run);
 }
 
-static bool has_tracepoint(const char *name)
-{
-	struct btf *btf = btf__load_vmlinux_btf();
-	char type[64];
-	bool is_there;
-
-	snprintf(type, sizeof(type), "btf_trace_%s", name);
-	is_there = btf && btf__find_by_name(btf, type) >= 0;
-	btf__free(btf);
-	return is_there;
-}
-
 static void need_data_ready(void)
 {
 	need_probes();
-	if (!has_tracepoint("sk_data_ready"))
+	if (!has_type("btf_trace_sk_data_ready"))
 		cr_skip_test("needs Linux 6.2");
 }
 
@@ -327,4 +325,238 @@ static void receive_by_thread(struct told *told)
 Test(network, a_thread_of_napi_is_no_waker, .init = need_data_ready)
 {
 	check_wake(receive_by_thread, KP_CTX_THREAD | KP_CTX_NET);
+}
+
+/* --- resets --- */
+
+/* The server's process ends its connection without a farewell; nobody listens at the client's next
+ * port. */
+static void reset(struct told *told)
+{
+	const struct linger at_once = {.l_onoff = 1};
+	struct sockaddr_in nobody = loopback(1);
+	int client, server;
+
+	own_network("true");
+	connect_pair(told, &client, &server);
+	must(!setsockopt(server, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), "SO_LINGER");
+	close(server);
+	close(client);
+	client = socket(AF_INET, SOCK_STREAM, 0);
+	must(connect(client, (void *)&nobody, sizeof(nobody)) < 0, "somebody listens");
+	told->ports[2] = port_of(client);
+}
+
+/* The next reset of this direction with this port at this end. */
+static const struct kp_ev_tcp_reset *next_reset(struct run *run, uint8_t dir, uint16_t lport)
+{
+	const struct kp_ev_tcp_reset *ev;
+
+	rewind_run(run);
+	while ((ev = next_of(run, KP_EV_tcp_reset)) && (ev->dir != dir || ev->lport != lport))
+		;
+	cr_assert(ev, "no reset of port %u", lport);
+	cr_expect_eq(v4_of(ev->laddr), htonl(INADDR_LOOPBACK));
+	cr_expect_eq(v4_of(ev->raddr), htonl(INADDR_LOOPBACK));
+	cr_expect_neq(ev->netns, 0);
+	return ev;
+}
+
+static void need_reset_without_socket(void)
+{
+	need_probes();
+	if (!has_type("sk_rst_reason"))
+		cr_skip_test("needs Linux 6.10");
+}
+
+Test(network, resets_are_told_at_both_ends)
+{
+	const struct kp_ev_tcp_reset *ev;
+	struct run run = {0};
+
+	record_child(&run, reset, (struct kp_recorder_options){0});
+	ev = next_reset(&run, KP_PACKET_OUT, run.told->ports[0]);
+	cr_expect_eq(ev->hdr.tid, run.told->tids[0], "who closed it sends it");
+	cr_expect_eq(ev->rport, run.told->ports[1]);
+	cr_expect_eq(sock_of(&run, ev)->obj, KP_OBJ_tcp);
+	ev = next_reset(&run, KP_PACKET_IN, run.told->ports[1]);
+	cr_expect_eq(ev->rport, run.told->ports[0]);
+	cr_expect_eq(ev->state, TCP_ESTABLISHED);
+	cr_expect_eq(ev->reason, KP_REASON_UNTOLD);
+	cr_expect_eq(sock_of(&run, ev)->lport, run.told->ports[1]);
+	done(&run);
+}
+
+Test(network, a_reset_without_a_socket_has_its_addresses, .init = need_reset_without_socket)
+{
+	const struct kp_ev_tcp_reset *ev;
+	struct run run = {0};
+
+	record_child(&run, reset, (struct kp_recorder_options){0});
+	ev = next_reset(&run, KP_PACKET_OUT, 1);
+	cr_expect_eq(ev->sock, 0);
+	cr_expect_eq(ev->rport, run.told->ports[2]);
+	cr_expect_str_eq(kp_names_reason(&run.names, &ev->hdr), "NO_SOCKET");
+	done(&run);
+}
+
+/* --- closed windows --- */
+
+/* The server reads nothing for a while, and then all. */
+static void fill_window(struct told *told)
+{
+	static char bytes[65536];
+	int client, server;
+	ssize_t len, sent = 0;
+
+	own_network("true");
+	connect_pair(told, &client, &server);
+	while ((len = send(client, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+		sent += len;
+	sleep_ms(LOST_MS);
+	told->times[0] = mono_ns();
+	for (; sent > 0; sent -= len)
+		must((len = recv(server, bytes, sizeof(bytes), 0)) > 0, "recv");
+}
+
+Test(network, a_window_closes_and_opens)
+{
+	const struct kp_ev_tcp_window *ev;
+	struct run run = {0};
+
+	record_child(&run, fill_window, (struct kp_recorder_options){0});
+	while ((ev = next_of(&run, KP_EV_tcp_window)) &&
+	       sock_of(&run, ev)->lport != run.told->ports[1])
+		;
+	cr_assert(ev, "no window closed");
+	cr_expect_eq(ev->window, 0);
+	cr_expect_gt(ev->waiting, 0);
+	cr_expect_lt(ev->hdr.time_ns, run.told->times[0]);
+	ev = next_of(&run, KP_EV_tcp_window);
+	cr_assert(ev, "the window stayed closed");
+	cr_expect_eq(sock_of(&run, ev)->lport, run.told->ports[1]);
+	cr_expect_gt(ev->window, 1000, "scaled: %u", ev->window);
+	cr_expect_gt(ev->hdr.time_ns, run.told->times[0]);
+	done(&run);
+}
+
+/* --- drops --- */
+
+#define DATAGRAM_LEN 1000
+#define REFUSED_PORT 7
+#define NOBODYS_PORT 9
+
+/* Datagrams for nobody, through a filter that lets none through, and more than a socket takes,
+ * which is then closed with the rest unread. */
+static void lose_datagrams(struct told *told)
+{
+	static const char bytes[DATAGRAM_LEN];
+	struct sockaddr_in to = loopback(NOBODYS_PORT);
+	int from, full, room = 1;
+
+	own_network("iptables -w -A INPUT -p udp --dport 7 -j DROP");
+	from = bound_socket(told, htonl(INADDR_LOOPBACK));
+	told->ports[1] = told->ports[0];
+	full = bound_socket(told, htonl(INADDR_LOOPBACK));
+	must(!setsockopt(full, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)), "SO_RCVBUF");
+	must(sendto(from, "nobody", 6, 0, (void *)&to, sizeof(to)) == 6, "to nobody");
+	to = loopback(REFUSED_PORT);
+	must(sendto(from, "filter", 6, 0, (void *)&to, sizeof(to)) == 6, "to the filter");
+	to = loopback(told->ports[0]);
+	for (int i = 0; i < WRITES; i++)
+		must(sendto(from, bytes, sizeof(bytes), 0, (void *)&to, sizeof(to)) == DATAGRAM_LEN,
+		     "to a socket that is full");
+	close(full);
+}
+
+static const struct kp_ev_packet_drop *next_drop(struct run *run, uint16_t dport)
+{
+	const struct kp_ev_packet_drop *ev;
+
+	while ((ev = next_of(run, KP_EV_packet_drop)) && ev->dport != dport)
+		;
+	return ev;
+}
+
+static void check_drop(struct run *run, uint16_t dport, uint32_t len, const char *reason)
+{
+	const struct kp_ev_packet_drop *ev = next_drop(run, dport);
+	const char *name = ev ? kp_names_reason(&run->names, &ev->hdr) : NULL;
+
+	cr_assert(ev, "no drop: %s", reason);
+	cr_expect_eq(ev->sport, run->told->ports[1]);
+	cr_expect_eq(v4_of(ev->saddr), htonl(INADDR_LOOPBACK));
+	cr_expect_eq(v4_of(ev->daddr), htonl(INADDR_LOOPBACK));
+	cr_expect_eq(ev->protocol, IPPROTO_UDP);
+	cr_expect_eq(ev->len, len);
+	cr_expect_eq(ev->total_len, len + 28);
+	cr_expect_neq(ev->netns, 0);
+	cr_expect_neq(ev->location, 0);
+	if (has_type("skb_drop_reason"))
+		cr_expect_str_eq(name, reason);
+	else
+		cr_expect_eq(ev->reason, KP_REASON_UNTOLD);
+}
+
+Test(network, drops_have_the_kernels_reason, .init = need_iptables)
+{
+	struct run run = {0};
+	unsigned cnt = 1;
+
+	record_child(&run, lose_datagrams, (struct kp_recorder_options){0});
+	check_drop(&run, NOBODYS_PORT, 6, "NO_SOCKET");
+	check_drop(&run, REFUSED_PORT, 6, "NETFILTER_DROP");
+	check_drop(&run, run.told->ports[0], DATAGRAM_LEN, "SOCKET_RCVBUFF");
+	while (next_drop(&run, run.told->ports[0]))
+		cnt++;
+	cr_expect_lt(cnt, WRITES, "what was not read is no drop");
+	cr_expect_eq(run.result.totals.produced[KP_GROUP_tcp],
+		     run.result.totals.stored[KP_GROUP_tcp] + run.result.totals.lost[KP_GROUP_tcp]);
+	done(&run);
+}
+
+/* --- packets --- */
+
+static void send_segments(struct told *told)
+{
+	int client, server;
+
+	own_network("true");
+	connect_pair(told, &client, &server);
+	write_all(client);
+	read_all(server);
+}
+
+/* All bytes of the client's stream go out and come in, each one after the other. */
+static uint32_t follow_stream(struct run *run, uint8_t dir)
+{
+	const struct kp_ev_packet *ev;
+	uint32_t next = 0, sum = 0;
+
+	rewind_run(run);
+	while ((ev = next_of(run, KP_EV_packet))) {
+		if (ev->dir != dir || ev->sport != run->told->ports[1] || !ev->len)
+			continue;
+		cr_expect_eq(ev->dport, run->told->ports[0]);
+		cr_expect_eq(ev->protocol, IPPROTO_TCP);
+		cr_expect_eq(ev->ifindex, 1);
+		cr_expect(ev->tcp_flags & 16, "ACK");
+		cr_expect(!sum || ev->tcp_seq == next, "a gap of %d", (int)(ev->tcp_seq - next));
+		cr_expect_eq(ev->total_len, ev->len + 52, "IP's header and TCP's with its time");
+		if (dir == KP_PACKET_OUT)
+			cr_expect_eq(sock_of(run, ev)->lport, run->told->ports[1]);
+		next = ev->tcp_seq + ev->len;
+		sum += ev->len;
+	}
+	return sum;
+}
+
+Test(network, packets_have_their_place_in_the_stream)
+{
+	struct run run = {0};
+
+	record_child(&run, send_segments, (struct kp_recorder_options){0});
+	cr_expect_eq(follow_stream(&run, KP_PACKET_OUT), WRITES * WRITE_LEN);
+	cr_expect_eq(follow_stream(&run, KP_PACKET_IN), WRITES * WRITE_LEN);
+	done(&run);
 }

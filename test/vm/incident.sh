@@ -15,6 +15,7 @@ echo $? >/out/check-status
 cat >/tmp/workload <<'EOF'
 mkfifo /tmp/pipe
 echo $$ >/out/pid
+nc 127.0.0.1 9 </dev/null # nobody is there
 (sleep 2; echo late >/tmp/pipe) &
 read -r word </tmp/pipe
 i=0
@@ -60,7 +61,7 @@ vm_check_recording() {
 	[ "$(cat "$out/stdout")" = "late 199" ] || fail "the workload printed $(cat "$out/stdout")"
 	dump "$out/log" >"$work/events" || fail "dump"
 	for kind in sched_switch sched_waking wait tier syscall task_fork task_exec task_exit clock \
-		executable cgroup cgroup_attach task_cgroup task_pid; do
+		executable cgroup cgroup_attach task_cgroup task_pid tcp_reset packet_drop; do
 		n=$(grep -c "\"kind\":\"$kind\"" "$work/events")
 		echo "$kind: $n"
 		[ "$n" -gt 0 ] || fail "no $kind was recorded"
