@@ -239,7 +239,7 @@ struct kp_retransmit {
 	uint64_t t_ns;
 	uint32_t sock;
 	uint32_t tcp_seq;
-	uint32_t timeouts;
+	uint8_t why; /* KP_RETRANSMIT_ */
 };
 
 /* From t_ns on this is recorded: enum kp_tier. The first one's time is 0. */

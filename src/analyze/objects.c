@@ -165,8 +165,7 @@ int kp_model_on_complete(struct kp_model *m, const struct kp_hdr *hdr)
 int kp_model_on_retransmit(struct kp_model *m, const struct kp_hdr *hdr)
 {
 	const struct kp_ev_tcp_retransmit *e = (const void *)hdr;
-	struct kp_retransmit r = {
-		.t_ns = hdr->time_ns, .tcp_seq = e->tcp_seq, .timeouts = e->icsk_retransmits};
+	struct kp_retransmit r = {.t_ns = hdr->time_ns, .tcp_seq = e->tcp_seq, .why = e->why};
 
 	if (!e->sock)
 		return 0;

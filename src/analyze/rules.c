@@ -378,6 +378,17 @@ static void explain_fault(struct kp_walk *walk, const struct kp_rule *rule,
 
 /* --- network --- */
 
+static uint8_t detail_of(const struct kp_retransmit *r)
+{
+	static const uint8_t details[] = {[KP_RETRANSMIT_unknown] = KP_D_none,
+					  [KP_RETRANSMIT_rto] = KP_D_rto,
+					  [KP_RETRANSMIT_tlp] = KP_D_tlp,
+					  [KP_RETRANSMIT_fast] = KP_D_fast,
+					  [KP_RETRANSMIT_loss] = KP_D_loss};
+
+	return r->why < sizeof(details) ? details[r->why] : KP_D_none;
+}
+
 /* Nobody computes: bytes are under way. A retransmission splits loss from transport. */
 static void emit_transport(struct kp_walk *walk, const struct kp_rule *rule,
 			   const struct kp_blocked *b, uint64_t lo, uint32_t wait)
@@ -397,9 +408,11 @@ static void emit_transport(struct kp_walk *walk, const struct kp_rule *rule,
 		piece.obj = sock;
 	if (r != KP_NONE) {
 		piece.kind = KP_B_retransmit;
+		piece.detail = detail_of(&m->retransmits.at[r]);
 		piece.t1_ns = clamp64(m->retransmits.at[r].t_ns, lo, b->hi);
 		kp_walk_emit(walk, piece);
 		piece.kind = KP_B_network;
+		piece.detail = KP_D_none;
 		piece.t0_ns = piece.t1_ns;
 		piece.t1_ns = b->hi;
 	}

@@ -62,8 +62,22 @@ bool kp_sender_is_sure(const struct kp_model *m, const struct kp_blocked *b)
 {
 	uint32_t sock = kp_sender_told_sock(m, b);
 
-	return sock != KP_NONE && sock == b->wake->sock &&
+	return sock != KP_NONE && sock == b->wake->sock && m->socks.at[sock].rport &&
 	       !kp_model_translated_send(m, sock, b->wake->t_ns);
+}
+
+/*
+ * Whether the task in whose context the bytes came may have sent them by this call, for all that
+ * the socket says: it is not known to be the one that the wake was for, or it takes datagrams from
+ * anybody.
+ */
+static bool may_be_sent_by(const struct kp_model *m, const struct kp_wake *wake, uint32_t sock,
+			   const struct kp_call *call)
+{
+	if (!call || !kp_call_on_socket(call) || !kp_call_sends(call))
+		return false;
+	return sock == KP_NONE || sock != wake->sock ||
+	       (call->obj == KP_OBJ_udp && !m->socks.at[sock].rport);
 }
 
 bool kp_sender_find(const struct kp_walk *walk, const struct kp_blocked *b,
@@ -88,8 +102,7 @@ bool kp_sender_find(const struct kp_walk *walk, const struct kp_blocked *b,
 	if (wake->waker == 0 || wake->waker == b->task)
 		return false;
 	if ((send && m->tasks.at[send->task].pid == m->tasks.at[wake->waker].pid) ||
-	    ((sock == KP_NONE || sock != wake->sock) && call && kp_call_on_socket(call) &&
-	     kp_call_sends(call))) {
+	    may_be_sent_by(m, wake, sock, call)) {
 		*ret_send = (struct kp_send){.entry_ns = wake->t_ns,
 					     .exit_ns = wake->t_ns,
 					     .task = wake->waker,

@@ -54,7 +54,11 @@ enum kp_bucket_kind {
 	X(timeout, "nothing came from the other end before its timeout")                           \
 	X(stop, "a stop cut the wait short, and what it waited for did not come")                  \
 	X(timerfd, "its own timeout, or a timerfd of which the log does not tell when it was set") \
-	X(inside, "it did nothing for this request that the log shows")
+	X(inside, "it did nothing for this request that the log shows")                            \
+	X(rto, "sent again after a timeout, RTO")                                                  \
+	X(tlp, "sent again by a tail loss probe")                                                  \
+	X(fast, "fast retransmit")                                                                 \
+	X(loss, "sent again behind a timeout")
 
 enum kp_detail {
 #define X(name, text) KP_D_##name,

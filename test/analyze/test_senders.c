@@ -87,6 +87,53 @@ Test(rules, a_datagram_does_not_inherit_the_segments_socket)
 	done(&w);
 }
 
+/* A server that takes datagrams from anybody was woken for its own socket: C sent one just then. */
+static struct kp_walk datagram_from_anybody(uint8_t obj, uint8_t context)
+{
+	const struct ends server = {0x0100007f, 0, 53, 0};
+
+	begin();
+	sw(&m, 0, 1, 0, 0, C);
+	sw(&m, 1000, 0, A, S, 0);
+	FEED(&m, sched_waking, 8000, 1, C, .target_pid = A, .target_tid = A,
+	     .ctx = context | KP_CTX_NET, .softirq = 3, .sock = tell_sock(&m, KP_OBJ_udp, server),
+	     .nr = KP_NR_NONE);
+	sw(&m, 8000, 0, 0, 0, A);
+	call(&m, 7990, 8010, C, SYS_sendto, obj, 1);
+	call_on(900, 8100, A, SYS_recvfrom, KP_OBJ_udp, server);
+	return finish(0, 10000);
+}
+
+Test(rules, a_datagram_from_anybody)
+{
+	struct kp_walk w = datagram_from_anybody(KP_OBJ_udp, KP_CTX_SOFTIRQ);
+
+	cr_expect_eq(spent(&w, KP_B_on_cpu, C), 7000 * US);
+	cr_expect_eq(w.pieces.at[1].confidence, 'B');
+	done(&w);
+	w = datagram_from_anybody(KP_OBJ_tcp, KP_CTX_SOFTIRQ);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, C), 0, "it sends something else");
+	done(&w);
+}
+
+/* What NAPI's thread wakes is the network's doing, not that of the thread. */
+Test(rules, a_thread_that_serves_the_network)
+{
+	begin();
+	sw(&m, 0, 1, 0, 0, C);
+	sw(&m, 1000, 0, A, S, 0);
+	FEED(&m, sched_waking, 8000, 1, C, .target_pid = A, .target_tid = A,
+	     .ctx = KP_CTX_THREAD | KP_CTX_NET,
+	     .sock = tell_sock(&m, KP_OBJ_tcp, (struct ends){0x0100000a, 0x0200000a, 4000, 443}),
+	     .nr = KP_NR_NONE);
+	sw(&m, 8000, 0, 0, 0, A);
+	call_tcp(&m, 900, 8100, A, SYS_recvfrom, (struct ends){0x0100000a, 0x0200000a, 4000, 443});
+	struct kp_walk w = finish(0, 10000);
+	cr_expect_eq(spent(&w, KP_B_network, 0), 7000 * US);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, C), 0);
+	done(&w);
+}
+
 /* The client's peer is a virtual address, the server's is the client. */
 Test(rules, a_sender_behind_address_translation)
 {
@@ -259,12 +306,15 @@ Test(rules, remote_peer_and_retransmission)
 
 	begin();
 	sw(&m, 1000, 0, A, S, 0);
-	FEED(&m, tcp_retransmit, 6000, 1, 0, .sock = tell_sock(&m, KP_OBJ_tcp, remote));
+	FEED(&m, tcp_retransmit, 6000, 1, 0, .sock = tell_sock(&m, KP_OBJ_tcp, remote),
+	     .why = KP_RETRANSMIT_tlp);
 	wake_net(&m, 8000, 0, C, A, remote);
 	sw(&m, 8000, 0, 0, 0, A);
 	call_tcp(&m, 900, 8100, A, SYS_recvfrom, remote);
 	struct kp_walk w = finish(0, 10000);
 	cr_expect_eq(spent(&w, KP_B_retransmit, 0), 5000 * US);
+	cr_expect_eq(find(&w, KP_B_retransmit)->detail, KP_D_tlp);
+	cr_expect_eq(find(&w, KP_B_network)->detail, KP_D_none);
 	cr_expect_eq(spent(&w, KP_B_network, 0), 2000 * US);
 	cr_expect_eq(m.socks.at[find(&w, KP_B_network)->obj].rport, 443);
 	done(&w);
