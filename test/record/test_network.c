@@ -13,7 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "probes_run.h"
+#include "accounts.h"
 
 #define WRITES 10
 #define WRITE_LEN 1000 /* two do not fit into one segment */
@@ -512,6 +512,29 @@ Test(network, drops_have_the_kernels_reason, .init = need_iptables)
 	cr_expect_lt(cnt, WRITES, "what was not read is no drop");
 	cr_expect_eq(run.result.totals.produced[KP_GROUP_tcp],
 		     run.result.totals.stored[KP_GROUP_tcp] + run.result.totals.lost[KP_GROUP_tcp]);
+	done(&run);
+}
+
+#define FLOOD 100000
+
+static void flood_nobody(struct told *told)
+{
+	struct sockaddr_in to = loopback(NOBODYS_PORT);
+	int fd;
+
+	own_network("true");
+	fd = bound_socket(told, htonl(INADDR_LOOPBACK));
+	for (int i = 0; i < FLOOD; i++)
+		sendto(fd, "x", 1, 0, (void *)&to, sizeof(to));
+}
+
+Test(network, a_flood_of_drops_is_counted)
+{
+	struct run run = {0};
+
+	record_child(&run, flood_nobody, (struct kp_recorder_options){.ring_len = 16384});
+	cr_expect_geq(run.result.totals.produced[KP_GROUP_tcp], FLOOD);
+	expect_accounts(&run, true);
 	done(&run);
 }
 
