@@ -48,7 +48,7 @@ static __always_inline int tell_drop(const struct sk_buff *skb, __u64 location, 
 
 SEC("raw_tp/kfree_skb")
 int KP_PROG(tcp, kp_drop, const struct sk_buff *skb, void *location, __u32 reason,
-	     const struct sock *sk)
+	    const struct sock *sk)
 {
 	return tell_drop(skb, (__u64)location, reason, sk);
 }

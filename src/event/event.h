@@ -133,9 +133,10 @@ void kp_event_print_text(const struct kp_hdr *event, const struct kp_print *how,
  * One JSON object: every header field and field by name as numbers (kind and addresses as text, and
  * behind a system call's nr its name as "call"), without the arguments that the call does not have;
  * "reason_name" is that of a reason, "task" the name of the header's task, "exe" its process's
- * program, "origin" the container or pod in which it runs, "argN_text" the text to which an argument
- * points; behind the number of a socket stand the ends and inodes of that socket, as far as the event
- * has no such fields itself. data is a string, an array of strings for ARGV, or base64 for bytes.
+ * program, "origin" the container or pod in which it runs, "argN_text" the text to which an
+ * argument points; behind the number of a socket stand the ends and inodes of that socket, as far
+ * as the event has no such fields itself. data is a string, an array of strings for ARGV, or base64
+ * for bytes.
  */
 void kp_event_print_json(const struct kp_hdr *event, const struct kp_print *how,
 			 struct kp_buf *out);

@@ -34,7 +34,7 @@ struct kp_names {
 	KP_VEC(kp_comm) comms;
 	struct kp_map sock_index; /* number → index in socks */
 	KP_VEC(struct kp_ev_socket) socks;
-	struct kp_origins *origins; /* NULL: nothing of them is known */
+	struct kp_origins *origins;           /* NULL: nothing of them is known */
 	struct kp_buf reasons[KP_REASON_CNT]; /* the names, each ended by NUL */
 	struct kp_map call_index;             /* tid → index in calls */
 	KP_VEC(struct kp_pending_call *) calls;

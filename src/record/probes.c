@@ -660,7 +660,8 @@ static void forget_states(struct kp_probes *probes, uint64_t now_ns)
 	for (unsigned i = 0; i < probes->cpu_cnt; i++) {
 		cpu = &probes->bss->cpus[i];
 		cpu->entry_ns = cpu->irq_ns = cpu->softirq_ns = 0;
-		cpu->hard_why = cpu->soft_why = cpu->hrtimer = 0;
+		cpu->hrtimer = cpu->softirq_tid = 0;
+		memset(cpu->why, 0, sizeof(cpu->why));
 	}
 }
 
