@@ -15,7 +15,6 @@ echo $? >/out/check-status
 cat >/tmp/workload <<'EOF'
 mkfifo /tmp/pipe
 echo $$ >/out/pid
-nc 127.0.0.1 9 </dev/null # nobody is there
 (sleep 2; echo late >/tmp/pipe) &
 read -r word </tmp/pipe
 i=0
@@ -29,6 +28,11 @@ sleep 3
 mkdir /sys/fs/cgroup/workload
 (echo 0 >/sys/fs/cgroup/workload/cgroup.procs; busybox unshare -f -p true)
 rmdir /sys/fs/cgroup/workload
+nc 127.0.0.1 9 </dev/null # nobody is there
+nc -l -p 7 </dev/null >/tmp/got &
+sleep 1
+echo x | nc -w 2 127.0.0.1 7
+kill $! 2>/dev/null
 EOF
 mount -t cgroup2 none /sys/fs/cgroup
 kprobe record -o /out/log -- /bin/sh -c 'date +%s >/out/from; . /tmp/workload' \
@@ -66,6 +70,9 @@ vm_check_recording() {
 		echo "$kind: $n"
 		[ "$n" -gt 0 ] || fail "no $kind was recorded"
 	done
+	n=$("$KPROBE" dump -i "$out/log" --kind sched_waking | grep -c 'lport=7 .* ctx=softirq|net ')
+	echo "wakes of the server by the network: $n"
+	[ "$n" -gt 0 ] || fail "no wake of the server by the network was recorded"
 	# Descriptors are resolved there by the form of the program that is for kernels before 6.2.
 	"$KPROBE" dump -i "$out/log" --kind syscall >"$work/events" || fail "dump"
 	for object in file pipe chr; do

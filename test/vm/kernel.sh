@@ -3,13 +3,14 @@
 # Brings a distribution's kernel into a folder, without installing it, and prints the path of its
 # vmlinuz; exit 77 if it is not to be had on this machine.
 # usage: kernel.sh FOLDER SERIES
-#     5.15 Ubuntu 22.04 (the oldest that is promised), 6.1 Debian 12, 6.8 Ubuntu 24.04, 6.12 Debian 13
+#     5.15 Ubuntu 22.04 (the oldest that is promised), 6.1 Debian 12, 6.8 Ubuntu 24.04, 6.12 Debian 13,
+#     6.12-rt the same with PREEMPT_RT
 set -u
 folder=$1 series=$2
 mkdir -p "$folder/$series" && cd "$folder/$series" || exit 1
 
-# The newest cloud kernel of a release, by apt with lists of its own; the machine's stay as they are.
-fetch_debian() { # RELEASE
+# The newest kernel of a release and flavour, by apt with lists of its own; the machine's stay as they are.
+fetch_debian() { # RELEASE FLAVOUR
 	local package
 	local options=(-o Dir::Etc::sourcelist="$PWD/sources.list" -o Dir::Etc::sourceparts=/dev/null
 		-o Dir::State::lists="$PWD/lists" -o Dir::Cache="$PWD/cache"
@@ -18,8 +19,8 @@ fetch_debian() { # RELEASE
 	echo "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
 		"http://deb.debian.org/debian $1 main" >sources.list
 	apt-get "${options[@]}" -qq update >&2 || return 1
-	package=$(apt-cache "${options[@]}" pkgnames "linux-image-$series." |
-		grep -E -- '-cloud-amd64$' | sort -V | tail -n 1)
+	package=$(apt-cache "${options[@]}" pkgnames "linux-image-${series%-*}." |
+		grep -E -- "-$2-amd64\$" | sort -V | tail -n 1)
 	[ -n "$package" ] && apt-get "${options[@]}" -qq download "$package" >&2
 	local status=$?
 	rm -rf lists cache
@@ -39,12 +40,13 @@ fetch() {
 		fetch_ubuntu linux-image-5.15.0-25-generic_5.15.0-25.25_amd64.deb \
 			ad56f8c442a54d4f5ff2dff010d00321d53e32b543f3a92f3ba4e042d20a71da
 		;;
-	6.1) fetch_debian bookworm ;;
+	6.1) fetch_debian bookworm cloud ;;
 	6.8)
 		fetch_ubuntu linux-image-6.8.0-31-generic_6.8.0-31.31_amd64.deb \
 			fd2ed023c84163e62c73d3b7b613a9b004bd31e335641c23d42bd249e489fbe6
 		;;
-	6.12) fetch_debian trixie ;;
+	6.12) fetch_debian trixie cloud ;;
+	6.12-rt) fetch_debian trixie rt ;;
 	*) return 1 ;;
 	esac
 }
