@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 #define TEXT_MAX 1024
-#define ENTRIES 64                   /* of folders, in a turn */
+#define WALK_COST 2048               /* of a turn: 1 for each entry of a folder … */
+#define FOLDER_COST 32               /* … and this to go into one */
 #define LOOKS 8                      /* at groups, in a turn */
 #define LOOK_NS 1000000000ull        /* at the same group again */
 #define WALK_AGAIN_NS 10000000000ull /* after the end of a walk */
@@ -213,19 +214,22 @@ static void walk(struct kp_quotas *q, uint64_t now_ns)
 {
 	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 	struct dirent *entry;
+	int cost = 0;
 
 	if (!q->depth && now_ns >= q->walk_ns) {
 		q->walk_ns = now_ns + WALK_AGAIN_NS;
 		enter(q, open(q->mount, flags));
 	}
-	for (int n = 0; n < ENTRIES && q->depth; n++) {
+	while (cost++ < WALK_COST && q->depth) {
 		DIR *dir = q->dirs[q->depth - 1];
 
 		entry = readdir(dir);
-		if (!entry)
+		if (!entry) {
 			leave(q);
-		else if (entry->d_type == DT_DIR && *entry->d_name != '.')
+		} else if (entry->d_type == DT_DIR && *entry->d_name != '.') {
 			enter(q, openat(dirfd(dir), entry->d_name, flags | O_NOFOLLOW));
+			cost += FOLDER_COST;
+		}
 	}
 }
 

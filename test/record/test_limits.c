@@ -8,7 +8,7 @@
 
 #define BUSY_MS 400
 #define PERIOD_NS 100000000ull
-#define QUOTA_NS 10000000ull
+#define QUOTA_NS 5000000ull
 #define FROZEN_MS 60
 #define WAITS (ALL_GROUPS & ~(1u << KP_GROUP_syscall))
 
@@ -51,9 +51,9 @@ Test(limits, a_quota_that_is_used_up)
 
 	if (!make_group("cpu", "kprobe-quota", &group))
 		cr_skip_test("needs cgroups with CPU quotas");
-	cr_assert(group.is_v2 ? write_file(group.path, "cpu.max", "10000 100000")
+	cr_assert(group.is_v2 ? write_file(group.path, "cpu.max", "5000 100000")
 			      : write_file(group.path, "cpu.cfs_period_us", "100000") &&
-					write_file(group.path, "cpu.cfs_quota_us", "10000"));
+					write_file(group.path, "cpu.cfs_quota_us", "5000"));
 	record_child(&run, use_up_quota, (struct kp_recorder_options){.groups = WAITS});
 	do
 		left = next_of(&run, KP_EV_sched_switch);
@@ -69,11 +69,11 @@ Test(limits, a_quota_that_is_used_up)
 	for (; held; held = next_of(&run, KP_EV_throttled)) {
 		cr_expect_eq(held->cgroup, run.told->inos[0]);
 		cr_expect_eq(held->hierarchy, run.told->inos[1]);
-		cr_expect_lt(held->throttled_ns, PERIOD_NS + QUOTA_NS);
+		cr_expect_lt(held->throttled_ns, 2 * PERIOD_NS);
 		sum_ns += held->throttled_ns;
 	}
-	/* Nine tenths of the time, but for those periods at the ends. */
-	cr_expect(sum_ns > BUSY_MS * 1000000ull / 2 && sum_ns < BUSY_MS * 1000000ull + PERIOD_NS,
+	/* Most of the time, but for the periods at the ends and what a busy machine takes. */
+	cr_expect(sum_ns > BUSY_MS * 1000000ull / 4 && sum_ns < BUSY_MS * 1000000ull + PERIOD_NS,
 		  "%lu ns", (unsigned long)sum_ns);
 	done_in_group(&run);
 }

@@ -73,8 +73,8 @@ static void need_quota(void)
 	if (outer.is_v2)
 		cr_assert(write_file(outer.path, "cgroup.subtree_control", "+cpu"));
 	cr_assert_eq(mkdir(inner.path, 0755), 0);
-	cr_assert(inner.is_v2 ? write_file(inner.path, "cpu.max", "20000 100000")
-			      : write_file(inner.path, "cpu.cfs_quota_us", "20000"));
+	cr_assert(inner.is_v2 ? write_file(inner.path, "cpu.max", "5000 100000")
+			      : write_file(inner.path, "cpu.cfs_quota_us", "5000"));
 }
 
 Test(pressure, accounts_of_a_quota, .init = need_probes, .timeout = 60)
@@ -96,7 +96,7 @@ Test(pressure, accounts_of_a_quota, .init = need_probes, .timeout = 60)
 		cnt++;
 	}
 	cr_expect(cnt, "the group was not found");
-	cr_expect_gt(throttled_ns, BUSY_MS * 1000000ull / 2);
+	cr_expect_gt(throttled_ns, BUSY_MS * 1000000ull / 4); /* on a busy machine too */
 	cr_expect_eq(rmdir(inner.path), 0, "%s", strerror(errno));
 	cr_expect_eq(rmdir(outer.path), 0, "%s", strerror(errno));
 	done(&run);
