@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "log/segment.h"
 #include "record/pipeline_in.h"
+#include "record/priority.h"
 #include "record/thread.h"
 
 #define TURN_NS 1000000000ull
@@ -240,6 +241,7 @@ void *kp_pipeline_disk_loop(void *arg)
 	struct timespec until;
 	bool is_full;
 
+	kp_priority_raise(KP_NICE_SOON); /* as who writes what is to go */
 	pthread_mutex_lock(&p->lock);
 	while (!p->stopping) {
 		until = kp_cond_until(turn_ns);

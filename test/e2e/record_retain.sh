@@ -16,7 +16,7 @@ length() { # of all segments
 
 # begin [OPTION…]: a recorder that writes some MB each second. $recorder.
 begin() {
-	spawn "$KPROBE" record -o log -e syscall -C 6M --pin-quota 3M "$@" >recorder 2>recorder.err </dev/null
+	spawn "$KPROBE" record -o log -e syscall -C 3M --pin-quota 1500K "$@" >recorder 2>recorder.err </dev/null
 	recorder=$!
 }
 
@@ -52,7 +52,8 @@ for round in 1 2; do
 	finish
 	[ "$round" = 1 ] && begin
 done
-[ "$most" -le $((7 * 1024 * 1024)) ] || fail "6 MiB were allowed, and it was $most bytes long"
+# What is written until it is looked at may come on top, on a busy machine more.
+[ "$most" -le $((9 * 512 * 1024)) ] || fail "3 MiB were allowed, and it was $most bytes long"
 for status in $statuses; do
 	[ "$status" = 0 ] || fail "dump beside retention: exit $status; $(cat dump.err)"
 done
@@ -63,7 +64,7 @@ dump log -k retain | grep -q '"why":1' || fail "the log does not say what went"
 echo "at most $most bytes"
 
 # --- an incident's segments stay, until the pin goes ---
-segment=$(segments | sed -n 3p)
+segment=$(segments | tail -n 3 | head -n 1) # few segments stand behind it within a second
 at=$(dump "$segment" -k sched_switch -n 1 --time wall | sed 's/.*"time":"\([^"]*\)".*/\1/')
 at=$(date -d "$at" +%s.%N)
 to=$(python3 -c "print('%.9f' % ($at + 0.02))")
@@ -71,16 +72,21 @@ to=$(python3 -c "print('%.9f' % ($at + 0.02))")
 	fail "analyze: $(cat report)"
 pin=$(find log/pins -type f)
 grep -q "^[0-9a-f-]*/$(basename "$segment")\$" "$pin" || fail "the pin lacks $segment: $(cat "$pin")"
+newest=$(segments | tail -n 1)
 begin
-first=$(segments | tail -n 1)
+newer() {
+	first=$(segments | tail -n 1)
+	[ "$first" != "$newest" ]
+}
+wait_for 60 newer || fail "no segment: $(cat recorder.err)"
 wait_for 60 test ! -e "$first" || fail "retention stands still"
 finish
 while read -r name; do
 	[ -e "log/$name" ] || fail "$name is gone, though it is pinned"
 done <"$pin"
-"$KPROBE" analyze again -i "$segment" --db db --pid "$load" --from "$at" --to "$to" >again 2>&1 ||
-	fail "the incident's segment: $(cat again)"
-rm "$pin"
+"$KPROBE" analyze again -i log --db db --pid "$load" --from "$at" --to "$to" >again 2>&1 ||
+	fail "what is left of the incident: $(cat again)"
+rm log/pins/*
 begin
 wait_for 60 test ! -e "$segment" || fail "a segment stays that is pinned no more"
 finish
