@@ -82,6 +82,13 @@ static int open_above(int at_fd, char *path, const char **ret_last)
 	return fd < 0 ? -errno : fd;
 }
 
+/* What is not there is the folder above: no log is looked for. */
+static int cannot_make(const char *name, int error, struct kp_err *err)
+{
+	kp_err_sys(err, error, "cannot make the log's folder %s", name);
+	return error == -ENOENT ? -ENOTDIR : error;
+}
+
 /* Makes and opens the folder `last` in another. */
 static int make_in(int above_fd, const char *last, const char *name, int *ret_fd,
 		   struct kp_err *err)
@@ -90,7 +97,7 @@ static int make_in(int above_fd, const char *last, const char *name, int *ret_fd
 	int fd, r;
 
 	if (mkdirat(above_fd, last, 0700) < 0 && errno != EEXIST)
-		return kp_err_sys(err, -errno, "cannot make the log's folder %s", name);
+		return cannot_make(name, -errno, err);
 	fd = kp_folder_open(above_fd, last);
 	if (fd < 0)
 		return refuse(above_fd, last, name, fd, err);
@@ -117,10 +124,9 @@ int kp_folder_make(int at_fd, const char *path, const char *name, int *ret_fd, s
 			       "the path to %s leads through a symbolic link, which may lead "
 			       "elsewhere tomorrow: give the path without it (realpath says it)",
 			       name);
-	else if (above_fd < 0) {
-		r = kp_err_sys(err, above_fd, "cannot make the log's folder %s", name);
-		r = r == -ENOENT ? -ENOTDIR : r; /* of the folder above */
-	} else {
+	else if (above_fd < 0)
+		r = cannot_make(name, above_fd, err);
+	else {
 		r = make_in(above_fd, last, name, ret_fd, err);
 		close(above_fd);
 	}
