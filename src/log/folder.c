@@ -119,14 +119,14 @@ int kp_folder_make(int at_fd, const char *path, const char *name, int *ret_fd, s
 	if (!plain)
 		return kp_err_set(err, -ENOMEM, "out of memory");
 	above_fd = open_above(at_fd, plain, &last);
-	if (above_fd == -ELOOP)
+	if (above_fd == -ELOOP) {
 		r = kp_err_set(err, -EPERM,
 			       "the path to %s leads through a symbolic link, which may lead "
 			       "elsewhere tomorrow: give the path without it (realpath says it)",
 			       name);
-	else if (above_fd < 0)
+	} else if (above_fd < 0) {
 		r = cannot_make(name, above_fd, err);
-	else {
+	} else {
 		r = make_in(above_fd, last, name, ret_fd, err);
 		close(above_fd);
 	}
