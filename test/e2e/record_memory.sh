@@ -53,10 +53,10 @@ print(peak >> 20, anon >> 20)
 PY
 
 for memory in 64 200; do
-	"$KPROBE" record -o "mnt/log-$memory" --memory "${memory}M" -e syscall 2>err &
+	"$KPROBE" record -o "mnt/log-$memory" --memory "${memory}M" -e syscall 2>"err-$memory" &
 	recorder=$!
 	kp_children="$kp_children $recorder"
-	wait_for 60 grep -q 'recording into' err || fail "$(cat err)"
+	wait_for 60 grep -q 'recording into' "err-$memory" || fail "$(cat "err-$memory")"
 	spawn ./flood
 	floods=$!
 	spawn ./flood
@@ -68,11 +68,11 @@ for memory in 64 200; do
 	kill $floods
 	sleep 1
 	kill -INT $recorder
-	wait $recorder || fail "exit $?: $(cat err)"
+	wait $recorder || fail "exit $?: $(cat "err-$memory")"
 	echo "--memory ${memory}M: at most $peak MiB, $anon of them the process's own"
 	[ "$peak" -le "$memory" ] || fail "$peak MiB"
 	[ "$anon" -ge $((memory / 8)) ] || fail "the queue was never full: $anon MiB"
-	grep -q '^kprobe: total' err || fail "$(cat err)"
+	grep -q '^kprobe: total' "err-$memory" || fail "$(cat "err-$memory")"
 	"$KPROBE" dump -i "mnt/log-$memory" --stats >stats || fail "$(cat stats)"
 	grep -q '^gaps 0$' stats || fail "$(cat stats)"
 	rm -rf "mnt/log-$memory"

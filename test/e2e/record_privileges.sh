@@ -65,10 +65,10 @@ fi
 
 # --- what is given up ---
 
-"$KPROBE" record -o own 2>err &
+"$KPROBE" record -o own 2>own.err &
 recorder=$!
 kp_children="$kp_children $recorder"
-wait_for 60 grep -q 'recording into' err || fail "$(cat err)"
+wait_for 60 grep -q 'recording into' own.err || fail "$(cat own.err)"
 sleep 0.3
 for task in /proc/$recorder/task/*/status; do
 	# BPF, PERFMON, SYS_PTRACE, DAC_READ_SEARCH, SYS_NICE, NET_ADMIN at most
@@ -79,13 +79,13 @@ for task in /proc/$recorder/task/*/status; do
 	grep -q '^NoNewPrivs:.1$' "$task" || fail "may gain privileges"
 done
 kill -USR1 $recorder # a step down and up needs the kernel again
-wait_for 60 grep -q 'tier switches' err || fail "$(cat err)"
+wait_for 60 grep -q 'tier switches' own.err || fail "$(cat own.err)"
 kill -USR2 $recorder
-wait_for 60 grep -q 'tier waits' err || fail "$(cat err)"
+wait_for 60 grep -q 'tier waits' own.err || fail "$(cat own.err)"
 sleep 1.5
 kill -INT $recorder
-wait $recorder || fail "$(cat err)"
-grep -q 'warning' err && fail "$(cat err)"
+wait $recorder || fail "$(cat own.err)"
+grep -q 'warning' own.err && fail "$(cat own.err)"
 echo "given up: ok"
 
 # --- links ---
