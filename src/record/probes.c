@@ -594,12 +594,22 @@ int kp_probes_open_tasks(const struct kp_probes *probes, struct kp_err *err)
 	return open_iterator(probes->iterators[KP_ITER_TELL], err);
 }
 
+/* A program that gets its tracepoint's arguments with their types knows it; NULL. */
+static const char *attach_name(const struct kp_probes *probes, size_t i)
+{
+	const struct bpf_program *program =
+		bpf_object__find_program_by_name(probes->skel->obj, table[i].program);
+
+	return bpf_program__type(program) == BPF_PROG_TYPE_RAW_TRACEPOINT ? table[i].tracepoint
+									  : NULL;
+}
+
 static int attach(struct kp_probes *probes, size_t i, struct kp_err *err)
 {
 	char what[96];
 	int r;
 
-	probes->links[i] = bpf_raw_tracepoint_open(NULL, probes->programs[i]);
+	probes->links[i] = bpf_raw_tracepoint_open(attach_name(probes, i), probes->programs[i]);
 	r = probes->links[i] < 0 ? -errno : kp_probes_pin_link(probes, i);
 	if (r >= 0)
 		return 0;
