@@ -23,20 +23,27 @@ static uint64_t produced(const struct kprobe_bpf *skel, enum kp_group group)
 	return sum;
 }
 
-Test(compat, sched_switch_of_5_15, .init = need_probes)
+/* The programs of which one alone is loaded, as if somebody listened. */
+static struct kprobe_bpf *load_alone(const char *name)
 {
 	struct kprobe_bpf *skel = kprobe_bpf__open();
 	struct bpf_program *program;
-	struct bpf_link *link;
-	uint64_t before;
 
 	cr_assert(skel);
 	bpf_object__for_each_program(program, skel->obj)
-		bpf_program__set_autoload(program, program == skel->progs.kp_sched_switch_3);
+		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
 	skel->rodata->unheard_ticks = UINT32_MAX;
-	cr_assert_eq(kprobe_bpf__load(skel), 0);
+	cr_assert_eq(kprobe_bpf__load(skel), 0, "%s", name);
 	skel->bss->heart.beat = 1;
-	link = bpf_program__attach(skel->progs.kp_sched_switch_3);
+	return skel;
+}
+
+Test(compat, sched_switch_of_5_15, .init = need_probes)
+{
+	struct kprobe_bpf *skel = load_alone("kp_sched_switch_3");
+	struct bpf_link *link = bpf_program__attach(skel->progs.kp_sched_switch_3);
+	uint64_t before;
+
 	cr_assert(link);
 	skel->bss->telling = KP_TELL_SWITCHES;
 	before = produced(skel, KP_GROUP_sched);
@@ -50,16 +57,11 @@ Test(compat, sched_switch_of_5_15, .init = need_probes)
 /* Programs of one tracepoint, one at a time; do_it makes it fire, which makes an event or not. */
 static void try_program(const char *name, void (*do_it)(void), bool makes_event)
 {
-	struct kprobe_bpf *skel = kprobe_bpf__open();
-	struct bpf_program *program;
-	struct bpf_link *link;
+	struct kprobe_bpf *skel = load_alone(name);
+	struct bpf_link *link =
+		bpf_program__attach(bpf_object__find_program_by_name(skel->obj, name));
 	uint64_t before;
 
-	cr_assert(skel);
-	bpf_object__for_each_program(program, skel->obj)
-		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
-	cr_assert_eq(kprobe_bpf__load(skel), 0, "%s", name);
-	link = bpf_program__attach(bpf_object__find_program_by_name(skel->obj, name));
 	cr_assert(link, "%s", name);
 	before = produced(skel, KP_GROUP_tcp);
 	do_it();
