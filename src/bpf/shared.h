@@ -156,7 +156,7 @@ struct kp_told_function {
 
 /* Work items that are queued, by their addresses, and those that run, by their workers; powers of
  * two. What another needs the place of is forgotten. */
-#define KP_WORK_CNT 4096
+#define KP_WORK_CNT 2048
 
 struct kp_queued_work {
 	kp_u64 work;

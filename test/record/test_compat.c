@@ -38,6 +38,18 @@ static struct kprobe_bpf *load_alone(const char *name)
 	return skel;
 }
 
+/* A map's value can have no more there (KMALLOC_MAX_SIZE, kernel/bpf/arraymap.c). */
+#define MEMORY_MAX_5_15 (4u << 20)
+
+Test(compat, memory_of_5_15)
+{
+	struct kprobe_bpf *skel = kprobe_bpf__open();
+
+	cr_assert(skel);
+	cr_expect_leq(bpf_map__value_size(skel->maps.bss), MEMORY_MAX_5_15);
+	kprobe_bpf__destroy(skel);
+}
+
 Test(compat, sched_switch_of_5_15, .init = need_probes)
 {
 	struct kprobe_bpf *skel = load_alone("kp_sched_switch_3");
