@@ -197,7 +197,8 @@ static bool is_same_wait(const struct kp_task *t, const struct kp_call *last,
 	if (call->nr == KP_NR_restart_syscall) /* the kernel's own word for it */
 		return true;
 	return call->nr == last->nr && call->arg0 == last->arg0 && call->arg1 == last->arg1 &&
-	       ((stayed && is_since(t, last)) || was_stopped(t, last));
+	       ((stayed && is_since(t, last)) || was_stopped(t, last) ||
+		(t->restarted_ns && t->restarted_ns >= last->exit_ns));
 }
 
 static uint32_t timeout_of(const struct kp_ev_wait *e)

@@ -470,6 +470,7 @@ static const handler handlers[KP_EV_END] = {
 	[KP_EV_socket] = kp_model_on_socket,
 	[KP_EV_translation] = kp_model_on_translation,
 	[KP_EV_signal_generate] = kp_model_on_signal,
+	[KP_EV_signal_deliver] = kp_model_on_deliver,
 	[KP_EV_irq] = kp_model_on_irq,
 	[KP_EV_softirq] = kp_model_on_softirq,
 	[KP_EV_reclaim] = kp_model_on_reclaim,

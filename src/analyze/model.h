@@ -120,7 +120,9 @@ struct kp_task {
 	uint32_t older;    /* earlier life of the same tid, or KP_NONE */
 	uint32_t maj_flt;
 	uint32_t last_blocked; /* index of its last BLOCKED record, or KP_NONE */
-	uint32_t early_wake;   /* wake that came while it still ran, or KP_NONE */
+	uint64_t
+		restarted_ns; /* a signal's handler ran after which a call is made again; 0: none */
+	uint32_t early_wake;  /* wake that came while it still ran, or KP_NONE */
 	bool kthread;
 	bool maj_seen; /* maj_flt is known */
 	bool has_lost; /* it has LOST records */
@@ -351,6 +353,11 @@ uint32_t kp_model_msgs_until(const struct kp_model *model, const kp_msg_list *li
 /* The message by which a socket's other end sent what was received; NULL: it is not in the log, or
  * from another host. */
 const struct kp_msg *kp_model_origin(const struct kp_model *model, const struct kp_msg *received);
+
+/* What the task, which woke somebody at t_ns for this socket, was then giving to its other end or
+ * taking from it; NULL: nothing that the log has. */
+const struct kp_msg *kp_model_peer_msg(const struct kp_model *model, uint32_t sock, uint32_t task,
+				       uint64_t t_ns);
 
 /* The other end of the unix socket with this inode; KP_NONE: the log does not tell it. */
 uint32_t kp_model_unix_peer(const struct kp_model *model, uint64_t ino);

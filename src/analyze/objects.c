@@ -10,6 +10,22 @@ static bool is_stop(int32_t sig)
 	return sig >= 19 && sig <= 22; /* SIGSTOP SIGTSTP SIGTTIN SIGTTOU */
 }
 
+#define SA_RESTART 0x10000000u /* asm-generic/signal-defs.h */
+
+/* A task that waits in a call and takes a signal makes the call again behind the handler. */
+int kp_model_on_deliver(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_signal_deliver *e = (const void *)hdr;
+	uint32_t task;
+
+	if (e->handler <= 1 || !(e->sa_flags & SA_RESTART)) /* SIG_DFL, SIG_IGN */
+		return 0;
+	if (kp_model_task_get(m, hdr->pid, hdr->tid, &task) < 0)
+		return -ENOMEM;
+	m->tasks.at[task].restarted_ns = hdr->time_ns;
+	return 0;
+}
+
 int kp_model_on_signal(struct kp_model *m, const struct kp_hdr *hdr)
 {
 	const struct kp_ev_signal_generate *e = (const void *)hdr;

@@ -308,6 +308,23 @@ const struct kp_msg *kp_model_origin(const struct kp_model *model, const struct 
 	return best;
 }
 
+const struct kp_msg *kp_model_peer_msg(const struct kp_model *model, uint32_t sock, uint32_t task,
+				       uint64_t t_ns)
+{
+	const kp_msg_list *list = &model->tasks.at[task].msgs;
+	uint32_t i = kp_model_msgs_until(model, list, t_ns), peer = KP_NONE;
+	const struct kp_msg *msg = i < list->cnt ? &model->msgs.at[list->at[i]] : NULL;
+
+	if (!msg || msg->t1_ns > t_ns + SEND_SLACK_NS || !model->socks.at[sock].rport)
+		return NULL;
+	for (int pass = 0; pass < PEERS_MAX; pass++) {
+		peer = peer_next(model, sock, t_ns, peer);
+		if (peer == KP_NONE || peer == msg->sock)
+			break;
+	}
+	return peer == msg->sock ? msg : NULL;
+}
+
 uint32_t kp_model_unix_peer(const struct kp_model *model, uint64_t ino)
 {
 	const uint64_t *sock = ino ? kp_map_get(&model->unix_map, ino) : NULL;

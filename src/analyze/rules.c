@@ -790,8 +790,9 @@ const struct kp_rule kp_rules[] = {
 	{"others", NULL, 'C', is_for_others, explain_inside,
 	 "a loop of a process that serves a request, woken for other requests"},
 	{"socket", "socket", 'A', is_sender, explain_sender,
-	 "TCP on this host: the task whose send has the two ends swapped, or, behind address "
-	 "translation, one of them"},
+	 "TCP on this host: the task at the other end, whose send has the two ends swapped or, "
+	 "behind address translation, one of them; for who waits for room, the task that took "
+	 "what had been sent"},
 	{"here", NULL, 'C', is_here, explain_here,
 	 "bytes from this host, whose sender is not in the log"},
 	{"untold", NULL, 'D', is_untold, explain_network,

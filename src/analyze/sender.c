@@ -88,6 +88,7 @@ bool kp_sender_find(const struct kp_walk *walk, const struct kp_blocked *b,
 	uint32_t sock = kp_sender_told_sock(m, b);
 	const struct kp_send *send = send_to(m, sock, wake->t_ns);
 	const struct kp_call *call;
+	const struct kp_msg *msg;
 
 	if (send && send->exit_ns >= b->begin_ns) {
 		*ret_send = *send;
@@ -101,6 +102,14 @@ bool kp_sender_find(const struct kp_walk *walk, const struct kp_blocked *b,
 	call = wake->waker ? kp_task_call(&m->tasks.at[wake->waker], wake->t_ns) : NULL;
 	if (wake->waker == 0 || wake->waker == b->task)
 		return false;
+	msg = sock != KP_NONE ? kp_model_peer_msg(m, sock, wake->waker, wake->t_ns) : NULL;
+	if (msg) {
+		*ret_send = (struct kp_send){.entry_ns = wake->t_ns,
+					     .exit_ns = wake->t_ns,
+					     .task = wake->waker,
+					     .sock = msg->is_out ? msg->sock : KP_NONE};
+		return true;
+	}
 	if ((send && m->tasks.at[send->task].pid == m->tasks.at[wake->waker].pid) ||
 	    may_be_sent_by(m, wake, sock, call)) {
 		*ret_send = (struct kp_send){.entry_ns = wake->t_ns,

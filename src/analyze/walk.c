@@ -242,7 +242,7 @@ static bool last_wait(const struct kp_task *t, uint32_t i, const struct kp_call 
 		if (!kp_syscall_restarts(call->ret))
 			break;
 		next = restart_of(t, call);
-		if (!next && call == &t->calls.at[t->calls.cnt - 1])
+		if (!next && call == &t->calls.at[t->calls.cnt - 1] && t->end_ns == KP_NEVER)
 			return false;
 		if (!next) /* a handler ran instead: the signal ended it */
 			break;

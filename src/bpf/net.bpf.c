@@ -315,7 +315,9 @@ static __always_inline int tell_transfer(__u16 kind, const struct sock *sk, __u3
 SEC("tp_btf/sock_send_length")
 int KP_PROG(tcp, kp_sock_send, struct sock *sk, int ret)
 {
-	return ret > 0 ? tell_transfer(KP_EV_sock_send, sk, ret, KP_CAST(tcp_sock, sk)->write_seq,
+	/* An empty datagram wakes who waits for one. */
+	return ret > 0 || (!ret && sk->sk_protocol != IPPROTO_TCP)
+		       ? tell_transfer(KP_EV_sock_send, sk, ret, KP_CAST(tcp_sock, sk)->write_seq,
 				       KP_SK_ARG)
 		       : 0;
 }

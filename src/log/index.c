@@ -265,7 +265,7 @@ static int read_text(struct kp_index *index, struct kp_index_segment *segment, c
 
 /* Reads the header of a segment; one that is damaged becomes a gap, one that is gone nothing. */
 static int read_header(struct kp_index *index, struct kp_index_segment *segment,
-		       struct kp_schema *before)
+		       struct kp_schema *before, bool is_newest)
 {
 	int fd = kp_index_open_segment(index, segment), r;
 	struct kp_log_gap gap = {0};
@@ -298,7 +298,7 @@ static int read_header(struct kp_index *index, struct kp_index_segment *segment,
 		r = read_text(index, segment, text);
 	if (r == -EBADMSG) {
 		gap.len = segment->file_len;
-		gap.torn = kp_seg_is_hdr_torn(fd, segment->file_len);
+		gap.torn = is_newest && kp_seg_is_hdr_torn(fd, segment->file_len);
 		r = kp_index_add_gap(index, segment, &gap);
 	}
 	free(text);
@@ -322,14 +322,14 @@ static void count_run(struct kp_index *index, const struct kp_index_segment *seg
 static int read_headers(struct kp_index *index)
 {
 	struct kp_index_segment *s, *next;
-	int r;
+	int r = 0;
 
-	for (size_t i = 0; i < index->segment_cnt; i++) {
+	for (size_t i = 0; i < index->segment_cnt && r >= 0; i++) {
 		s = &index->segments[i];
-		r = read_header(index, s, i ? s[-1].schema : NULL);
-		if (r < 0)
-			return r;
+		r = read_header(index, s, i ? s[-1].schema : NULL, i + 1 == index->segment_cnt);
 	}
+	if (r < 0)
+		return r;
 	index->runs = calloc(index->segment_cnt + 1, sizeof(*index->runs));
 	if (!index->runs)
 		return -ENOMEM;

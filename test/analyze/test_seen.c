@@ -80,6 +80,26 @@ Test(waits, who_sent_to_a_poller)
 	done(&w);
 }
 
+/* A handler ran, behind which the call is made again: one wait, which the last wake ended. */
+Test(waits, a_call_that_a_signal_s_handler_interrupted)
+{
+	begin();
+	wait_in(&m, 1000, A, SYS_read, KP_OBJ_pipe, 0);
+	wake_from(&m, 4000, 1, C, A, SYS_kill, KP_OBJ_none);
+	FEED(&m, signal_generate, 4001, 1, C, .target_pid = A, .target_tid = A, .sig = 10);
+	sw(&m, 4002, 0, 0, 0, A);
+	FEED(&m, signal_deliver, 4003, 0, A, .handler = 0x1000, .sa_flags = 0x10000000, .sig = 10);
+	wait_in(&m, 4010, A, SYS_read, KP_OBJ_pipe, 0);
+	sw(&m, 4020, 1, 0, 0, B);
+	wake_from(&m, 9000, 1, B, A, SYS_write, KP_OBJ_pipe);
+	sw(&m, 9002, 0, 0, 0, A);
+	struct kp_walk w = finish(1000, 9002);
+	cr_assert_geq(w.waits.cnt, 1);
+	cr_expect_eq(m.tasks.at[w.waits.at[0].waker].tid, B);
+	cr_expect_eq(w.waits.at[0].confidence, 'B');
+	done(&w);
+}
+
 /* A send is one, whether its call has a record or not, and begins where the call does. */
 Test(waits, a_send_that_has_a_record_too)
 {

@@ -319,3 +319,23 @@ Test(rules, remote_peer_and_retransmission)
 	cr_expect_eq(m.socks.at[find(&w, KP_B_network)->obj].rport, 443);
 	done(&w);
 }
+
+/* Who waits for room to send was woken by the other end, which took some of it. */
+Test(rules, a_writer_waits_for_its_reader)
+{
+	begin();
+	sw(&m, 0, 1, 0, 0, B);
+	FEED(&m, wait, 1000, 0, A, .nr = SYS_write, .obj = KP_OBJ_tcp,
+	     .sock = tell_sock(&m, KP_OBJ_tcp, client));
+	sw(&m, 1000, 0, A, S, 0);
+	tell_sock(&m, KP_OBJ_tcp, swapped(client));
+	wake_net(&m, 9000, 1, B, A, client);
+	FEED(&m, sock_recv, 9010, 1, B, .len = 5, .nr = SYS_read, .obj = KP_OBJ_tcp,
+	     .sock = tell_sock(&m, KP_OBJ_tcp, swapped(client)));
+	sw(&m, 9020, 0, 0, 0, A);
+	struct kp_walk w = finish(1000, 9000);
+	cr_assert_eq(w.waits.cnt, 1);
+	cr_expect_eq(m.tasks.at[w.waits.at[0].waker].tid, B);
+	cr_expect_eq(spent(&w, KP_B_on_cpu, B), 8000 * US);
+	done(&w);
+}
