@@ -327,7 +327,7 @@ static int on_transfer(struct kp_model *m, const struct kp_hdr *hdr, uint8_t fla
 		.flags = KP_CALLF_SEEN | flag,
 	};
 	struct kp_msg msg = {.t1_ns = hdr->time_ns,
-			     .len = e->len,
+			     .is_end = !e->len,
 			     .tcp_seq = e->tcp_seq,
 			     .is_out = flag == KP_CALLF_SENT};
 	const struct kp_call *last;
@@ -362,7 +362,8 @@ int kp_model_on_tcp_state(struct kp_model *m, const struct kp_hdr *hdr)
 {
 	const struct kp_ev_tcp_state *e = (const void *)hdr;
 	struct kp_call call = {.entry_ns = hdr->time_ns, .exit_ns = hdr->time_ns};
-	struct kp_msg end = {.t0_ns = hdr->time_ns, .t1_ns = hdr->time_ns, .is_out = true};
+	struct kp_msg end = {
+		.t0_ns = hdr->time_ns, .t1_ns = hdr->time_ns, .is_out = true, .is_end = true};
 
 	if (e->newstate == TCP_SYN_SENT)
 		call.nr = KP_NR_connect;

@@ -164,12 +164,9 @@ static void put_cause(const struct kp_cause *c, struct kp_buf *out)
 		kp_buf_printf(out, "futex %s, holder not known", c->cause.value);
 		break;
 	case KP_B_network:
-		kp_buf_printf(out, "network%s%s", c->cause.value[0] ? ", peer " : "",
-			      c->cause.value);
-		break;
 	case KP_B_retransmit:
-		kp_buf_printf(out, "TCP loss%s%s", c->cause.value[0] ? ", peer " : "",
-			      c->cause.value);
+		kp_buf_printf(out, "%s%s%s", c->kind == KP_B_network ? "network" : "TCP loss",
+			      c->cause.value[0] ? ", peer " : "", c->cause.value);
 		break;
 	case KP_B_timer:
 		kp_buf_puts(out, c->detail == KP_D_late ? "late timer of " : "sleep of ");

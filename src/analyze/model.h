@@ -94,9 +94,9 @@ struct kp_msg {
 	uint64_t t1_ns;
 	uint32_t task;
 	uint32_t sock;
-	uint32_t len;     /* 0: the end of the stream */
 	uint32_t tcp_seq; /* TCP: position behind it; else 0 */
 	bool is_out;
+	bool is_end; /* of the stream */
 };
 
 /* Indexes of messages, by their ends. */

@@ -275,7 +275,7 @@ static const struct kp_msg *origin_on(const struct kp_model *m, const struct kp_
 
 	for (n = 0; i-- > 0 && n < ORIGIN_MAX; n++) {
 		msg = &m->msgs.at[peer->msgs.at[i]];
-		if (!msg->is_out || msg->t0_ns > received->t1_ns || !msg->len != !received->len)
+		if (!msg->is_out || msg->t0_ns > received->t1_ns || msg->is_end != received->is_end)
 			continue;
 		if (!received->tcp_seq || !msg->tcp_seq)
 			return msg;

@@ -18,6 +18,9 @@
 		uint32_t cap; \
 	}
 
+/* Elements from which on an array grows by a half, before that by itself. */
+#define KP_VEC_LARGE 65536u
+
 /* Room for at least cnt elements of len bytes behind *at; 0 or -ENOMEM. */
 static inline int kp_vec_reserve(void **at, uint32_t *cap, uint32_t cnt, size_t len)
 {
@@ -29,7 +32,7 @@ static inline int kp_vec_reserve(void **at, uint32_t *cap, uint32_t cnt, size_t 
 	while (bigger < cnt) {
 		if (bigger > UINT32_MAX / 4)
 			return -ENOMEM;
-		bigger *= 2;
+		bigger += bigger < KP_VEC_LARGE ? bigger : bigger / 2;
 	}
 	place = realloc(*at, bigger * len);
 	if (!place)

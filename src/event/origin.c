@@ -147,10 +147,10 @@ static int process_at(struct kp_origins *o, uint32_t pid, uint32_t *ret_index)
 /* Forgets all but what each process ran last, or, without memory, nothing. */
 static void forget_history(struct kp_origins *o)
 {
-	struct run *kept = malloc(o->processes.cnt * sizeof(*kept));
+	struct run *kept = calloc(o->processes.cnt + 1, sizeof(*kept));
 	uint32_t cnt = 0;
 
-	for (uint32_t i = 0; kept && i < o->processes.cnt; i++) {
+	for (uint32_t i = 0; kept && o->runs.at && i < o->processes.cnt; i++) {
 		uint32_t *newest = &o->processes.at[i].newest;
 
 		if (*newest == NONE)
@@ -159,7 +159,7 @@ static void forget_history(struct kp_origins *o)
 		kept[cnt].older = NONE;
 		*newest = cnt++;
 	}
-	if (kept) {
+	if (kept && o->runs.at) {
 		memcpy(o->runs.at, kept, cnt * sizeof(*kept));
 		o->runs.cnt = cnt;
 	}
@@ -346,7 +346,7 @@ static int add_name(struct kp_origins *o, const char *of, const char *const text
 
 	if (!*of || strlen(of) >= sizeof(name.of) || kp_map_get(&o->name_index, hash(of)))
 		return 0; /* a pod keeps its name, and so does a container */
-	strcpy(name.of, of);
+	memcpy(name.of, of, strlen(of) + 1);
 	name.space = keep(o, texts[0]);
 	name.pod = keep(o, texts[1]);
 	name.container = container ? keep(o, container) : NULL;

@@ -123,6 +123,28 @@ static void print_argv(const char *data, size_t len, struct kp_buf *out)
 	kp_buf_putc(out, ']');
 }
 
+/* The name of a number of that format; NULL: it has none. */
+static const char *value_name(uint64_t v, enum kp_format format, const struct kp_print *how)
+{
+	switch (format) {
+	case KP_F_SIG:
+		return kp_signal_name((int)v);
+	case KP_F_OBJ:
+		return NAME_OF(obj_names, v);
+	case KP_F_TCPSTATE:
+		return NAME_OF(tcp_states, v);
+	case KP_F_RETRANSMIT:
+		return NAME_OF(retransmit_names, v);
+	case KP_F_DROP:
+	case KP_F_RESET:
+		return how->reason;
+	case KP_F_GROUP:
+		return kp_group_name((unsigned)v);
+	default:
+		return NULL;
+	}
+}
+
 static void print_value(const struct kp_hdr *event, const struct kp_field *field,
 			const struct kp_print *how, struct kp_buf *out)
 {
@@ -149,36 +171,26 @@ static void print_value(const struct kp_hdr *event, const struct kp_field *field
 	case KP_F_IP:
 		kp_addr_print((const kp_u8 *)comm, out);
 		break;
-	case KP_F_SIG:
-		print_name(kp_signal_name((int)v), (int64_t)v, out);
-		break;
 	case KP_F_ERR:
 		print_error((int64_t)v, out);
 		break;
 	case KP_F_SYSNR:
 		kp_buf_puts(out, kp_syscall_name((unsigned)v));
 		break;
-	case KP_F_OBJ:
-		print_name(NAME_OF(obj_names, v), (int64_t)v, out);
-		break;
 	case KP_F_STATE:
 		print_state(v, out);
 		break;
+	case KP_F_SIG:
+	case KP_F_OBJ:
 	case KP_F_TCPSTATE:
-		print_name(NAME_OF(tcp_states, v), (int64_t)v, out);
-		break;
 	case KP_F_RETRANSMIT:
-		print_name(NAME_OF(retransmit_names, v), (int64_t)v, out);
-		break;
 	case KP_F_DROP:
 	case KP_F_RESET:
-		print_name(how->reason, (int64_t)v, out);
+	case KP_F_GROUP:
+		print_name(value_name(v, (enum kp_format)field->format, how), (int64_t)v, out);
 		break;
 	case KP_F_CTX:
 		print_ctx(v, out);
-		break;
-	case KP_F_GROUP:
-		print_name(kp_group_name((unsigned)v), (int64_t)v, out);
 		break;
 	case KP_F_COMM:
 		kp_text_quote(out, comm, strnlen(comm, KP_COMM_LEN));

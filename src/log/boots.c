@@ -48,20 +48,30 @@ static int read_number(const char *text, uint64_t *ret_number)
 	return 0;
 }
 
-/* By the header of a segment; -EBADMSG when it is torn. */
-static int read_age(int boot_fd, uint64_t sequence, struct kp_boot *boot)
+int kp_boots_read_hdr(int boot_fd, uint64_t sequence, struct kp_seg_start *ret_start,
+		      char **ret_text)
 {
-	char name[KP_SEG_NAME_MAX], *text = NULL;
-	struct kp_seg_start start;
+	char name[KP_SEG_NAME_MAX];
 	const char *why;
 	int fd, r;
 
+	*ret_text = NULL;
 	kp_seg_name(sequence, name);
 	fd = kp_folder_open_file(boot_fd, name, O_RDONLY);
 	if (fd < 0)
 		return fd;
-	r = kp_seg_read_hdr(fd, &start, &text, &why);
+	r = kp_seg_read_hdr(fd, ret_start, ret_text, &why);
 	close(fd);
+	return r;
+}
+
+/* By the header of a segment; -EBADMSG when it is torn. */
+static int read_age(int boot_fd, uint64_t sequence, struct kp_boot *boot)
+{
+	struct kp_seg_start start;
+	char *text;
+	int r = kp_boots_read_hdr(boot_fd, sequence, &start, &text);
+
 	if (r >= 0) {
 		boot->realtime_ns = start.hdr.realtime_ns;
 		r = read_number(text, &boot->number);

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "log/segment.h"
+
 struct kp_boot {
 	char name[256];
 	uint64_t last;        /* number of its newest segment */
@@ -24,6 +26,11 @@ int kp_boots_list(int dir_fd, struct kp_boot **ret_boots, size_t *ret_cnt);
  */
 int kp_log_find_newest(int dir_fd, char name[256], uint64_t *ret_sequence,
 		       uint64_t *ret_boot_number);
+
+/* The header of the segment with that number in a boot's folder; *ret_text is to be freed in any
+ * case. 0, -EBADMSG: it is torn or damaged, or -errno. */
+int kp_boots_read_hdr(int boot_fd, uint64_t sequence, struct kp_seg_start *ret_start,
+		      char **ret_text);
 
 /* Opens the folder of a log: path itself, or that of the boot's folder or of the segment that path
  * is. The descriptor or -errno. */

@@ -162,17 +162,10 @@ int kp_log_read_tail(int boot_fd, struct kp_log_tail *ret_tail)
 /* The run of a segment, by its header. */
 static int read_run_of(int boot_fd, uint64_t sequence, uint64_t *ret_run)
 {
-	char name[KP_SEG_NAME_MAX], *text = NULL;
 	struct kp_seg_start start;
-	const char *why;
-	int fd, r;
+	char *text;
+	int r = kp_boots_read_hdr(boot_fd, sequence, &start, &text);
 
-	kp_seg_name(sequence, name);
-	fd = kp_folder_open_file(boot_fd, name, O_RDONLY);
-	if (fd < 0)
-		return fd;
-	r = kp_seg_read_hdr(fd, &start, &text, &why);
-	close(fd);
 	if (r >= 0)
 		r = read_run(text, ret_run);
 	free(text);

@@ -47,7 +47,7 @@ same_losses() {
 	python3 - "$1.err" "$1.stats" "$1.events" <<'PY' || fail "$1: the losses differ: $(cat "$1.err" "$1.stats")"
 import json, re, sys
 table, header, events = {}, {}, {}
-names = "sched life syscall payload signal irq block sync tcp memory clock meta".split()
+names = "sched life syscall payload signal irq block sync tcp memory clock meta kernel packet".split()
 for line in open(sys.argv[1]):
     m = re.match(r"kprobe: (\w+) +(\d+) +(\d+)$", line)
     if m and m[1] in names:
