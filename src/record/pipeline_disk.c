@@ -128,21 +128,24 @@ int kp_pipeline_append(struct kp_pipeline *p, const struct kp_pipeline_block *bl
 
 /* --- who looks after the disk --- */
 
-static void sync_if_due(struct kp_pipeline *p)
+static void sync_log(struct kp_pipeline *p)
 {
-	uint64_t now_ns = kp_clock_ns(CLOCK_MONOTONIC);
 	struct kp_err err = {""};
 	int r;
 
-	if (!p->sync_ns || now_ns - p->disk.synced_ns < p->sync_ns)
-		return;
-	p->disk.synced_ns = now_ns;
+	p->disk.synced_ns = kp_clock_ns(CLOCK_MONOTONIC);
 	r = kp_log_sync(p->writer, &err);
 	if (r >= 0)
 		return;
 	pthread_mutex_lock(&p->lock);
 	kp_pipeline_set_error(p, r, &err);
 	pthread_mutex_unlock(&p->lock);
+}
+
+static void sync_if_due(struct kp_pipeline *p)
+{
+	if (p->sync_ns && kp_clock_ns(CLOCK_MONOTONIC) - p->disk.synced_ns >= p->sync_ns)
+		sync_log(p);
 }
 
 static void tell_removed(void *arg, const struct kp_retain_segment *segment)
@@ -214,6 +217,8 @@ static void retain(struct kp_pipeline *p, bool is_full)
 
 	if (!begin_look(p))
 		return;
+	if (is_full) /* a segment that waits for its sync is held open, and keeps its room */
+		sync_log(p);
 	is_due = kp_retainer_is_due(p->disk.retainer, &now);
 	if (is_due)
 		r = kp_retainer_run(p->disk.retainer, &now, &retained, &err);
