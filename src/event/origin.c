@@ -3,6 +3,7 @@
  */
 #include "event/origin.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +180,7 @@ static int push_run(struct kp_origins *o, uint32_t pid, uint64_t t_ns, uint32_t 
 		forget_history(o);
 	if (o->runs.cnt >= RUNS_MAX)
 		return -ENOMEM;
+	assert(o->processes.at && index < o->processes.cnt); /* process_at has made it */
 	run.older = o->processes.at[index].newest;
 	if (KP_VEC_PUSH(&o->runs, run) < 0)
 		return -ENOMEM;
