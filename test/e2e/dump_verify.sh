@@ -14,10 +14,20 @@ verify() {
 	grep -q -- "$3" out || fail "$2: no '$3' in $(cat out)"
 }
 
-record log out sh -c 'ls -lR /etc >/dev/null; echo done' || fail "record: $(cat out.err)"
-verify 0 log '^whole$'
-grep -q '^objects [1-9]' out || fail "no contents: $(cat out)"
-record log out sleep 0.2 || fail "record: $(cat out.err)"
+# has_lost LOG: what runs beside this can take both CPUs for longer than a ring holds.
+has_lost() {
+	"$KPROBE" dump --verify "$1" | grep -q '^lost [1-9]'
+}
+
+for _ in 1 2 3; do
+	rm -rf log
+	record log out sh -c 'ls -lR /etc >/dev/null; echo done' || fail "record: $(cat out.err)"
+	has_lost log && continue
+	verify 0 log '^whole$'
+	grep -q '^objects [1-9]' out || fail "no contents: $(cat out)"
+	record log out sleep 0.2 || fail "record: $(cat out.err)"
+	has_lost log || break
+done
 verify 0 log '^whole$'
 verify 0 "$(find log -name 00000002.kpl)" '^whole$'
 "$KPROBE" dump --verify --format json log | python3 -c '
