@@ -24,10 +24,10 @@ static bool may_be_timerfd(const struct kp_call *call)
 
 static bool is_own_timeout(const struct kp_blocked *b)
 {
-	uint64_t len = b->call->timeout_ms * 1000000ull, due = b->call->entry_ns + len;
-	uint64_t slack = SLACK_NS + len / SLACK_PART;
+	uint64_t due = kp_call_due(b->call);
+	uint64_t slack = SLACK_NS + (due - b->call->entry_ns) / SLACK_PART;
 
-	return b->call->timeout_ms && b->wake->obj + slack >= due && b->wake->obj <= due + slack;
+	return due && b->wake->obj + slack >= due && b->wake->obj <= due + slack;
 }
 
 bool kp_armed_is_unknown(const struct kp_blocked *b)

@@ -36,6 +36,11 @@ bool kp_call_on_socket(const struct kp_call *call)
 	       call->obj == KP_OBJ_sock;
 }
 
+uint64_t kp_call_due(const struct kp_call *call)
+{
+	return call->timeout_ms ? call->entry_ns + call->timeout_ms * 1000000ull : 0;
+}
+
 bool kp_call_waits_for_many(const struct kp_call *call)
 {
 	return kp_syscall_has(call->nr, KP_TRAIT_WAITS_MANY);
@@ -81,11 +86,10 @@ static int call_push(struct kp_model *m, struct kp_task *t, struct kp_call call)
 static int send_push(struct kp_model *m, const struct kp_call *call, uint32_t task)
 {
 	struct kp_send send = {call->entry_ns, call->exit_ns, task, call->nr, call->sock};
-	struct kp_connect connect = {.send = send, .sock = call->sock};
 
 	if (call->sock == KP_NONE || !kp_call_sends(call))
 		return 0;
-	if (call->nr == KP_NR_connect && KP_VEC_PUSH(&m->connects, connect) < 0)
+	if (call->nr == KP_NR_connect && KP_VEC_PUSH(&m->connects, send) < 0)
 		return -ENOMEM;
 	return KP_VEC_PUSH(&m->socks.at[call->sock].sends, send);
 }

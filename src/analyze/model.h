@@ -120,9 +120,8 @@ struct kp_task {
 	uint32_t older;    /* earlier life of the same tid, or KP_NONE */
 	uint32_t maj_flt;
 	uint32_t last_blocked; /* index of its last BLOCKED record, or KP_NONE */
-	uint64_t
-		restarted_ns; /* a signal's handler ran after which a call is made again; 0: none */
-	uint32_t early_wake;  /* wake that came while it still ran, or KP_NONE */
+	uint64_t restarted_ns; /* a handler ran behind which calls are made again; 0: none */
+	uint32_t early_wake;   /* wake that came while it still ran, or KP_NONE */
 	bool kthread;
 	bool maj_seen; /* maj_flt is known */
 	bool has_lost; /* it has LOST records */
@@ -224,11 +223,6 @@ struct kp_signal {
 	uint32_t older; /* stop signal to the same process before, if this is one */
 };
 
-struct kp_connect {
-	struct kp_send send;
-	uint32_t sock;
-};
-
 /* A timerfd_settime. */
 struct kp_arming {
 	uint64_t entry_ns;
@@ -288,7 +282,7 @@ struct kp_model {
 	KP_VEC(struct kp_request) requests;
 	KP_VEC(struct kp_completion) completions;
 	KP_VEC(struct kp_signal) signals;
-	KP_VEC(struct kp_connect) connects;
+	KP_VEC(struct kp_send) connects;
 	KP_VEC(struct kp_arming) armings; /* by their ends */
 	KP_VEC(struct kp_retransmit) retransmits;
 	KP_VEC(struct kp_tier_change) tiers;
@@ -388,9 +382,6 @@ uint64_t kp_ends_hash(const struct kp_ends *ends);
 struct kp_ends kp_model_other_ends(const struct kp_model *model, const struct kp_sock *sock,
 				   uint64_t t_ns);
 
-/* The last send on sock itself that began at or before t_ns, or NULL. */
-const struct kp_send *kp_sock_last_send(const struct kp_sock *sock, uint64_t t_ns);
-
 /* Index of the last retransmission on sock or its other end in [from, to), or KP_NONE. */
 uint32_t kp_model_retransmit(const struct kp_model *model, uint32_t sock, uint64_t from_ns,
 			     uint64_t to_ns);
@@ -414,6 +405,9 @@ bool kp_call_receives(const struct kp_call *call);
 
 /* Whether the call's descriptor is a socket. */
 bool kp_call_on_socket(const struct kp_call *call);
+
+/* When its own timeout ends it, as far as that is known; 0: it has none. */
+uint64_t kp_call_due(const struct kp_call *call);
 
 /* It waits for any of many descriptors, and so names no socket. */
 bool kp_call_waits_for_many(const struct kp_call *call);

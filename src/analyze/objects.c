@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Ingest of what connects tasks: signals, interrupts, block requests, TCP segments.
  */
+#include <signal.h>
+
 #include "analyze/ingest.h"
 
 /* --- signals, interrupts, memory --- */
@@ -9,8 +11,6 @@ static bool is_stop(int32_t sig)
 {
 	return sig >= 19 && sig <= 22; /* SIGSTOP SIGTSTP SIGTTIN SIGTTOU */
 }
-
-#define SA_RESTART 0x10000000u /* asm-generic/signal-defs.h */
 
 /* A task that waits in a call and takes a signal makes the call again behind the handler. */
 int kp_model_on_deliver(struct kp_model *m, const struct kp_hdr *hdr)

@@ -188,19 +188,19 @@ static const struct kp_send *connect_to(const struct kp_model *model, const stru
 					uint64_t t_ns)
 {
 	uint32_t i, n;
-	const struct kp_connect *c;
+	const struct kp_send *c;
 	const struct kp_sock *s;
 
 	if (!model->connects.cnt)
 		return NULL;
-	i = UPPER_BOUND(&model->connects, send.exit_ns, t_ns);
+	i = UPPER_BOUND(&model->connects, exit_ns, t_ns);
 	i = i + 16 < model->connects.cnt ? i + 16 : model->connects.cnt;
 	for (n = 0; i-- > 0 && n < 256; n++) {
 		c = &model->connects.at[i];
 		s = &model->socks.at[c->sock];
-		if (c->send.entry_ns <= t_ns && s->rport == sock->lport &&
+		if (c->entry_ns <= t_ns && s->rport == sock->lport &&
 		    (kp_addr_same(s->raddr, sock->laddr) || kp_addr_is_any(sock->laddr)))
-			return &c->send;
+			return c;
 	}
 	return NULL;
 }
@@ -345,11 +345,6 @@ bool kp_model_has_local(const struct kp_model *model, const kp_addr addr)
 	while (i != KP_NONE && !kp_addr_same(model->locals.at[i].addr, addr))
 		i = model->locals.at[i].next;
 	return i != KP_NONE;
-}
-
-const struct kp_send *kp_sock_last_send(const struct kp_sock *sock, uint64_t t_ns)
-{
-	return send_at(sock, t_ns);
 }
 
 uint32_t kp_model_retransmit(const struct kp_model *model, uint32_t sock, uint64_t from_ns,

@@ -4,6 +4,7 @@
 #include "analyze/request.h"
 
 #include "analyze/traces.h"
+#include "base/num.h"
 #include "event/syscall.h"
 
 /* A request's calls are looked for so far from the span's ends … */
@@ -19,11 +20,6 @@ static bool same_socket(const struct kp_call *a, const struct kp_call *b)
 	if (a->ino || b->ino) /* all sockets are of one device */
 		return a->ino == b->ino;
 	return a->sock != KP_NONE && a->sock == b->sock;
-}
-
-static uint64_t away(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : b - a;
 }
 
 struct near {
@@ -71,7 +67,8 @@ static void find_near(const struct kp_task *task, uint64_t t_ns, bool sends, str
 		if (!kp_call_on_socket(call) || call->ret <= 0)
 			continue;
 		if (sends ? kp_call_sends(call) : kp_call_receives(call))
-			near_add(near, call, away(sends ? call->entry_ns : call->exit_ns, t_ns));
+			near_add(near, call,
+				 kp_apart64(sends ? call->entry_ns : call->exit_ns, t_ns));
 	}
 }
 

@@ -15,6 +15,7 @@
 #include "analyze/armed.h"
 #include "analyze/path.h"
 #include "analyze/sender.h"
+#include "base/num.h"
 #include "event/syscall.h"
 
 /* A signal's event comes within this of the wake that it causes. */
@@ -23,11 +24,6 @@
 #define SOFTIRQ_NET_RX 3
 #define SOFTIRQ_BLOCK 4
 #define SOFTIRQ_HRTIMER 8
-
-static uint64_t clamp64(uint64_t x, uint64_t lo, uint64_t hi)
-{
-	return x < lo ? lo : x > hi ? hi : x;
-}
 
 static bool is_obj(const struct kp_call *call, uint8_t obj)
 {
@@ -199,7 +195,7 @@ static void explain_timer(struct kp_walk *walk, const struct kp_rule *rule,
 		piece.detail = KP_D_timerfd;
 	}
 	if (b->wake->ctx & KP_CTX_TIMER && due)
-		piece.t1_ns = clamp64(due, b->lo, b->hi);
+		piece.t1_ns = kp_clamp64(due, b->lo, b->hi);
 	else if (piece.confidence < 'B') /* no due time, so no lateness to tell */
 		piece.confidence = 'B';
 	kp_walk_emit(walk, piece);
@@ -217,7 +213,7 @@ static void explain_armed(struct kp_walk *walk, const struct kp_rule *rule,
 	struct kp_blocked rest = *b;
 	uint32_t wait = push_wait(walk, rule, b, arming->task, rule->confidence);
 
-	rest.lo = clamp64(arming->entry_ns, b->lo, b->hi);
+	rest.lo = kp_clamp64(arming->entry_ns, b->lo, b->hi);
 	follow(walk, arming->task, b->lo, rest.lo, arming->entry_ns, wait);
 	explain_timer(walk, rule, &rest);
 }
@@ -330,9 +326,9 @@ static void explain_request(struct kp_walk *walk, const struct kp_rule *rule,
 		kp_walk_emit(walk, piece);
 		return;
 	}
-	begin = clamp64(rq->insert_ns ? rq->insert_ns : rq->issue_ns, b->lo, b->hi);
-	issue = clamp64(rq->issue_ns, begin, b->hi);
-	done = clamp64(rq->complete_ns ? rq->complete_ns : b->hi, issue, b->hi);
+	begin = kp_clamp64(rq->insert_ns ? rq->insert_ns : rq->issue_ns, b->lo, b->hi);
+	issue = kp_clamp64(rq->issue_ns, begin, b->hi);
+	done = kp_clamp64(rq->complete_ns ? rq->complete_ns : b->hi, issue, b->hi);
 	before.hi = begin;
 	if (begin > b->lo && rq->task && rq->task != b->task) {
 		wait = push_wait(walk, rule, &before, rq->task, 'B');
@@ -389,34 +385,38 @@ static uint8_t detail_of(const struct kp_retransmit *r)
 	return r->why < sizeof(details) ? details[r->why] : KP_D_none;
 }
 
-/* Nobody computes: bytes are under way. A retransmission splits loss from transport. */
+void kp_walk_transport(struct kp_walk *walk, struct kp_piece piece, uint32_t sock)
+{
+	const struct kp_model *m = walk->model;
+	struct kp_piece loss = piece;
+	uint32_t r = KP_NONE;
+
+	if (sock != KP_NONE) {
+		loss.obj = piece.obj = sock;
+		r = kp_model_retransmit(m, sock, piece.t0_ns, piece.t1_ns);
+	}
+	if (r != KP_NONE) {
+		loss.kind = KP_B_retransmit;
+		loss.detail = detail_of(&m->retransmits.at[r]);
+		piece.t0_ns = kp_clamp64(m->retransmits.at[r].t_ns, loss.t0_ns, loss.t1_ns);
+		loss.t1_ns = piece.t0_ns;
+		kp_walk_emit(walk, loss);
+	}
+	kp_walk_emit(walk, piece);
+}
+
 static void emit_transport(struct kp_walk *walk, const struct kp_rule *rule,
 			   const struct kp_blocked *b, uint64_t lo, uint32_t wait)
 {
 	const struct kp_model *m = walk->model;
 	struct kp_piece piece = piece_of(rule, b, KP_B_network);
 	uint32_t sock = b->wake ? kp_sender_sock(m, b) : KP_NONE;
-	uint32_t r = KP_NONE;
 
 	if (sock == KP_NONE && b->call)
 		sock = b->call->sock;
-	if (sock != KP_NONE)
-		r = kp_model_retransmit(m, sock, lo, b->hi);
 	piece.t0_ns = lo;
 	piece.wait = wait;
-	if (sock != KP_NONE)
-		piece.obj = sock;
-	if (r != KP_NONE) {
-		piece.kind = KP_B_retransmit;
-		piece.detail = detail_of(&m->retransmits.at[r]);
-		piece.t1_ns = clamp64(m->retransmits.at[r].t_ns, lo, b->hi);
-		kp_walk_emit(walk, piece);
-		piece.kind = KP_B_network;
-		piece.detail = KP_D_none;
-		piece.t0_ns = piece.t1_ns;
-		piece.t1_ns = b->hi;
-	}
-	kp_walk_emit(walk, piece);
+	kp_walk_transport(walk, piece, sock);
 }
 
 static void explain_sender(struct kp_walk *walk, const struct kp_rule *rule,
@@ -429,13 +429,10 @@ static void explain_sender(struct kp_walk *walk, const struct kp_rule *rule,
 	if (!kp_sender_find(walk, b, &send)) /* match said yes */
 		return;
 	/* While the call that sent it goes on, its task is what we wait for. */
-	sent = send.exit_ns >= b->wake->t_ns ? b->hi : clamp64(send.exit_ns, b->lo, b->hi);
+	sent = send.exit_ns >= b->wake->t_ns ? b->hi : kp_clamp64(send.exit_ns, b->lo, b->hi);
 	wait = push_wait(walk, rule, b, send.task,
 			 kp_sender_is_sure(walk->model, b) ? rule->confidence : 'B');
-	if (kp_model_is_kthread(walk->model, send.task, sent))
-		kp_walk_worker(walk, send.task, b->lo, sent, sent, wait);
-	else
-		kp_path_walk(walk, send.task, send.sock, b->lo, sent, wait);
+	kp_path_walk(walk, send.task, send.sock, b->lo, sent, wait);
 	emit_transport(walk, rule, b, sent, wait);
 }
 
@@ -468,31 +465,31 @@ static void explain_lock(struct kp_walk *walk, const struct kp_rule *rule,
 	kp_walk_emit(walk, piece);
 }
 
-static void explain_blocked(struct kp_walk *walk, const struct kp_rule *rule,
-			    const struct kp_blocked *b)
+static void emit_blocked(struct kp_walk *walk, const struct kp_rule *rule,
+			 const struct kp_blocked *b, uint8_t detail)
 {
 	struct kp_piece piece = piece_of(rule, b, KP_B_blocked);
 
-	piece.detail = b->wake ? KP_D_none : KP_D_unended;
+	piece.detail = detail;
 	kp_walk_emit(walk, piece);
+}
+
+static void explain_blocked(struct kp_walk *walk, const struct kp_rule *rule,
+			    const struct kp_blocked *b)
+{
+	emit_blocked(walk, rule, b, b->wake ? KP_D_none : KP_D_unended);
 }
 
 static void explain_inside(struct kp_walk *walk, const struct kp_rule *rule,
 			   const struct kp_blocked *b)
 {
-	struct kp_piece piece = piece_of(rule, b, KP_B_blocked);
-
-	piece.detail = KP_D_inside;
-	kp_walk_emit(walk, piece);
+	emit_blocked(walk, rule, b, KP_D_inside);
 }
 
 static void explain_cut(struct kp_walk *walk, const struct kp_rule *rule,
 			const struct kp_blocked *b)
 {
-	struct kp_piece piece = piece_of(rule, b, KP_B_blocked);
-
-	piece.detail = KP_D_stop;
-	kp_walk_emit(walk, piece);
+	emit_blocked(walk, rule, b, KP_D_stop);
 }
 
 /* --- when a rule holds --- */
@@ -534,12 +531,19 @@ static bool is_dirty(const struct kp_walk *walk, const struct kp_blocked *b)
 	       uninterruptible(b) && on_file(b->call);
 }
 
+bool kp_wake_is_timer(const struct kp_wake *wake)
+{
+	bool by_vector = wake->ctx & KP_CTX_SOFTIRQ &&
+			 (wake->softirq == SOFTIRQ_TIMER || wake->softirq == SOFTIRQ_HRTIMER);
+
+	return wake->ctx & KP_CTX_IRQ && !(wake->ctx & (KP_CTX_BLOCK | KP_CTX_NET)) &&
+	       (wake->ctx & KP_CTX_TIMER || by_vector);
+}
+
 static bool is_timer(const struct kp_walk *walk, const struct kp_blocked *b)
 {
 	(void)walk;
-	return by_irq(b) && !(b->wake->ctx & (KP_CTX_BLOCK | KP_CTX_NET)) &&
-	       ((b->wake->ctx & KP_CTX_TIMER) || by_softirq(b, SOFTIRQ_TIMER) ||
-		by_softirq(b, SOFTIRQ_HRTIMER));
+	return b->wake && kp_wake_is_timer(b->wake);
 }
 
 static bool is_armed(const struct kp_walk *walk, const struct kp_blocked *b)

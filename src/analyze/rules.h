@@ -42,6 +42,13 @@ extern const struct kp_rule kp_rules[];
 enum kp_led { KP_LED_BIRTH, KP_LED_MESSAGE, KP_LED_WITHIN };
 extern const struct kp_rule kp_led_rules[];
 
+/* Whether a timer woke the task, or what runs for timers. */
+bool kp_wake_is_timer(const struct kp_wake *wake);
+
+/* Emits the piece, in which bytes for the socket (KP_NONE: not known which) were under way: nobody
+ * computes. A retransmission splits loss from transport. */
+void kp_walk_transport(struct kp_walk *walk, struct kp_piece piece, uint32_t sock);
+
 /* Whether the call waits for one thing only, so that a wake after which it waits on was false. */
 bool kp_call_waits(const struct kp_call *call);
 

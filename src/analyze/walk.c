@@ -12,6 +12,7 @@
 
 #include "analyze/path.h"
 #include "analyze/rules.h"
+#include "base/num.h"
 #include "event/syscall.h"
 
 /* Steps after which a walk gives up, a few seconds' worth. */
@@ -31,11 +32,6 @@ struct state {
 	const struct kp_rec *rec; /* the record that began it, or NULL if it is inferred */
 };
 #define STATE_UNKNOWN 0xff
-
-static uint64_t min64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 const char *kp_bucket_name(unsigned kind)
 {
@@ -140,7 +136,7 @@ static void walk_running(struct kp_walk *walk, uint32_t task, const struct state
 		own.t1_ns = cpu->irqs.at[i].t0_ns;
 		kp_walk_emit(walk, own);
 		stolen.t0_ns = own.t1_ns > lo ? own.t1_ns : lo;
-		stolen.t1_ns = min64(cpu->irqs.at[i].t1_ns, hi);
+		stolen.t1_ns = kp_min64(cpu->irqs.at[i].t1_ns, hi);
 		stolen.obj = cpu->irqs.at[i].what;
 		kp_walk_emit(walk, stolen);
 		lo = stolen.t1_ns;
@@ -167,7 +163,7 @@ static void walk_runnable(struct kp_walk *walk, uint32_t task, const struct stat
 
 	for (; lo < hi; lo = piece.t1_ns, i++, walk->work++) {
 		piece.t0_ns = lo;
-		piece.t1_ns = i + 1 < end ? min64(cpu->occupants.at[i + 1].t_ns, hi) : hi;
+		piece.t1_ns = i + 1 < end ? kp_min64(cpu->occupants.at[i + 1].t_ns, hi) : hi;
 		piece.cause = KP_NONE;
 		piece.detail = KP_D_none;
 		piece.confidence = 'C';
@@ -454,7 +450,7 @@ static bool in_reclaim(const struct kp_task *t, uint64_t lo, uint64_t *end)
 
 	if (!r)
 		return false;
-	*end = min64(*end, r->t0_ns <= lo ? r->t1_ns : r->t0_ns);
+	*end = kp_min64(*end, r->t0_ns <= lo ? r->t1_ns : r->t0_ns);
 	return r->t0_ns <= lo;
 }
 
@@ -477,7 +473,7 @@ static void walk_states(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64
 		/* Records of the same instant: the last one counts. */
 		while (i + 1 < t->recs.cnt && t->recs.at[i + 1].t_ns <= lo)
 			i++;
-		end = i + 1 < t->recs.cnt ? min64(t->recs.at[i + 1].t_ns, hi) : hi;
+		end = i + 1 < t->recs.cnt ? kp_min64(t->recs.at[i + 1].t_ns, hi) : hi;
 		st = state_at(t, i);
 		if (in_reclaim(t, lo, &end) &&
 		    (st.kind == KP_REC_RUN || st.kind == KP_REC_BLOCKED)) {
@@ -516,8 +512,8 @@ void kp_walk_task(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64_t hi,
 		return;
 	born = walk->model->tasks.at[task].start_ns;
 	if (born > lo) {
-		walk_birth(walk, task, lo, min64(born, hi), wait);
-		lo = min64(born, hi);
+		walk_birth(walk, task, lo, kp_min64(born, hi), wait);
+		lo = kp_min64(born, hi);
 	}
 	walk_states(walk, task, lo, hi, wait);
 	walk->depth--;
@@ -550,7 +546,7 @@ void kp_walk_worker(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64_t h
 	const struct kp_wake *wake = i != KP_NONE && t->recs.at[i].aux != KP_NONE
 					     ? &m->wakes.at[t->recs.at[i].aux]
 					     : NULL;
-	uint64_t begin = i != KP_NONE ? min64(t->recs.at[i].t_ns, hi) : 0;
+	uint64_t begin = i != KP_NONE ? kp_min64(t->recs.at[i].t_ns, hi) : 0;
 
 	if (begin <= lo) {
 		if (wait != KP_NONE && kp_model_is_worker(m, task, at_ns) &&
@@ -571,7 +567,7 @@ void kp_walk_worker(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64_t h
 static void walk_window(struct kp_walk *walk, uint32_t task, uint64_t lo, uint64_t hi)
 {
 	const struct kp_model *m = walk->model;
-	uint64_t first = min64(hi, m->first_ns), last = min64(hi, m->last_ns);
+	uint64_t first = kp_min64(hi, m->first_ns), last = kp_min64(hi, m->last_ns);
 
 	if (lo < first) {
 		emit_unknown(walk, task, lo, first, KP_NONE, KP_D_outside);

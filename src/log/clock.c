@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/limit.h"
+#include "base/num.h"
 #include "log/reader.h"
 
 /* The clocks are rounded one by one. */
@@ -23,11 +24,6 @@
 #define TIME_MAX_NS (UINT64_MAX / 8)
 /* What the header of a segment says was read one after the other, not together. */
 #define HEADER_BRACKET_NS 1000000
-
-static uint64_t distance(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : b - a;
-}
 
 static struct kp_clock_era era_of(const struct kp_clock_reading *r)
 {
@@ -208,7 +204,7 @@ static struct kp_clock_moment moment_in(const struct kp_clock *clock, uint32_t k
 		t = mono_in(clock, i, realtime_ns);
 		m.first_ns = t < m.first_ns ? t : m.first_ns;
 		m.last_ns = t > m.last_ns ? t : m.last_ns;
-		away = distance(t, m.time_ns) + doubt_of(&clock->eras.at[i]);
+		away = kp_apart64(t, m.time_ns) + doubt_of(&clock->eras.at[i]);
 		m.bound_ns = away > m.bound_ns ? away : m.bound_ns;
 		first = i < first ? i : first;
 		last = i > last ? i : last;
@@ -238,8 +234,9 @@ static bool find_skipped(const struct kp_clock *clock, uint64_t realtime_ns,
 			.time_ns = t,
 			.first_ns = era[-1].to_ns,
 			.last_ns = era->from_ns,
-			.bound_ns = distance(before, t) > distance(after, t) ? distance(before, t)
-									     : distance(after, t),
+			.bound_ns = kp_apart64(before, t) > kp_apart64(after, t)
+					    ? kp_apart64(before, t)
+					    : kp_apart64(after, t),
 			.era = k,
 			.step = k,
 			.fit = KP_CLOCK_NEVER,
@@ -258,7 +255,7 @@ static struct kp_clock_moment outside(const struct kp_clock *clock, uint64_t rea
 	struct kp_clock_moment m = moment_in(clock, behind ? last : 0, realtime_ns);
 
 	era = &clock->eras.at[m.era];
-	m.bound_ns += distance(m.time_ns, behind ? era->to_ns : era->from_ns);
+	m.bound_ns += kp_apart64(m.time_ns, behind ? era->to_ns : era->from_ns);
 	m.fit = KP_CLOCK_UNREAD;
 	return m;
 }

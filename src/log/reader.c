@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/num.h"
 #include "log/codec.h"
 #include "log/index.h"
 #include "log/segment.h"
@@ -38,11 +39,6 @@ struct kp_log_reader {
 	size_t heap_cnt;
 	bool has_delivered; /* the top's event is with the caller */
 };
-
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
 
 static bool is_before(const struct kp_log_reader *rd, uint32_t a, uint32_t b)
 {
@@ -93,10 +89,10 @@ static void enter_block(struct kp_log_reader *rd, struct stream *s, uint32_t num
 	for (; number != KP_INDEX_NONE; number = block->next) {
 		block = &rd->index->blocks[number];
 		if (is_wanted_block(&rd->filter, block)) {
-			s->key = max_u64(s->max_ns, block->first_ns);
+			s->key = kp_max64(s->max_ns, block->first_ns);
 			break;
 		}
-		s->max_ns = max_u64(s->max_ns, block->last_ns);
+		s->max_ns = kp_max64(s->max_ns, block->last_ns);
 		drop_block(rd, block);
 	}
 	s->block = number;
@@ -108,7 +104,7 @@ static void leave_block(struct kp_log_reader *rd, struct stream *s)
 {
 	const struct kp_index_block *block = &rd->index->blocks[s->block];
 
-	s->max_ns = max_u64(s->max_ns, block->last_ns);
+	s->max_ns = kp_max64(s->max_ns, block->last_ns);
 	drop_block(rd, block);
 	enter_block(rd, s, block->next);
 }
@@ -126,7 +122,7 @@ static void find_wanted(struct kp_log_reader *rd, struct stream *s)
 
 	for (; s->pos < s->events.len; s->pos += event->size) {
 		event = (const struct kp_hdr *)(s->events.data + s->pos);
-		s->max_ns = max_u64(s->max_ns, event->time_ns);
+		s->max_ns = kp_max64(s->max_ns, event->time_ns);
 		if (is_wanted(&rd->filter, event)) {
 			s->key = s->max_ns;
 			return;

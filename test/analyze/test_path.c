@@ -238,6 +238,48 @@ Test(path, nothing_was_seen_for_the_request)
 	done(&w);
 }
 
+/* What came back was lost once: that is neither the upstream's doing nor the loop's. */
+Test(path, a_lost_segment_on_the_way_back)
+{
+	ask();
+	out(1015, 1, B, upstream);
+	poll_at(1020, 0);
+	sw(&m, 1100, 3, 0, 0, C);
+	in(1110, 3, C, swapped(upstream));
+	out(20000, 3, C, swapped(upstream));
+	sw(&m, 20010, 3, C, S, 0);
+	neighbour_until(21000, 59000, 0);
+	FEED(&m, tcp_retransmit, 60000, 3, 0, .len = 10, .why = KP_RETRANSMIT_rto,
+	     .sock = tell_sock(&m, KP_OBJ_tcp, swapped(upstream)));
+	resume(60005, upstream);
+	in(60010, 1, B, upstream);
+	struct kp_walk w = answer();
+	check_neighbour(&w);
+	cr_expect_eq(spent(&w, KP_B_retransmit, 0), 40000 * US);
+	cr_expect_eq(find(&w, KP_B_retransmit)->detail, KP_D_rto);
+	cr_expect_geq(spent(&w, KP_B_on_cpu, C), 18000 * US);
+	done(&w);
+}
+
+/* It had come, and the loop could not take it since it waited for its own disk. */
+Test(path, a_loop_that_waits_for_something_else)
+{
+	ask();
+	out(1015, 1, B, upstream);
+	sw(&m, 1100, 3, 0, 0, C);
+	in(1110, 3, C, swapped(upstream));
+	FEED(&m, wait, 1200, 1, B, .nr = SYS_fsync, .obj = KP_OBJ_file, .ino = 9);
+	sw(&m, 1200, 1, B, D, 0);
+	out(20000, 3, C, swapped(upstream));
+	wake_irq(&m, 60000, 1, 0, B, KP_CTX_HARDIRQ | KP_CTX_BLOCK, 0);
+	sw(&m, 60002, 1, 0, 0, B);
+	in(60010, 1, B, upstream);
+	struct kp_walk w = answer();
+	cr_expect_eq(spent(&w, KP_B_network, 0), 0);
+	cr_expect_geq(spent(&w, KP_B_disk, 0), 39000 * US);
+	done(&w);
+}
+
 /* Before it took the request up, the loop was busy with another. */
 Test(path, a_loop_that_was_busy)
 {
