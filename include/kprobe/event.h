@@ -34,25 +34,27 @@ typedef char kp_comm[KP_COMM_LEN];
 #define KP_ADDR_LEN 16
 typedef kp_u8 kp_addr[KP_ADDR_LEN];
 
-/* The group of an event is its class for `record -e` and for the loss accounting. Append only. */
-#define KP_GROUPS(X)  \
-	X(sched, 0)   \
-	X(life, 1)    \
-	X(syscall, 2) \
-	X(payload, 3) \
-	X(signal, 4)  \
-	X(irq, 5)     \
-	X(block, 6)   \
-	X(sync, 7)    \
-	X(tcp, 8)     \
-	X(memory, 9)  \
-	X(clock, 10)  \
-	X(meta, 11)   \
-	X(kernel, 12) \
-	X(packet, 13)
+/* The group of an event is its class for `record -e` and for the loss accounting. Append only.
+ * Behind its number: 1 if interrupt handlers write such events too, while a task's program may be
+ * counting. */
+#define KP_GROUPS(X)     \
+	X(sched, 0, 0)   \
+	X(life, 1, 1)    \
+	X(syscall, 2, 0) \
+	X(payload, 3, 0) \
+	X(signal, 4, 1)  \
+	X(irq, 5, 1)     \
+	X(block, 6, 1)   \
+	X(sync, 7, 0)    \
+	X(tcp, 8, 1)     \
+	X(memory, 9, 0)  \
+	X(clock, 10, 0)  \
+	X(meta, 11, 0)   \
+	X(kernel, 12, 1) \
+	X(packet, 13, 1)
 
 enum kp_group {
-#define X(name, number) KP_GROUP_##name = number,
+#define X(name, number, shared) KP_GROUP_##name = number,
 	KP_GROUPS(X)
 #undef X
 };

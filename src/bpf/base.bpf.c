@@ -38,7 +38,6 @@ const volatile __u32 unheard_ticks = 0; /* KP_UNHEARD_NS */
 const volatile __u32 told_groups = 0;   /* that are wanted: bit 1 << KP_GROUP_ */
 const volatile __u32 event_ring_len = KP_PIECE_LEN; /* a power of two */
 const volatile __u16 ring_of[KP_CPU_MAX] = {0};     /* ring of events, by CPU */
-const volatile bool emit_syscall = true;            /* calls may be recorded, see telling */
 const volatile __u64 work_threshold_ns = 50000;     /* see work.h */
 const volatile __u16 i386_natives[KP_SYSCALL_MAX] = {0};
 const volatile __u8 fd_rules[KP_SYSCALL_MAX] = {0};

@@ -5,8 +5,6 @@
  */
 #include "bpf/emit.h"
 
-const volatile bool emit_block = true;
-
 /* The kinds have the same fields up to the last one. */
 static __always_inline int on_request(struct request *rq, __u16 kind)
 {
@@ -49,7 +47,7 @@ int KP_PROG(block, kp_block_complete, struct request *rq, int error, unsigned in
 	struct gendisk *disk;
 
 	kp_set_why(c, kp_context(c), KP_CTX_BLOCK, (__u64)rq, 0);
-	if (!emit_block)
+	if (!KP_TELLS(block))
 		return 0;
 	ev = KP_EVENT(block_complete, block, bpf_ktime_get_ns());
 	if (!ev)

@@ -20,8 +20,6 @@
 #define KP_FLAG_RB_QUIET (1ULL << 0) /* BPF_RB_NO_WAKEUP */
 #define KP_FLAG_RB_WAKE (1ULL << 1)  /* BPF_RB_FORCE_WAKEUP */
 
-#define PF_KTHREAD 0x00200000
-
 #define KP_PLACE_TRIES 16 /* to take a place in a ring of events, before the event is lost */
 
 /* Filled by src/record/rings.c with each CPU's ring, which it may share with others. */
@@ -72,8 +70,6 @@ extern const volatile __u32 unheard_ticks;
 extern const volatile __u32 told_groups;
 extern const volatile __u32 event_ring_len;
 extern const volatile __u16 ring_of[KP_CPU_MAX];
-extern const volatile bool emit_life;
-extern const volatile bool emit_syscall;
 
 static __always_inline struct kp_cpu *kp_this_cpu(void)
 {
@@ -89,12 +85,19 @@ static __always_inline struct kp_counts *kp_this_counts(__u32 cpu, enum kp_ring 
 	return &counts[index & (KP_CPU_MAX * KP_RING_CNT - 1)];
 }
 
-/* Groups of which interrupt handlers write too, while a task's program may be counting. */
+#define KP_TELLS(group) (told_groups & 1u << KP_GROUP_##group)
+
+/* Whether interrupt handlers write events of the group. */
 static __always_inline bool kp_group_shared(enum kp_group group)
 {
-	return group == KP_GROUP_irq || group == KP_GROUP_block || group == KP_GROUP_tcp ||
-	       group == KP_GROUP_signal || group == KP_GROUP_life || group == KP_GROUP_kernel ||
-	       group == KP_GROUP_packet;
+	switch (group) {
+#define X(name, number, shared) \
+	case KP_GROUP_##name:   \
+		return shared;
+		KP_GROUPS(X)
+#undef X
+	}
+	return true;
 }
 
 static __always_inline void kp_count(__u64 *counter, enum kp_group group)
@@ -325,6 +328,10 @@ static __always_inline void *kp_reserve(enum kp_ring ring, enum kp_group group, 
 	(struct kp_ev_##name *)kp_reserve_for(KP_RING_EVENTS, KP_GROUP_##group, KP_EV_##name, \
 					      sizeof(struct kp_ev_##name), now, (task)->tgid, \
 					      (task)->pid)
+/* An event of a task's life. */
+#define KP_LIFE_EVENT(name, now)                                                     \
+	(struct kp_ev_##name *)kp_reserve(KP_RING_LIFE, KP_GROUP_life, KP_EV_##name, \
+					  sizeof(struct kp_ev_##name), now)
 /* With it the event is there. */
 #define KP_COMMIT(ev)                                                                         \
 	do {                                                                                  \
@@ -345,7 +352,7 @@ static __always_inline struct kp_task *kp_selected_task(struct task_struct *task
 /* Whether the calls of all tasks are recorded now. */
 static __always_inline bool kp_tells_calls(void)
 {
-	return emit_syscall && telling & KP_TELL_CALLS;
+	return KP_TELLS(syscall) && telling & KP_TELL_CALLS;
 }
 
 static __always_inline bool kp_is_self(void)

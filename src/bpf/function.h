@@ -19,7 +19,4 @@ static __always_inline __u32 kp_name_function(struct kp_function *ret, __u64 add
 	return len <= 0 ? 0 : len < KP_FUNCTION_LEN ? len - 1 : KP_FUNCTION_LEN - 1;
 }
 
-/* Tells the log the name, if it does not have it or has not for some seconds. (work.bpf.c) */
-int kp_tell_function(__u64 address);
-
 #endif

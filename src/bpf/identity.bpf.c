@@ -13,7 +13,7 @@ const volatile __u32 named_hierarchy = 0; /* of version 1, without a controller;
 
 static __always_inline int tell_cgroup(struct cgroup *cgroup, const char *path, __u32 what)
 {
-	struct kp_ev_cgroup *ev = emit_life ? kp_text_room() : NULL;
+	struct kp_ev_cgroup *ev = KP_TELLS(life) ? kp_text_room() : NULL;
 	struct kp_cgroup_key key;
 
 	if (!ev)
@@ -86,10 +86,9 @@ int KP_PROG(life, kp_cgroup_attach, struct cgroup *cgroup, const char *path,
 
 	kp_cgroup_key(cgroup, &key);
 	select_attached(&key, task);
-	if (!emit_life)
+	if (!KP_TELLS(life))
 		return 0;
-	ev = kp_reserve(KP_RING_LIFE, KP_GROUP_life, KP_EV_cgroup_attach, sizeof(*ev),
-			bpf_ktime_get_ns());
+	ev = KP_LIFE_EVENT(cgroup_attach, bpf_ktime_get_ns());
 	if (!ev)
 		return 0;
 	ev->target_pid = task->tgid;

@@ -58,8 +58,7 @@ extern const volatile __u32 named_hierarchy;
 
 static __always_inline void kp_cgroup_key(struct cgroup *cgroup, struct kp_cgroup_key *ret)
 {
-	ret->cgroup = BPF_CORE_READ(cgroup, kn, id);
-	ret->hierarchy = BPF_CORE_READ(cgroup, root, hierarchy_id);
+	KP_PUT_CGROUP(ret, cgroup);
 	ret->pad = 0;
 }
 

@@ -9,7 +9,6 @@
 #define HRTIMER_BASE_MONOTONIC_SOFT 4 /* clock bases from here run in softirq */
 #define SOFTIRQ_TIMER 1
 
-const volatile bool emit_irq = true;
 const volatile __u64 irq_threshold_ns = 50000;
 
 static __always_inline void add_sum(struct kp_cpu *c, __u32 slot, __u64 len_ns)
@@ -43,7 +42,7 @@ int KP_PROG(irq, kp_irq_exit, int irq)
 		return 0;
 	now = bpf_ktime_get_ns();
 	add_sum(c, KP_IRQ_SUM_DEVICE, now - begin);
-	if (!emit_irq || now - begin < irq_threshold_ns)
+	if (!KP_TELLS(irq) || now - begin < irq_threshold_ns)
 		return 0;
 	ev = KP_EVENT(irq, irq, now);
 	if (!ev)
@@ -82,7 +81,7 @@ int KP_PROG(irq, kp_softirq_exit, unsigned int vector)
 		return 0;
 	now = bpf_ktime_get_ns();
 	add_sum(c, vector, now - begin);
-	if (!emit_irq || now - begin < irq_threshold_ns)
+	if (!KP_TELLS(irq) || now - begin < irq_threshold_ns)
 		return 0;
 	ev = KP_EVENT(softirq, irq, now);
 	if (!ev)

@@ -5,14 +5,25 @@
 #include "bpf/emit.h"
 #include "bpf/identity.h"
 
-const volatile bool emit_life = true;
-const volatile bool emit_signal = true;
+/* --- of a task that was just made --- */
 
-#define LIFE_EVENT(name, now)                                                        \
-	(struct kp_ev_##name *)kp_reserve(KP_RING_LIFE, KP_GROUP_life, KP_EV_##name, \
-					  sizeof(struct kp_ev_##name), now)
+static __always_inline void tell_fork(struct task_struct *parent, struct task_struct *child,
+				      struct pid *pid)
+{
+	struct kp_ev_task_fork *ev = KP_LIFE_EVENT(task_fork, bpf_ktime_get_ns());
 
-/* Of a task that was just made. */
+	if (!ev)
+		return;
+	ev->child_pid = child->tgid;
+	ev->child_tid = child->pid;
+	ev->seen_tid = kp_number_at(pid, BPF_CORE_READ(parent, thread_pid, level));
+	ev->own_tid = kp_number_at(pid, BPF_CORE_READ(pid, level));
+	ev->shares_memory = child->mm && child->mm == parent->mm;
+	ev->pad = 0;
+	bpf_probe_read_kernel(ev->comm, sizeof(ev->comm), child->comm);
+	KP_SUBMIT(ev);
+}
+
 static __always_inline void tell_cgroups(struct task_struct *task)
 {
 	struct kp_ev_task_cgroup *ev =
@@ -40,12 +51,9 @@ static __always_inline void tell_pids(struct task_struct *task, struct pid *pid)
 	}
 }
 
-SEC("tp_btf/sched_process_fork")
-int KP_PROG(life, kp_fork, struct task_struct *parent, struct task_struct *child)
+static __always_inline void select_child(struct task_struct *parent, struct task_struct *child)
 {
-	struct pid *pid = BPF_CORE_READ(child, thread_pid);
 	struct kp_task *t, *p = NULL;
-	struct kp_ev_task_fork *ev;
 
 	t = bpf_task_storage_get(&tasks, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (selecting)
@@ -56,19 +64,17 @@ int KP_PROG(life, kp_fork, struct task_struct *parent, struct task_struct *child
 		kp_count_lost(KP_RING_PAYLOAD, KP_GROUP_syscall);
 	if (t && !t->selected && kp_in_chosen_cgroup(child)) /* born there: CLONE_INTO_CGROUP */
 		t->selected = 1;
-	if (!emit_life)
+}
+
+SEC("tp_btf/sched_process_fork")
+int KP_PROG(life, kp_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct pid *pid = BPF_CORE_READ(child, thread_pid);
+
+	select_child(parent, child);
+	if (!KP_TELLS(life))
 		return 0;
-	ev = LIFE_EVENT(task_fork, bpf_ktime_get_ns());
-	if (!ev)
-		return 0;
-	ev->child_pid = child->tgid;
-	ev->child_tid = child->pid;
-	ev->seen_tid = kp_number_at(pid, BPF_CORE_READ(parent, thread_pid, level));
-	ev->own_tid = kp_number_at(pid, BPF_CORE_READ(pid, level));
-	ev->shares_memory = child->mm && child->mm == parent->mm;
-	ev->pad = 0;
-	bpf_probe_read_kernel(ev->comm, sizeof(ev->comm), child->comm);
-	KP_SUBMIT(ev);
+	tell_fork(parent, child, pid);
 	tell_cgroups(child);
 	tell_pids(child, pid);
 	return 0;
@@ -95,7 +101,7 @@ int KP_PROG(life, kp_exit, struct task_struct *task)
 {
 	struct kp_ev_task_exit *ev;
 
-	ev = LIFE_EVENT(task_exit, bpf_ktime_get_ns());
+	ev = KP_LIFE_EVENT(task_exit, bpf_ktime_get_ns());
 	if (!ev)
 		return 0;
 	ev->exit_code = task->exit_code;
@@ -109,7 +115,7 @@ int KP_PROG(life, kp_rename, struct task_struct *task, const char *comm)
 {
 	struct kp_ev_task_rename *ev;
 
-	ev = LIFE_EVENT(task_rename, bpf_ktime_get_ns());
+	ev = KP_LIFE_EVENT(task_rename, bpf_ktime_get_ns());
 	if (!ev)
 		return 0;
 	ev->target_tid = task->pid;
@@ -209,7 +215,7 @@ int KP_PROG(signal, kp_signal_deliver, int sig, struct kernel_siginfo *info, str
 		KP_SUBMIT(d);
 		return 0;
 	}
-	if (!emit_signal || kp_is_self())
+	if (!KP_TELLS(signal) || kp_is_self())
 		return 0;
 	ev = KP_EVENT(signal_deliver, signal, bpf_ktime_get_ns());
 	if (!ev)

@@ -1,44 +1,51 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
  * Waits for the kernel's locks, where it tells them (since Linux 5.19). Their begin waits in a
- * table without locks; only a long one becomes an event. The programs are raw_tp, as those of work
+ * table; only a long one becomes an event. The programs are raw_tp, as those of work
  * items.
  */
 #include "bpf/emit.h"
 #include "bpf/work.h"
 
 #define LCB_F_SPIN 1
-#define IDLE_TID 0x80000000u /* with the CPU: idle tasks have no number of their own */
 
 struct kp_lock_wait lock_waits[KP_LOCK_WAIT_CNT];
 
-/* The current task. */
-static __always_inline __u32 waiter(void)
+static __always_inline struct kp_lock_wait *wait_of(__u64 lock, __u32 tid)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
+	struct kp_lock_wait *w;
 
-	return tid ? tid : IDLE_TID | bpf_get_smp_processor_id();
+	return KP_FIND(lock_waits, kp_hash(tid, lock), w, w->lock == lock && w->tid == tid);
 }
 
-static __always_inline struct kp_lock_wait *lock_place(__u64 lock, __u32 tid)
+static __always_inline void tell_wait(const struct kp_lock_wait *w, int ret, __u64 now)
 {
-	return &lock_waits[kp_hash(tid, lock) >> KP_HASH_SHIFT(KP_LOCK_WAIT_CNT)];
+	struct kp_ev_lock_wait *ev = KP_EVENT(lock_wait, kernel, now);
+
+	if (!ev)
+		return;
+	ev->begin_ns = w->begin_ns;
+	ev->lock = w->lock;
+	ev->flags = w->flags;
+	ev->ret = ret;
+	ev->ctx = kp_context(kp_this_cpu());
+	ev->pad = 0;
+	KP_COMMIT(ev);
 }
 
 /* A mutex is first spun for, and that begins again if it has to be slept for. */
 SEC("raw_tp/contention_begin")
 int KP_PROG(SILENT, kp_lock_begin, __u64 lock, __u32 flags)
 {
-	__u32 tid = waiter();
-	struct kp_lock_wait *w = lock_place(lock, tid);
+	__u32 tid = kp_runner();
+	struct kp_lock_wait *w = wait_of(lock, tid);
 
-	if (w->lock == lock && w->tid == tid && w->flags & LCB_F_SPIN && !(flags & LCB_F_SPIN)) {
+	if (w && w->flags & LCB_F_SPIN && !(flags & LCB_F_SPIN)) {
 		w->flags = flags;
 		return 0;
 	}
-	if (w->lock) /* another's, which is not told then */
-		kp_count_lost(KP_RING_EVENTS, KP_GROUP_kernel);
-	w->lock = lock;
+	if (!w)
+		w = KP_TAKE(lock_waits, kp_hash(tid, lock), w, lock, lock);
 	w->tid = tid;
 	w->flags = flags;
 	w->begin_ns = bpf_ktime_get_ns();
@@ -48,25 +55,15 @@ int KP_PROG(SILENT, kp_lock_begin, __u64 lock, __u32 flags)
 SEC("raw_tp/contention_end")
 int KP_PROG(kernel, kp_lock_end, __u64 lock, int ret)
 {
-	__u32 tid = waiter();
-	struct kp_lock_wait *w = lock_place(lock, tid);
-	__u64 now = bpf_ktime_get_ns();
-	struct kp_ev_lock_wait *ev;
+	struct kp_lock_wait *w = wait_of(lock, kp_runner());
+	__u64 now;
 
-	if (w->lock != lock || w->tid != tid)
+	if (!w)
 		return 0;
+	now = bpf_ktime_get_ns();
+	if (now - w->begin_ns >= work_threshold_ns)
+		tell_wait(w, ret, now);
+	w->tid = 0;
 	w->lock = 0;
-	if (now - w->begin_ns < work_threshold_ns)
-		return 0;
-	ev = KP_EVENT(lock_wait, kernel, now);
-	if (!ev)
-		return 0;
-	ev->begin_ns = w->begin_ns;
-	ev->lock = lock;
-	ev->flags = w->flags;
-	ev->ret = ret;
-	ev->ctx = kp_context(kp_this_cpu());
-	ev->pad = 0;
-	KP_COMMIT(ev);
 	return 0;
 }

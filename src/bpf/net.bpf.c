@@ -16,8 +16,6 @@
 #define TCP_CA_LOSS 4
 #define ICSK_TIME_LOSS_PROBE 5
 
-const volatile bool emit_tcp = true;
-
 /* --- what a number of a socket means --- */
 
 static __always_inline __u8 kind_of(__u16 family, __u16 protocol)
@@ -69,7 +67,7 @@ __noinline int kp_tell_sock(__u64 number, __u64 ino, __u64 state)
 	/* An interrupt may have told of another one meanwhile. */
 	if (cookie && cookie != number)
 		return KP_OBJ_sock;
-	ev = kp_reserve(KP_RING_LIFE, KP_GROUP_life, KP_EV_socket, sizeof(*ev), bpf_ktime_get_ns());
+	ev = KP_LIFE_EVENT(socket, bpf_ktime_get_ns());
 	if (!ev)
 		return kind;
 	ev->sock = number;
@@ -136,7 +134,7 @@ static __always_inline int on_segment(const struct sock *sk, const struct sk_buf
 	__u32 context = kp_context(c);
 	__u8 kind;
 
-	if (emit_tcp)
+	if (KP_TELLS(tcp))
 		watch_window(sk, skb, typed);
 	if (!context)
 		return 0;
@@ -214,7 +212,7 @@ int KP_PROG(tcp, kp_tcp_state, const struct sock *sk, int oldstate, int newstate
 		return 0;
 	sock = sock_in(sk, newstate);
 	kp_set_why(c, kp_context(c), KP_CTX_NET, 0, sock);
-	if (!emit_tcp || kp_is_self())
+	if (!KP_TELLS(tcp) || kp_is_self())
 		return 0;
 	ev = KP_EVENT(tcp_state, tcp, bpf_ktime_get_ns());
 	if (!ev)

@@ -10,8 +10,6 @@
 
 #define SOFTIRQ_NET_RX 3
 
-const volatile bool emit_sched = true;
-
 /* The task leaves its CPU in the middle of a system call: its exit may be on another CPU. */
 static __always_inline void spill_entry(struct kp_cpu *c, struct task_struct *prev)
 {
@@ -32,11 +30,12 @@ static __always_inline void spill_entry(struct kp_cpu *c, struct task_struct *pr
 	c->entry_ns = 0;
 }
 
-static __always_inline void fill_switch(struct kp_ev_sched_switch *ev, bool preempt,
+/* flags: KP_SWITCH_PREEMPT and _THROTTLED as they are */
+static __always_inline void fill_switch(struct kp_ev_sched_switch *ev, __u32 flags,
 					struct task_struct *prev, struct task_struct *next,
 					__u32 prev_state)
 {
-	__u32 state = preempt ? 0 : prev_state;
+	__u32 state = flags & KP_SWITCH_PREEMPT ? 0 : prev_state;
 
 	ev->prev_state = state;
 	ev->next_pid = next->tgid;
@@ -44,9 +43,7 @@ static __always_inline void fill_switch(struct kp_ev_sched_switch *ev, bool pree
 	ev->prev_prio = prev->prio;
 	ev->next_prio = next->prio;
 	ev->prev_maj_flt = prev->maj_flt;
-	ev->flags = (preempt ? KP_SWITCH_PREEMPT : 0) |
-		    (BPF_CORE_READ_BITFIELD(prev, in_iowait) ? KP_SWITCH_IOWAIT : 0) |
-		    (kp_task_throttled(prev, !state) ? KP_SWITCH_THROTTLED : 0) |
+	ev->flags = flags | (BPF_CORE_READ_BITFIELD(prev, in_iowait) ? KP_SWITCH_IOWAIT : 0) |
 		    (state && kp_task_frozen(prev, state) ? KP_SWITCH_FROZEN : 0);
 	ev->pad = 0;
 }
@@ -69,7 +66,7 @@ static __always_inline void fill_wait(struct kp_ev_wait *ev, struct task_struct 
 
 /* The task leaves its CPU to wait in a call: that and the switch, for which room is taken at once.
  */
-static __always_inline void on_wait(struct task_struct *prev, struct task_struct *next,
+static __always_inline void on_wait(__u32 flags, struct task_struct *prev, struct task_struct *next,
 				    __u32 prev_state, struct pt_regs *regs, __u32 nr, bool typed)
 {
 	__u32 cpu = bpf_get_smp_processor_id(), ring = ring_of[cpu & (KP_CPU_MAX - 1)];
@@ -95,53 +92,56 @@ static __always_inline void on_wait(struct task_struct *prev, struct task_struct
 	fill_wait(wait, prev, regs, nr, &object);
 	KP_COMMIT(wait);
 	kp_fill_hdr(&change->hdr, KP_EV_sched_switch, now, cpu, prev->tgid, prev->pid);
-	fill_switch(change, false, prev, next, prev_state);
+	fill_switch(change, flags, prev, next, prev_state);
 	KP_COMMIT(change);
 }
 
 /* The task leaves its CPU otherwise: it could run on, waits in a fault, or is a thread of the
  * kernel. */
-static __always_inline void on_leave(bool preempt, struct task_struct *prev,
+static __always_inline void on_leave(__u32 flags, struct task_struct *prev,
 				     struct task_struct *next, __u32 prev_state)
 {
 	struct kp_ev_sched_switch *ev = KP_EVENT_FOR(sched_switch, sched, bpf_ktime_get_ns(), prev);
 
 	if (!ev)
 		return;
-	fill_switch(ev, preempt, prev, next, prev_state);
+	fill_switch(ev, flags, prev, next, prev_state);
 	KP_COMMIT(ev);
 }
 
-static __always_inline void tell_switch(void *ctx, bool preempt, struct task_struct *prev,
+static __always_inline void tell_switch(void *ctx, __u32 flags, struct task_struct *prev,
 					struct task_struct *next, __u32 prev_state, bool typed)
 {
 	struct pt_regs *regs;
 	__u32 nr;
 
-	if (telling & KP_TELL_WAITS && !preempt && prev_state && prev->pid) {
+	if (telling & KP_TELL_WAITS && !(flags & KP_SWITCH_PREEMPT) && prev_state && prev->pid) {
 		regs = (struct pt_regs *)bpf_task_pt_regs(prev);
 		nr = kp_call_nr(regs, prev);
 		if (nr != KP_NR_NONE) {
-			on_wait(prev, next, prev_state, regs, nr, typed);
+			on_wait(flags, prev, next, prev_state, regs, nr, typed);
 			return;
 		}
 		if (kp_in_fault(prev, regs, prev_state))
 			kp_tell_fault(ctx, prev, regs->ip);
 	}
-	on_leave(preempt, prev, next, prev_state);
+	on_leave(flags, prev, next, prev_state);
 }
 
 static __always_inline int on_switch(void *ctx, bool preempt, struct task_struct *prev,
 				     struct task_struct *next, __u32 prev_state, bool typed)
 {
 	struct kp_cpu *c = kp_this_cpu();
+	__u32 flags;
 
 	c->why[KP_WHY_THREAD].ctx = 0;
 	spill_entry(c, prev);
-	if (!emit_sched || !(telling & KP_TELL_SWITCHES))
+	if (!KP_TELLS(sched) || !(telling & KP_TELL_SWITCHES))
 		return 0;
-	tell_switch(ctx, preempt, prev, next, prev_state, typed);
-	if (kp_task_throttled(prev, preempt || !prev_state))
+	flags = (preempt ? KP_SWITCH_PREEMPT : 0) |
+		(kp_task_throttled(prev, preempt || !prev_state) ? KP_SWITCH_THROTTLED : 0);
+	tell_switch(ctx, flags, prev, next, prev_state, typed);
+	if (flags & KP_SWITCH_THROTTLED)
 		kp_throttle_begins(prev);
 	kp_tell_throttled(next);
 	return 0;

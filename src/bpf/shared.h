@@ -154,8 +154,8 @@ struct kp_told_function {
 	kp_u64 round;
 };
 
-/* Work items that are queued, by their addresses, and those that run, by their workers; powers of
- * two. What another needs the place of is forgotten. */
+/* Work items that are queued, by their addresses, and those that run, by themselves and their
+ * workers; powers of two. */
 #define KP_WORK_CNT 2048
 
 struct kp_queued_work {

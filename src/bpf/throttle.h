@@ -75,9 +75,7 @@ static __noinline int kp_throttle_begins(struct task_struct *prev)
 static __noinline int kp_throttle_ended(struct task_struct *next, struct kp_throttle *t,
 					__u64 total)
 {
-	struct kp_ev_throttled *ev =
-		kp_reserve_for(KP_RING_EVENTS, KP_GROUP_sched, KP_EV_throttled, sizeof(*ev),
-			       bpf_ktime_get_ns(), next->tgid, next->pid);
+	struct kp_ev_throttled *ev = KP_EVENT_FOR(throttled, sched, bpf_ktime_get_ns(), next);
 
 	if (ev && t->begin_ns) {
 		ev->cgroup = t->cgroup;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
  * Requests of io_uring, from their submission to their completion; see compat.h for the forms of
- * the tracepoints. What is under way stands in a table without locks; only what took long becomes
- * an event. The programs are raw_tp, as those of work items.
+ * the tracepoints. What is under way stands in a table; only what took long becomes an event. The
+ * programs are raw_tp, as those of work items.
  */
 #include "bpf/emit.h"
 #include "bpf/work.h"
@@ -27,9 +27,11 @@ static __always_inline __u64 key_of(__u64 ring, __u64 req, __u64 user_data)
 	return LINUX_KERNEL_VERSION >= KERNEL_VERSION(5, 17, 0) ? req : kp_hash(ring, user_data);
 }
 
-static __always_inline struct kp_request *place_of(__u64 key)
+static __always_inline struct kp_request *request_of(__u64 key)
 {
-	return &requests[kp_hash(0, key) >> KP_HASH_SHIFT(KP_REQUEST_CNT)];
+	struct kp_request *r;
+
+	return KP_FIND(requests, kp_hash(0, key), r, r->key == key);
 }
 
 /* --- submission --- */
@@ -38,11 +40,10 @@ static __always_inline int on_submit(struct io_kiocb *req)
 {
 	__u64 user_data = user_data_of(req), who = bpf_get_current_pid_tgid();
 	__u64 key = key_of((__u64)BPF_CORE_READ(req, ctx), (__u64)req, user_data);
-	struct kp_request *r = place_of(key);
+	struct kp_request *r = request_of(key);
 
-	if (r->key && r->key != key) /* another's, which is not told then */
-		kp_count_lost(KP_RING_EVENTS, KP_GROUP_kernel);
-	r->key = key;
+	if (!r)
+		r = KP_TAKE(requests, kp_hash(0, key), r, key, key);
 	r->submit_ns = bpf_ktime_get_ns();
 	r->worker_ns = 0;
 	r->user_data = user_data;
@@ -75,9 +76,9 @@ int KP_PROG(SILENT, kp_uring_submit_8, __u64 ring, __u64 req)
 static __always_inline int on_worker(struct io_kiocb *req)
 {
 	__u64 key = key_of((__u64)BPF_CORE_READ(req, ctx), (__u64)req, user_data_of(req));
-	struct kp_request *r = place_of(key);
+	struct kp_request *r = request_of(key);
 
-	if (r->key == key && !r->worker_ns)
+	if (r && !r->worker_ns)
 		r->worker_ns = bpf_ktime_get_ns();
 	return 0;
 }
@@ -102,9 +103,12 @@ int KP_PROG(SILENT, kp_uring_worker_8, __u64 ring, __u64 req)
 
 /* --- completion --- */
 
-static __always_inline void fill_request(struct kp_ev_io_uring *ev, const struct kp_request *r,
-					 __u64 ring, int res)
+static __always_inline void tell_request(const struct kp_request *r, __u64 ring, int res, __u64 now)
 {
+	struct kp_ev_io_uring *ev = KP_EVENT(io_uring, kernel, now);
+
+	if (!ev)
+		return;
 	ev->submit_ns = r->submit_ns;
 	ev->worker_ns = r->worker_ns;
 	ev->ring = ring;
@@ -115,24 +119,20 @@ static __always_inline void fill_request(struct kp_ev_io_uring *ev, const struct
 	ev->res = res;
 	ev->ctx = kp_context(kp_this_cpu());
 	ev->pad = 0;
+	KP_COMMIT(ev);
 }
 
 static __always_inline int on_complete(__u64 ring, __u64 key, int res, __u32 flags)
 {
-	struct kp_request *r = place_of(key);
-	__u64 now = bpf_ktime_get_ns();
-	struct kp_ev_io_uring *ev;
+	struct kp_request *r = key ? request_of(key) : NULL;
+	__u64 now;
 
-	if (!key || r->key != key || flags & IORING_CQE_F_MORE)
+	if (!r || flags & IORING_CQE_F_MORE)
 		return 0;
+	now = bpf_ktime_get_ns();
+	if (now - r->submit_ns >= work_threshold_ns)
+		tell_request(r, ring, res, now);
 	r->key = 0;
-	if (now - r->submit_ns < work_threshold_ns)
-		return 0;
-	ev = KP_EVENT(io_uring, kernel, now);
-	if (!ev)
-		return 0;
-	fill_request(ev, r, ring, res);
-	KP_COMMIT(ev);
 	return 0;
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
  * Work items: what workers of the kernel do, and who queued it. An item's story is kept from its
- * being queued to its end in two tables without locks, in which a newer one takes an older one's
- * place; only a long one becomes an event. The programs are raw_tp, to which addresses are numbers:
- * the verifier of the others does not let an address be hashed.
+ * being queued to its end in two tables; only a long one becomes an event. Of what is queued a
+ * newer item takes an older one's place: it is not known then when it was. The programs are raw_tp,
+ * to which addresses are numbers: the verifier of the others does not let an address be hashed.
  */
 #include "bpf/work.h"
 #include "bpf/emit.h"
@@ -30,7 +30,8 @@ struct {
 	__type(value, struct function_event);
 } function_scratch SEC(".maps");
 
-__noinline int kp_tell_function(__u64 address)
+/* Tells the log the name, if it does not have it or has not for some seconds. */
+static __noinline int tell_function(__u64 address)
 {
 	__u32 zero = 0, cpu = bpf_get_smp_processor_id(), len;
 	struct function_event *e = bpf_map_lookup_elem(&function_scratch, &zero);
@@ -60,12 +61,16 @@ __noinline int kp_tell_function(__u64 address)
 
 static __always_inline struct kp_queued_work *queued_place(__u64 work)
 {
-	return &queued_works[kp_hash(0, work) >> KP_HASH_SHIFT(KP_WORK_CNT)];
+	return KP_PLACE(queued_works, kp_hash(0, work), 0);
 }
 
-static __always_inline struct kp_running_work *running_place(__u32 tid)
+/* Items run in interrupts too, in the middle of another's. */
+static __always_inline struct kp_running_work *running(__u64 work, __u32 tid)
 {
-	return &running_works[tid & (KP_WORK_CNT - 1)];
+	struct kp_running_work *r;
+
+	return KP_FIND(running_works, kp_hash(tid, work), r,
+		       r->queued.work == work && r->tid == tid);
 }
 
 /* As in sched_waking. */
@@ -94,24 +99,28 @@ SEC("raw_tp/workqueue_execute_start")
 int KP_PROG(SILENT, kp_work_begins, __u64 work)
 {
 	struct kp_queued_work *q = queued_place(work);
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct kp_running_work *r = running_place(tid);
+	__u32 tid = kp_runner();
+	struct kp_running_work *r;
 
-	if (r->tid && r->tid != tid) /* another's, which is not told then */
-		kp_count_lost(KP_RING_EVENTS, KP_GROUP_kernel);
-	r->tid = tid;
-	r->begin_ns = bpf_ktime_get_ns();
-	r->queued = *q;
-	if (q->work != work)
+	r = KP_TAKE(running_works, kp_hash(tid, work), r, queued.work, work);
+	if (q->work == work) {
+		r->queued = *q;
+	} else {
 		__builtin_memset(&r->queued, 0, sizeof(r->queued));
-	r->queued.work = work;
+		r->queued.work = work;
+	}
+	r->begin_ns = bpf_ktime_get_ns();
+	r->tid = tid;
 	q->work = 0;
 	return 0;
 }
 
-static __always_inline void fill_work(struct kp_ev_work *ev, const struct kp_running_work *r,
-				      __u64 function)
+static __always_inline void tell_work(const struct kp_running_work *r, __u64 function)
 {
+	struct kp_ev_work *ev = KP_EVENT(work, kernel, bpf_ktime_get_ns());
+
+	if (!ev)
+		return;
 	ev->queued_ns = r->queued.queued_ns;
 	ev->begin_ns = r->begin_ns;
 	ev->work = r->queued.work;
@@ -120,26 +129,23 @@ static __always_inline void fill_work(struct kp_ev_work *ev, const struct kp_run
 	ev->by_tid = r->queued.by_tid;
 	ev->ctx = r->queued.ctx;
 	ev->pad = 0;
+	KP_COMMIT(ev);
 }
 
 SEC("raw_tp/workqueue_execute_end")
 int KP_PROG(kernel, kp_work_ended, __u64 work, __u64 function)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct kp_running_work *r = running_place(tid);
-	__u64 since = r->queued.queued_ns ? r->queued.queued_ns : r->begin_ns;
-	struct kp_ev_work *ev;
+	struct kp_running_work *r = running(work, kp_runner());
+	__u64 since;
 
-	if (r->tid != tid || r->queued.work != work)
+	if (!r)
 		return 0;
+	since = r->queued.queued_ns ? r->queued.queued_ns : r->begin_ns;
+	if (bpf_ktime_get_ns() - since >= work_threshold_ns) {
+		tell_function(function);
+		tell_work(r, function);
+	}
 	r->tid = 0;
-	if (bpf_ktime_get_ns() - since < work_threshold_ns)
-		return 0;
-	kp_tell_function(function);
-	ev = KP_EVENT(work, kernel, bpf_ktime_get_ns());
-	if (!ev)
-		return 0;
-	fill_work(ev, r, function);
-	KP_COMMIT(ev);
+	r->queued.work = 0;
 	return 0;
 }

@@ -260,7 +260,8 @@ static const struct kp_option options[] = {
 	{0, "memory", "SIZE",
 	 "most memory that it takes, buffers in the kernel and all that waits to be written "
 	 "included; "
-	 "what finds no room is counted as lost (default 200M; with -p or a command 640M)",
+	 "what finds no room is counted as lost (default 200M; 640M with a command or processes "
+	 "recorded for replay)",
 	 .least = "64M", .most = "1T", .env = "KPROBE_MEMORY",
 	 KP_SIZE(struct request, recorder.memory)},
 	{0, "irq-threshold", "TIME",
@@ -280,7 +281,8 @@ static const struct kp_option options[] = {
 	{0, "pin", "PATH",
 	 "leave the programs and rings here, on a BPF file system, when the recorder is killed, so "
 	 "that the next one with the same options and log goes on without a gap "
-	 "(default " KP_PINS_PATH "; none: leave nothing; nor with -p or a command)",
+	 "(default " KP_PINS_PATH "; none: leave nothing; nor with a command or processes recorded "
+	 "for replay)",
 	 .env = "KPROBE_PIN", KP_TEXT(struct request, recorder.pins)},
 	{0, "unpin", NULL, "record nothing; remove what a killed recorder has left in the kernel",
 	 KP_FLAG(struct request, is_unpin)},
@@ -457,7 +459,7 @@ static int record(struct request *request)
 
 static bool is_selecting(const struct request *request)
 {
-	return request->recorder.pid_cnt || request->recorder.wanted_cnt;
+	return kp_recorder_selects_others(&request->recorder);
 }
 
 static int check(void)

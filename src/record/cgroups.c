@@ -5,7 +5,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,8 +60,7 @@ static void read_hierarchies(struct hierarchies *ret)
 		fclose(file);
 }
 
-/* Whether one of the options, separated by commas, is this. */
-static bool has_option(const char *options, const char *option)
+bool kp_cgroup_has_option(const char *options, const char *option)
 {
 	size_t len = strlen(option);
 
@@ -138,7 +136,7 @@ static void walk_line(struct walk *walk, struct hierarchies *hierarchies, const 
 		const char *option = hierarchies->at[i].option;
 
 		if (hierarchies->at[i].is_done || !strcmp(type, "cgroup2") != !option[0] ||
-		    (option[0] && !has_option(options, option)))
+		    (option[0] && !kp_cgroup_has_option(options, option)))
 			continue;
 		walk->key = (struct kp_cgroup_key){.hierarchy = hierarchies->at[i].number};
 		hierarchies->at[i].is_done = walk_mount(walk, process, root, place);

@@ -4,6 +4,7 @@
 #ifndef KP_RECORD_CGROUPS_H
 #define KP_RECORD_CGROUPS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bpf/shared.h"
@@ -16,6 +17,9 @@ typedef void (*kp_cgroup_fn)(const struct kp_cgroup_key *key, const char *path, 
  * or where we are; those above their children first. Groups that go meanwhile are left out.
  */
 void kp_cgroups_each(kp_cgroup_fn fn, void *arg);
+
+/* Whether one of the options, separated by commas, is this. */
+bool kp_cgroup_has_option(const char *options, const char *option);
 
 /* Number of the hierarchy of version 1 that has a name and no controller, systemd's if there are
  * several; 0: there is none. */

@@ -22,7 +22,7 @@
 
 /* Bytes of events that may wait: some thousand, as many as a life ring has. */
 #define QUEUE_LEN (256u << 10)
-#define STOP_WAIT_S 2
+#define STOP_WAIT_NS 2000000000ull
 
 struct queue {
 	unsigned char *data;
@@ -422,7 +422,7 @@ void kp_identity_turn(struct kp_identity *id, uint64_t segment)
 
 bool kp_identity_stop(struct kp_identity *id)
 {
-	struct timespec until;
+	struct timespec until = kp_cond_until(STOP_WAIT_NS);
 
 	if (!id)
 		return true;
@@ -430,9 +430,7 @@ bool kp_identity_stop(struct kp_identity *id)
 	id->is_stopping = true;
 	pthread_mutex_unlock(&id->lock);
 	wake(id);
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += STOP_WAIT_S;
-	if (pthread_timedjoin_np(id->thread, NULL, &until))
+	if (pthread_clockjoin_np(id->thread, NULL, CLOCK_MONOTONIC, &until))
 		return false;
 	free_identity(id);
 	return true;

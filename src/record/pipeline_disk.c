@@ -243,6 +243,7 @@ void *kp_pipeline_disk_loop(void *arg)
 {
 	struct kp_pipeline *p = arg;
 	uint64_t turn_ns = p->sync_ns && p->sync_ns < TURN_NS ? p->sync_ns : TURN_NS;
+	uint64_t free_len;
 	struct timespec until;
 	bool is_full;
 
@@ -260,7 +261,9 @@ void *kp_pipeline_disk_loop(void *arg)
 		retain(p, is_full);
 		if (!is_full)
 			sync_if_due(p);
+		free_len = kp_log_free_len(p->writer);
 		pthread_mutex_lock(&p->lock);
+		p->disk.free_len = free_len;
 		p->disk.is_room_wanted &= !is_full;
 		p->disk.look_cnt += is_full;
 		p->disk.is_try_due = p->disk.is_short && !p->disk.is_below_floor;
@@ -281,6 +284,7 @@ int kp_pipeline_init_disk(struct kp_pipeline *p, const struct kp_pipeline_option
 					   .arg = p};
 
 	p->disk.synced_ns = kp_clock_ns(CLOCK_MONOTONIC);
+	p->disk.free_len = kp_log_free_len(p->writer);
 	if (!kp_retain_is_wanted(&retain.limits))
 		return 0;
 	return kp_log_make_retainer(p->writer, &retain, &p->disk.retainer, err);
@@ -294,15 +298,13 @@ void kp_pipeline_done_disk(struct kp_pipeline *p)
 
 void kp_pipeline_disk(struct kp_pipeline *p, struct kp_disk_look *ret_look)
 {
-	uint64_t free_len = kp_log_free_len(p->writer);
-
 	pthread_mutex_lock(&p->lock);
 	*ret_look = (struct kp_disk_look){.is_short = p->disk.is_short,
 					  .error = p->disk.error,
 					  .why = p->disk.why,
 					  .since_ns = p->disk.since_ns,
 					  .lost = p->disk.lost,
-					  .free_len = free_len,
+					  .free_len = p->disk.free_len,
 					  .full_cnt = p->disk.full_cnt,
 					  .full_len = p->disk.full_len,
 					  .is_over_quota = p->disk.is_over_quota};

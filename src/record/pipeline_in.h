@@ -48,6 +48,7 @@ struct kp_pipeline_disk {
 	struct kp_err why;
 	uint64_t since_ns;
 	uint64_t lost;
+	uint64_t free_len; /* on it, at the last turn */
 	uint64_t full_cnt, full_len;
 	bool is_over_quota;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the probes' files share: the programs and their choice (probes.c), and what of them stays in
- * the kernel when a recorder is killed (probes_pins.c).
+ * What the probes' files share: the programs and their choice (probes.c), what they are told
+ * (probes_tables.c), and what of them stays in the kernel when a recorder is killed
+ * (probes_pins.c).
  */
 #ifndef KP_RECORD_PROBES_IN_H
 #define KP_RECORD_PROBES_IN_H
@@ -47,6 +48,13 @@ struct kp_probes {
 	int pieces_fd; /* … as were these: else they are the skeleton's */
 	int *life_fds; /* until the rings have them */
 };
+
+/* Of an object that is open. */
+void kp_probes_set_constants(struct kprobe_bpf *skel, const struct kp_probes_options *options,
+			     const struct kp_rings *rings);
+
+/* Of one that is loaded. 0 or -errno. */
+int kp_probes_fill_tables(struct kprobe_bpf *skel);
 
 /* Bytes of the programs' memory that is mapped. */
 size_t kp_probes_bss_len(void);

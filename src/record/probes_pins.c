@@ -123,6 +123,8 @@ static bool get_rings(struct kp_probes *p)
 	if (p->pieces_fd < 0)
 		return false;
 	p->life_fds = malloc(p->rings.plan.cnt * sizeof(*p->life_fds));
+	for (unsigned i = 0; p->life_fds && i < p->rings.plan.cnt; i++)
+		p->life_fds[i] = -1;
 	for (unsigned i = 0; p->life_fds && i < p->rings.plan.cnt; i++) {
 		snprintf(name, sizeof(name), "life_%u", i);
 		p->life_fds[i] = kp_pins_get(p->pins_fd, name);

@@ -6,10 +6,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "record/cgroups.h"
 
 #define TEXT_MAX 1024
 #define WALK_COST 2048               /* of a turn: 1 for each entry of a folder … */
@@ -77,18 +78,6 @@ static bool has_quota(const struct kp_quotas *q, int dir)
 
 /* --- where cgroups are --- */
 
-static bool has_option(const char *options, const char *word)
-{
-	const char *at = options;
-	size_t len = strlen(word);
-
-	while (at && !(strncmp(at, word, len) == 0 && (at[len] == ',' || !at[len]))) {
-		at = strchr(at, ',');
-		at = at ? at + 1 : NULL;
-	}
-	return at != NULL;
-}
-
 /* By /proc/cgroups: the hierarchy of version 1 that has the CPU controller, 0: none has. */
 static uint32_t cpu_hierarchy(void)
 {
@@ -113,8 +102,9 @@ static void find_mount(struct kp_quotas *q)
 	while (mounts && !*q->mount && fgets(line, sizeof(line), mounts)) {
 		if (sscanf(line, "%*s %255s %31s %511s", path, type, options) != 3)
 			continue;
-		is_it = q->hierarchy ? !strcmp(type, "cgroup") && has_option(options, "cpu")
-				     : !strcmp(type, "cgroup2");
+		is_it = q->hierarchy
+				? !strcmp(type, "cgroup") && kp_cgroup_has_option(options, "cpu")
+				: !strcmp(type, "cgroup2");
 		if (is_it)
 			memcpy(q->mount, path, sizeof(path));
 	}

@@ -137,10 +137,7 @@ static void put_reasons(struct recorder *r)
 
 static int start_reasons(struct recorder *r, struct kp_err *err)
 {
-	int error = kp_reasons_read(&r->reasons);
-
-	if (error < 0)
-		return kp_err_sys(err, error, "cannot read the kernel's names of reasons");
+	(void)err; /* they were read before the first program ran: that takes long */
 	put_reasons(r);
 	return 0;
 }
@@ -402,12 +399,23 @@ static void close_loop(struct recorder *r)
 
 /* --- life --- */
 
+bool kp_recorder_selects_others(const struct kp_recorder_options *options)
+{
+	return options->pid_cnt || options->wanted_cnt;
+}
+
+/* Whether anything is recorded for replay. */
+static bool selects(const struct kp_recorder_options *options)
+{
+	return options->argv || kp_recorder_selects_others(options);
+}
+
 static int start_lint(struct recorder *r, struct kp_err *err)
 {
 	struct kp_lint_options options = {
 		.sink = kp_pipeline_drain_sink(r->pipeline), .warn = warn_of, .arg = r};
 
-	if (r->options->pid_cnt || r->options->wanted_cnt)
+	if (kp_recorder_selects_others(r->options))
 		kp_recorder_warn(
 			r,
 			"processes that the recorder does not start itself are recorded with their "
@@ -429,7 +437,7 @@ static void open_pins(struct recorder *r)
 {
 	struct kp_err why = {""};
 
-	if (!r->options->pins || r->options->argv || r->options->pid_cnt || r->options->wanted_cnt)
+	if (!r->options->pins || selects(r->options))
 		return;
 	r->pins_fd = kp_pins_open(r->options->pins, &why);
 	if (r->pins_fd >= 0 && kp_log_newest_run(r->options->dir, &r->resume_run) < 0)
@@ -474,10 +482,9 @@ static void pin(struct recorder *r)
 static int start(struct recorder *r, struct kp_err *err)
 {
 	const struct kp_recorder_options *o = r->options;
-	struct kp_memory memory =
-		kp_memory_share(o->memory, o->argv || o->pid_cnt || o->wanted_cnt);
+	struct kp_memory memory = kp_memory_share(o->memory, selects(o));
 	struct kp_probes_options probes = {.groups = o->groups,
-					   .select = o->argv || o->pid_cnt || o->wanted_cnt,
+					   .select = selects(o),
 					   .ring_len = o->ring_len,
 					   .memory = memory,
 					   .irq_threshold_ns = o->irq_threshold_ns,
@@ -504,6 +511,9 @@ static int start(struct recorder *r, struct kp_err *err)
 	if (kp_probes_origin(r->probes) == KP_PROBES_TAKEN_OVER)
 		pipeline.log.resume_run = r->resume_run;
 	r->ring_cnt = kp_probes_ring_cnt(r->probes);
+	error = kp_reasons_read(&r->reasons);
+	if (error < 0)
+		return kp_err_sys(err, error, "cannot read the kernel's names of reasons");
 	since_ns = kp_clock_ns(CLOCK_MONOTONIC);
 	error = kp_probes_attach(r->probes, err);
 	if (error >= 0 && o->pid_cnt)

@@ -46,6 +46,9 @@ struct kp_recorder_options {
 	void *arg;
 };
 
+/* Whether processes are recorded for replay that the recorder does not start itself. */
+bool kp_recorder_selects_others(const struct kp_recorder_options *options);
+
 struct kp_recorder_result {
 	struct kp_totals totals;
 	int command_status; /* wait status, when there was a command that ended */

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Holds kprobe's answers against what delay.c knows. usage: KPROBE LOG KNOWN TIER
+"""Holds kprobe's answers against what delay.c knows. usage: KPROBE LOG KNOWN TIER RIGHT
 
-Exit 75: no answer is wrong but where the kernel did not trace a CPU (see holes), so to be tried again.
+RIGHT is a file with the names of those that were right in an earlier try; this one's are appended.
+Exit 75: no answer is wrong but where the kernel did not trace a CPU (see holes), and some of these
+were not right in an earlier try either, so to be tried again.
 """
 import json
 import subprocess
 import sys
 
-kprobe, log, known, tier = sys.argv[1:]
+kprobe, log, known, tier, right = sys.argv[1:]
 # kind, via, and the part of the delay (in ms) that must be found; None: any
 EXPECT = {
     "own_sleep": ("timer", [], 55),
@@ -49,7 +51,8 @@ def holes(begin, end):
     return found
 
 
-failed = unjudged = 0
+failed = 0
+unjudged = set()
 seen = set()
 for line in open(known):
     name, pid, begin, end, cause_pid, cause_tid = line.split()
@@ -104,7 +107,7 @@ for line in open(known):
     for problem in problems:
         print(f"{'untraced' if untraced else 'FAILED'} {name}: {problem} {untraced[:3] or ''}")
     if untraced:
-        unjudged = 1
+        unjudged.add(name)
     elif problems:
         failed = 1
         for b in report["buckets"][:6]:
@@ -113,4 +116,8 @@ missing = set(EXPECT) - seen
 if missing:
     print("FAILED: not run:", *missing)
     failed = 1
+with open(right, "a+") as file:
+    file.writelines(name + "\n" for name in seen - unjudged)
+    file.seek(0)
+    unjudged -= set(file.read().split())
 sys.exit(failed or (75 if unjudged else 0))

@@ -40,12 +40,14 @@ attempt() {
 	kill -INT $recorder
 	wait $recorder
 	cat "$work/record.out"
-	python3 "$top/test/e2e/analyze_causes.py" "$KPROBE" "$work/log" "$work/known" "$tier"
+	python3 "$top/test/e2e/analyze_causes.py" "$KPROBE" "$work/log" "$work/known" "$tier" \
+		"$work/right"
 }
 
 # all_right TIER [OPTION…]
 all_right() {
 	local try status
+	rm -f "$work/right"
 	for try in 1 2 3; do
 		echo "--- $1"
 		attempt "$@"
