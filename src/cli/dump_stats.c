@@ -25,10 +25,10 @@ void dump_stats_text(const struct kp_log_info *info, const struct dump_result *r
 	for (size_t i = 0; i < info->run_cnt; i++)
 		put_word("run", info->runs[i].id, out);
 	kp_buf_printf(out,
-		      "segments %zu\nblocks %zu\nbytes %" PRIu64 "\nevents %" PRIu64
-		      "\nseconds %.3f\n",
-		      info->segment_cnt, info->block_cnt, info->len, info->event_cnt,
-		      (double)(info->last_ns - info->first_ns) / 1e9);
+		      "segments %zu\nabsent_segments %" PRIu64 "\nblocks %zu\nbytes %" PRIu64
+		      "\nevents %" PRIu64 "\nseconds %.3f\n",
+		      info->segment_cnt, info->absent_cnt, info->block_cnt, info->len,
+		      info->event_cnt, (double)(info->last_ns - info->first_ns) / 1e9);
 	for (unsigned kind = 0; kind < KP_EV_END; kind++)
 		if (result->kind_cnt[kind])
 			kp_buf_printf(out, "events.%s %" PRIu64 "\n", kp_event_get(kind)->name,
@@ -63,10 +63,11 @@ void dump_stats_json(const struct kp_log_info *info, const struct dump_result *r
 		kp_buf_json(out, info->runs[i].id, strlen(info->runs[i].id));
 	}
 	kp_buf_printf(out,
-		      "],\"segments\":%zu,\"blocks\":%zu,\"bytes\":%" PRIu64 ",\"events\":%" PRIu64
+		      "],\"segments\":%zu,\"absent_segments\":%" PRIu64
+		      ",\"blocks\":%zu,\"bytes\":%" PRIu64 ",\"events\":%" PRIu64
 		      ",\"first_ns\":%" PRIu64 ",\"last_ns\":%" PRIu64 ",\"kinds\":{",
-		      info->segment_cnt, info->block_cnt, info->len, info->event_cnt,
-		      info->first_ns, info->last_ns);
+		      info->segment_cnt, info->absent_cnt, info->block_cnt, info->len,
+		      info->event_cnt, info->first_ns, info->last_ns);
 	for (unsigned kind = 0; kind < KP_EV_END; kind++)
 		if (result->kind_cnt[kind]) {
 			kp_buf_printf(out, "%s\"%s\":%" PRIu64, sep, kp_event_get(kind)->name,
@@ -120,6 +121,11 @@ int dump_report_damage(const struct kp_log_info *info)
 		if (!is_harmless)
 			status = KP_EXIT_CORRUPT;
 	}
+	if (info->absent_cnt)
+		kp_cli_say(
+			"note: segments of this boot that are not there any more: %" PRIu64
+			", as after retention ('kprobe dump --verify' tells whether it was that)",
+			info->absent_cnt);
 	say_unknown("events were left out whose kinds", info->unknown_kinds,
 		    info->unknown_kind_cnt);
 	say_unknown("events were lost whose groups", info->unknown_lost, info->unknown_lost_cnt);

@@ -344,6 +344,8 @@ static int read_headers(struct kp_index *index)
 		index->info.len += s->schema ? s->file_len : 0;
 		index->info.disk_len += s->schema ? s->disk_len : 0;
 	}
+	if (!index->is_single)
+		index->info.absent_cnt = s->number - index->segment_cnt;
 	return index->info.segment_cnt ? 0 : -EBADMSG;
 }
 

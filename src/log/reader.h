@@ -87,6 +87,8 @@ struct kp_log_info {
 	uint64_t start_realtime_ns; /* CLOCK_REALTIME when the first segment began … */
 	uint64_t start_time_ns;     /* … and CLOCK_MONOTONIC at that moment */
 	size_t segment_cnt;
+	uint64_t absent_cnt; /* segments of the boot before the newest that are not there, of which
+				no gap is told: retention removes the oldest */
 	size_t block_cnt;
 	uint64_t len;                /* bytes of the segments whose headers are readable … */
 	uint64_t disk_len;           /* … and those of them that the disk holds: no holes */

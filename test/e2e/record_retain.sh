@@ -60,6 +60,8 @@ done
 "$KPROBE" dump -i log --stats >stats 2>&1 || fail "dump: $(cat stats)"
 grep -q '^gaps 0$' stats || fail "the log has gaps: $(cat stats)"
 [ "$(grep -c '^run ' stats)" -le 2 ] || fail "$(cat stats)"
+grep -q '^absent_segments [1-9]' stats || fail "what went is not counted: $(cat stats)"
+grep -q 'not there any more: [1-9]' stats || fail "what went is not said: $(cat stats)"
 dump log -k retain | grep -q '"why":1' || fail "the log does not say what went"
 echo "at most $most bytes"
 
