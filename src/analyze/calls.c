@@ -361,28 +361,42 @@ int kp_model_on_recv(struct kp_model *m, const struct kp_hdr *hdr)
 	return on_transfer(m, hdr, KP_CALLF_RECEIVED);
 }
 
-/* A connect that goes out and the end of a stream are the work of the task that runs. */
-int kp_model_on_tcp_state(struct kp_model *m, const struct kp_hdr *hdr)
+/* The task that runs connects a socket, or ends its stream; nr: KP_NR_connect or KP_NR_close. */
+static int on_stream(struct kp_model *m, const struct kp_hdr *hdr, uint64_t sock, uint32_t nr)
 {
-	const struct kp_ev_tcp_state *e = (const void *)hdr;
-	struct kp_call call = {.entry_ns = hdr->time_ns, .exit_ns = hdr->time_ns};
+	struct kp_call call = {.entry_ns = hdr->time_ns, .exit_ns = hdr->time_ns, .nr = nr};
 	struct kp_msg end = {
 		.t0_ns = hdr->time_ns, .t1_ns = hdr->time_ns, .is_out = true, .is_end = true};
 
-	if (e->newstate == TCP_SYN_SENT)
-		call.nr = KP_NR_connect;
-	else if (e->newstate == TCP_FIN_WAIT1 || e->newstate == TCP_LAST_ACK)
-		call.nr = KP_NR_close;
-	else
-		return 0;
 	if (hdr->time_ns < m->keep_from_ns || !hdr->tid)
 		return 0;
-	if (find_ends(m, hdr, KP_OBJ_tcp, e->sock, &end.task, &call.sock) < 0)
+	if (find_ends(m, hdr, KP_OBJ_tcp, sock, &end.task, &call.sock) < 0)
 		return -ENOMEM;
 	end.sock = call.sock;
-	if (call.nr == KP_NR_close && call.sock != KP_NONE && msg_push(m, end) < 0)
+	if (nr == KP_NR_close && call.sock != KP_NONE && msg_push(m, end) < 0)
 		return -ENOMEM;
 	return send_push(m, &call, end.task);
+}
+
+int kp_model_on_tcp_state(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_tcp_state *e = (const void *)hdr;
+
+	if (e->newstate == TCP_SYN_SENT)
+		return on_stream(m, hdr, e->sock, KP_NR_connect);
+	return e->newstate == TCP_FIN_WAIT1 || e->newstate == TCP_LAST_ACK
+		       ? on_stream(m, hdr, e->sock, KP_NR_close)
+		       : 0;
+}
+
+/* What ends a stream at once: the end that is closed with bytes unread or not to linger. */
+int kp_model_on_tcp_reset(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_tcp_reset *e = (const void *)hdr;
+
+	return e->dir == KP_PACKET_OUT && e->sock && !(e->ctx & KP_CTX_IRQ)
+		       ? on_stream(m, hdr, e->sock, KP_NR_close)
+		       : 0;
 }
 
 static int add_tier(struct kp_model *m, uint64_t t_ns, uint32_t tier)

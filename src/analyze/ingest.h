@@ -39,6 +39,7 @@ int kp_model_on_wait(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_send(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_recv(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_tcp_state(struct kp_model *m, const struct kp_hdr *hdr);
+int kp_model_on_tcp_reset(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_tier(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_lose_untold(struct kp_model *m);
 int kp_model_on_syscall(struct kp_model *m, const struct kp_hdr *hdr);

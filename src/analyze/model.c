@@ -478,6 +478,7 @@ static const handler handlers[KP_EV_END] = {
 	[KP_EV_block_issue] = kp_model_on_issue,
 	[KP_EV_block_complete] = kp_model_on_complete,
 	[KP_EV_tcp_state] = kp_model_on_tcp_state,
+	[KP_EV_tcp_reset] = kp_model_on_tcp_reset,
 	[KP_EV_tcp_retransmit] = kp_model_on_retransmit,
 	[KP_EV_lost] = on_lost,
 	[KP_EV_record_stats] = on_stats,

@@ -108,7 +108,7 @@ static __always_inline int tell_reset(__u8 dir, const struct sock *sk, const str
 	ev->rport = ends.rport;
 	ev->state = sk ? BPF_CORE_READ(sk, __sk_common.skc_state) : 0;
 	ev->dir = dir;
-	ev->pad = 0;
+	ev->ctx = kp_context(kp_this_cpu());
 	KP_COMMIT(ev);
 	return 0;
 }

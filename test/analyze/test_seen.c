@@ -139,3 +139,34 @@ Test(waits, who_closed)
 	cr_expect_eq(m.tasks.at[w.waits.at[0].waker].tid, B);
 	done(&w);
 }
+
+/* A waits until its other end is reset in the context given, in which B is the task. */
+static struct kp_walk until_reset(uint8_t ctx)
+{
+	begin();
+	FEED(&m, wait, 1000, 0, A, .nr = SYS_read, .obj = KP_OBJ_tcp, .ino = 7,
+	     .sock = tell_sock(&m, KP_OBJ_tcp, client));
+	sw(&m, 1000, 0, A, S, 0);
+	sw(&m, 2000, 1, 0, 0, B);
+	FEED(&m, tcp_reset, 7990, 1, B, .state = 7, .ctx = ctx,
+	     .sock = tell_sock(&m, KP_OBJ_tcp, swapped(client)));
+	wake_net(&m, 8000, 1, B, A, client);
+	sw(&m, 8000, 0, 0, 0, A);
+	return finish(1000, 8000);
+}
+
+Test(waits, who_reset)
+{
+	struct kp_walk w = until_reset(0);
+	cr_assert_eq(w.waits.cnt, 1);
+	cr_expect_eq(m.tasks.at[w.waits.at[0].waker].tid, B);
+	done(&w);
+}
+
+/* An interrupt answers a segment: whoever it came over has nothing to do with it. */
+Test(waits, who_did_not_reset)
+{
+	struct kp_walk w = until_reset(KP_CTX_SOFTIRQ);
+	cr_expect_eq(w.waits.cnt, 0);
+	done(&w);
+}

@@ -17,6 +17,7 @@ EXPECT = {
     "service_stopped": ("stopped", ["socket"], 110),
     "tcp_sleeping": ("timer", ["socket"], 55),
     "tcp6_sleeping": ("timer", ["socket"], 55),
+    "tcp_reset": ("timer", ["socket"], 55),
     "tcp_timeout": ("network", [], 55),
     "tcp_busy": ("on_cpu", ["socket"], 50),
     "unix_sleeping": ("timer", ["socket"], 55),

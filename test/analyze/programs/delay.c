@@ -9,6 +9,7 @@
  */
 #include <arpa/inet.h>
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -153,6 +154,28 @@ static void tcp6_sleeping(void)
 		tcp_pair_at((void *)&addr, sizeof(addr), fds);
 	start(fds[1], fds[0], rest);
 	ask(fds[0]);
+}
+
+static void rest_and_leave(int ms)
+{
+	rest(ms);
+	_exit(0);
+}
+
+/* The server ends without an answer, and its connection at once. */
+static void tcp_reset(void)
+{
+	struct linger none = {.l_onoff = 1};
+	int fds[2];
+	char c = 'x';
+
+	tcp_pair(fds);
+	if (setsockopt(fds[1], SOL_SOCKET, SO_LINGER, &none, sizeof(none)) < 0)
+		err(1, "SO_LINGER");
+	start(fds[1], fds[0], rest_and_leave);
+	if (write(fds[0], &c, 1) != 1 || read(fds[0], &c, 1) != -1 || errno != ECONNRESET)
+		err(1, "no reset");
+	close(fds[0]);
 }
 
 /* Nobody answers in the time that the client gives. */
@@ -477,6 +500,7 @@ static const struct {
 	{"service_stopped", service_stopped},
 	{"tcp_sleeping", tcp_sleeping},
 	{"tcp6_sleeping", tcp6_sleeping},
+	{"tcp_reset", tcp_reset},
 	{"tcp_timeout", tcp_timeout},
 	{"tcp_busy", tcp_busy},
 	{"unix_sleeping", unix_sleeping},
