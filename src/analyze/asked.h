@@ -22,6 +22,7 @@ struct kp_incident {
 	uint64_t to_realtime_ns;
 	uint64_t deadline_realtime_ns;
 	uint64_t memory_max; /* bytes that may be taken; 0: by the log's length */
+	uint64_t read_cnt; /* events of tasks that are read at first; 0: incident.c says how many */
 };
 
 #endif

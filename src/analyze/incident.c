@@ -2,8 +2,10 @@
  *
  * The steps of an analysis; see incident.h, and saved.c for the database. The log is read twice:
  * once for its clock readings only, which tell where on the monotonic clock the incident lies, then
- * whole, or, when it is large, up to a little after the incident and with what is long before it
- * reduced to last states.
+ * around the incident, as far as some million events reach. What that leaves unsure may stand
+ * further away: then more is read, in the end all up to a little after the incident, with what is
+ * long before it reduced to last states. So an answer costs what its window has, not what the log
+ * has.
  */
 #include "analyze/incident.h"
 
@@ -22,6 +24,9 @@
 #define WHOLE_MAX 50000000u
 /* What is kept around the incident then. */
 #define MARGIN_NS 20000000000u
+#define MARGIN_MIN_NS 10000000u
+/* An answer is unsure of which more than this part is. */
+#define UNSURE_PART 100
 #define BASELINE_MIN 5
 #define BASELINE_MAX 200
 /* Spans of an incident, or of its baseline, that are looked for in the log. */
@@ -45,7 +50,15 @@ struct analysis {
 	struct kp_clock_moment ends[2]; /* how sure these are */
 	uint64_t wall_ns[2];            /* as they were asked for; 0: they were not */
 	bool ran;                       /* the process ran at both ends only then */
+	unsigned reading;               /* of readings */
+	bool is_all;                    /* nothing that this reading left out could be read */
+	uint32_t normal_cnt;            /* requests of the baseline */
+	size_t gap_cnt;                 /* of the whole log, by its headers */
 };
+
+/* Events of what tasks did that are read, in one reading after the other. */
+static const uint64_t readings[] = {3000000, 40000000, UINT64_MAX};
+#define READING_CNT (sizeof(readings) / sizeof(*readings))
 
 /* --- which time --- */
 
@@ -109,18 +122,53 @@ static int blame(const struct analysis *a, int code, struct kp_err *err)
 			  kp_limits[KP_LIMIT_ANALYSIS].remedy);
 }
 
+static uint64_t before(uint64_t t_ns, uint64_t ns)
+{
+	return t_ns > ns ? t_ns - ns : 0;
+}
+
+/* How far from [lo, hi] so many events reach. */
+static uint64_t reach(const struct analysis *a, uint64_t lo, uint64_t hi, uint64_t cnt)
+{
+	uint64_t margin = MARGIN_NS;
+
+	while (margin > MARGIN_MIN_NS &&
+	       kp_log_count(a->reader, before(lo, margin), hi + margin) > cnt)
+		margin /= 2;
+	return margin;
+}
+
+/* What to read of an open log, this time. What tells of losses and of sockets may come late. */
+static void choose_part(struct analysis *a, struct kp_log_filter *filter)
+{
+	uint64_t cnt = a->what->read_cnt && !a->reading ? a->what->read_cnt : readings[a->reading];
+	uint64_t lo, hi, margin;
+
+	bound_window(a, &lo, &hi);
+	a->is_all = cnt == UINT64_MAX || kp_log_count(a->reader, 0, KP_NEVER) <= cnt;
+	if (a->is_all && kp_log_get_info(a->reader)->event_cnt <= WHOLE_MAX)
+		return;
+	margin = a->is_all ? MARGIN_NS : reach(a, lo, hi, cnt);
+	a->model.keep_from_ns = before(lo, margin);
+	filter->to_ns = hi + MARGIN_NS;
+	if (a->is_all)
+		return;
+	filter->tasks_from_ns = a->model.keep_from_ns;
+	filter->tasks_to_ns = hi + margin;
+	filter->from_ns = kp_log_snapshot_from(a->reader, filter->tasks_from_ns);
+}
+
 static int read_model(struct analysis *a, struct kp_err *err)
 {
 	struct kp_log_filter filter = {0};
 	const struct kp_hdr *event;
-	uint64_t lo, hi;
 	int code = open_log(a, &filter, err);
 
-	if (code >= 0 && kp_log_get_info(a->reader)->event_cnt > WHOLE_MAX) {
-		bound_window(a, &lo, &hi);
-		a->model.keep_from_ns = lo > MARGIN_NS ? lo - MARGIN_NS : 0;
-		filter.to_ns = hi + MARGIN_NS;
-		code = open_log(a, &filter, err);
+	if (code >= 0) {
+		a->gap_cnt = kp_log_get_info(a->reader)->gap_cnt;
+		choose_part(a, &filter);
+		if (filter.to_ns)
+			code = open_log(a, &filter, err);
 	}
 	if (code >= 0)
 		a->model.heap_max = a->what->memory_max
@@ -333,6 +381,7 @@ static int compare(struct analysis *a)
 	}
 	if (code == 0 && n >= BASELINE_MIN)
 		code = kp_report_compare(a->report, normal, n);
+	a->normal_cnt = n;
 	for (uint32_t i = 0; i < n; i++)
 		kp_report_done(&normal[i]);
 	kp_map_done(&seen);
@@ -451,7 +500,7 @@ static void take_note(struct analysis *a)
 		kp_log_print_gap(&info->gaps[0], &note);
 	}
 	/* The log is read several times, and a disk may fail at one of them only. */
-	if (a->clock.gap_cnt > info->gap_cnt)
+	if (a->clock.gap_cnt > info->gap_cnt && a->clock.gap_cnt > a->gap_cnt)
 		kp_buf_printf(&note,
 			      "%sthe log had gaps when the clock's readings were looked for: times "
 			      "on the wall clock may be less exact than stated",
@@ -474,8 +523,15 @@ static int define(struct analysis *a, struct kp_err *err)
 		code = kp_find_spans(a->what, &a->traces, &a->found, err);
 	if (code == 0)
 		code = kp_clock_read(a->what->input, &a->clock, err);
-	if (code == 0)
-		code = read_model(a, err);
+	return code;
+}
+
+/* From what this reading has. */
+static int try_answer(struct analysis *a, struct kp_err *err)
+{
+	int code = kp_model_init(&a->model) < 0 ? kp_err_set(err, -ENOMEM, "out of memory")
+						: read_model(a, err);
+
 	if (code == 0 && a->what->pid)
 		code = choose_window(a, err);
 	if (code == 0)
@@ -484,6 +540,33 @@ static int define(struct analysis *a, struct kp_err *err)
 		return code;
 	take_note(a);
 	return answer(a, err);
+}
+
+/* Whether what was left out could make the answer another one. */
+static bool is_unsure(const struct analysis *a, int code)
+{
+	const struct kp_report *r = a->report;
+	uint64_t ns = 0;
+
+	if (a->is_all || (code < 0 && code != -ENOENT))
+		return false;
+	for (uint32_t i = 0; i < r->buckets.cnt; i++)
+		ns += r->buckets.at[i].confidence > 'B' ? r->buckets.at[i].ns : 0;
+	return code < 0 || ns > (r->t1_ns - r->t0_ns) / UNSURE_PART ||
+	       (a->span != KP_NONE && a->normal_cnt < BASELINE_MIN);
+}
+
+static int find_answer(struct analysis *a, struct kp_err *err)
+{
+	int code = try_answer(a, err);
+
+	while (a->reading + 1 < READING_CNT && is_unsure(a, code)) {
+		a->reading++;
+		kp_model_done(&a->model);
+		kp_report_done(a->report);
+		code = try_answer(a, err);
+	}
+	return code;
 }
 
 int kp_incident_make(const struct kp_incident *what, struct kp_report *ret_report,
@@ -499,10 +582,9 @@ int kp_incident_make(const struct kp_incident *what, struct kp_report *ret_repor
 			"looked up as a trace id and as an attribute's value), or with --pid, "
 			"--from and --to",
 			what->id);
-	if (kp_model_init(&a.model) < 0)
-		code = kp_err_set(err, -ENOMEM, "out of memory");
-	else
-		code = define(&a, err);
+	code = define(&a, err);
+	if (code == 0)
+		code = find_answer(&a, err);
 	kp_log_reader_free(a.reader);
 	kp_clock_done(&a.clock);
 	kp_model_done(&a.model);

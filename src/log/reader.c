@@ -26,7 +26,8 @@ struct stream {
 	struct kp_buf events; /* the decoded block */
 	size_t pos;
 	uint64_t key;
-	uint64_t max_ns; /* largest time up to pos, or before the block */
+	uint64_t max_ns;         /* largest time up to pos, or before the block */
+	uint64_t from_ns, to_ns; /* of what is wanted of it */
 };
 
 struct kp_log_reader {
@@ -73,10 +74,10 @@ static void drop_block(struct kp_log_reader *rd, const struct kp_index_block *bl
 	}
 }
 
-static bool is_wanted_block(const struct kp_log_filter *f, const struct kp_index_block *block)
+static bool is_wanted_block(const struct kp_log_filter *f, const struct stream *s,
+			    const struct kp_index_block *block)
 {
-	return !block->is_bad && block->last_ns >= f->from_ns &&
-	       (!f->to_ns || block->first_ns <= f->to_ns) &&
+	return !block->is_bad && block->last_ns >= s->from_ns && block->first_ns <= s->to_ns &&
 	       (kp_set_is_empty(&f->kinds) || kp_set_meets(&f->kinds, &block->kinds));
 }
 
@@ -88,7 +89,7 @@ static void enter_block(struct kp_log_reader *rd, struct stream *s, uint32_t num
 	s->is_loaded = false;
 	for (; number != KP_INDEX_NONE; number = block->next) {
 		block = &rd->index->blocks[number];
-		if (is_wanted_block(&rd->filter, block)) {
+		if (is_wanted_block(&rd->filter, s, block)) {
 			s->key = kp_max64(s->max_ns, block->first_ns);
 			break;
 		}
@@ -109,9 +110,10 @@ static void leave_block(struct kp_log_reader *rd, struct stream *s)
 	enter_block(rd, s, block->next);
 }
 
-static bool is_wanted(const struct kp_log_filter *f, const struct kp_hdr *event)
+static bool is_wanted(const struct kp_log_filter *f, const struct stream *s,
+		      const struct kp_hdr *event)
 {
-	return event->time_ns >= f->from_ns && (!f->to_ns || event->time_ns <= f->to_ns) &&
+	return event->time_ns >= s->from_ns && event->time_ns <= s->to_ns &&
 	       (kp_set_is_empty(&f->kinds) || kp_set_has(&f->kinds, event->kind));
 }
 
@@ -123,7 +125,7 @@ static void find_wanted(struct kp_log_reader *rd, struct stream *s)
 	for (; s->pos < s->events.len; s->pos += event->size) {
 		event = (const struct kp_hdr *)(s->events.data + s->pos);
 		s->max_ns = kp_max64(s->max_ns, event->time_ns);
-		if (is_wanted(&rd->filter, event)) {
+		if (is_wanted(&rd->filter, s, event)) {
 			s->key = s->max_ns;
 			return;
 		}
@@ -235,6 +237,26 @@ static uint32_t kind_of_stream(uint32_t id)
 	return KP_STREAM_IS(id, KP_STREAM_LIFE) ? KP_LOG_LIFE : KP_LOG_NODE;
 }
 
+/* Whether it is of what tasks did. */
+static bool is_of_tasks(const struct kp_log_reader *rd, uint32_t i)
+{
+	return kind_of_stream(rd->index->streams[i].id) & (KP_LOG_NODE | KP_LOG_SELECTED);
+}
+
+static void bound(struct kp_log_reader *rd, uint32_t i)
+{
+	const struct kp_log_filter *f = &rd->filter;
+	struct stream *s = &rd->streams[i];
+
+	s->from_ns = f->from_ns;
+	s->to_ns = f->to_ns ? f->to_ns : UINT64_MAX;
+	if (!is_of_tasks(rd, i))
+		return;
+	s->from_ns = kp_max64(s->from_ns, f->tasks_from_ns);
+	if (f->tasks_to_ns)
+		s->to_ns = kp_min64(s->to_ns, f->tasks_to_ns);
+}
+
 static bool is_wanted_stream(const struct kp_log_reader *rd, uint32_t i)
 {
 	return !rd->filter.streams || rd->filter.streams & kind_of_stream(rd->index->streams[i].id);
@@ -268,6 +290,7 @@ static void rewind_streams(struct kp_log_reader *rd)
 			continue;
 		s = &rd->streams[i];
 		s->max_ns = 0;
+		bound(rd, i);
 		enter_block(rd, s, index->streams[i].first_block);
 		if (s->block != KP_INDEX_NONE)
 			rd->heap[rd->heap_cnt++] = i;
@@ -344,6 +367,25 @@ uint64_t kp_log_snapshot_from(const struct kp_log_reader *rd, uint64_t time_ns)
 		last = s->start.hdr.time_ns;
 	}
 	return before;
+}
+
+uint64_t kp_log_count(const struct kp_log_reader *rd, uint64_t from_ns, uint64_t to_ns)
+{
+	const struct kp_index *index = rd->index;
+	const struct kp_index_block *block;
+	uint64_t cnt = 0;
+
+	for (uint32_t i = 0; i < index->stream_cnt; i++) {
+		if (!is_of_tasks(rd, i))
+			continue;
+		for (uint32_t b = index->streams[i].first_block; b != KP_INDEX_NONE;
+		     b = block->next) {
+			block = &index->blocks[b];
+			if (block->last_ns >= from_ns && block->first_ns <= to_ns)
+				cnt += block->event_cnt;
+		}
+	}
+	return cnt;
 }
 
 const struct kp_log_info *kp_log_get_info(struct kp_log_reader *rd)

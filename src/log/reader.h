@@ -30,8 +30,10 @@ enum {
 
 /* What to read; zero-initialised: everything. */
 struct kp_log_filter {
-	uint64_t from_ns;    /* CLOCK_MONOTONIC; events before it are skipped */
-	uint64_t to_ns;      /* events after it are skipped; 0: no end */
+	uint64_t from_ns; /* CLOCK_MONOTONIC; events before it are skipped */
+	uint64_t to_ns;   /* events after it are skipped; 0: no end */
+	/* The same for what tasks did (KP_LOG_NODE and KP_LOG_SELECTED), where that is less. */
+	uint64_t tasks_from_ns, tasks_to_ns;
 	struct kp_set kinds; /* wanted kinds; empty: all */
 	uint32_t streams;    /* KP_LOG_ bits; 0: all */
 };
@@ -138,6 +140,10 @@ int kp_log_next(struct kp_log_reader *reader, const struct kp_hdr **ret_event, s
  * log's begin. What the filter is does not matter.
  */
 uint64_t kp_log_snapshot_from(const struct kp_log_reader *reader, uint64_t time_ns);
+
+/* How many events of what tasks did have the blocks that overlap this time, of those segments in
+ * which the filter can find something. */
+uint64_t kp_log_count(const struct kp_log_reader *reader, uint64_t from_ns, uint64_t to_ns);
 
 /* Begins again from the first event that the filter lets through. */
 int kp_log_rewind(struct kp_log_reader *reader, struct kp_err *err);

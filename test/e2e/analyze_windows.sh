@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # A busy node recorded for BUSY_S seconds (20): thousands of random windows of all tasks are
-# partitioned exactly.
+# partitioned exactly; and what is told from as much of the log as a window needs is what all of it
+# tells.
 # Runs alone: what the machine does beside it delays what it measures.
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -26,3 +27,4 @@ done
 wait $recorder || fail "record: $(cat "$work/record.out")"
 cat "$work/record.out"
 "$walk" "$work/log" 5000 || fail "the walk"
+"${walk%walk_windows}same_answers" "$work/log" 200 || fail "a part of the log has another answer than all of it"
