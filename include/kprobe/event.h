@@ -36,29 +36,42 @@ typedef kp_u8 kp_addr[KP_ADDR_LEN];
 
 /* The group of an event is its class for `record -e` and for the loss accounting. Append only.
  * Behind its number: 1 if interrupt handlers write such events too, while a task's program may be
- * counting. */
-#define KP_GROUPS(X)     \
-	X(sched, 0, 0)   \
-	X(life, 1, 1)    \
-	X(syscall, 2, 0) \
-	X(payload, 3, 0) \
-	X(signal, 4, 1)  \
-	X(irq, 5, 1)     \
-	X(block, 6, 1)   \
-	X(sync, 7, 0)    \
-	X(tcp, 8, 1)     \
-	X(memory, 9, 0)  \
-	X(clock, 10, 0)  \
-	X(meta, 11, 0)   \
-	X(kernel, 12, 1) \
-	X(packet, 13, 1)
+ * counting; and when it is recorded: by DEFAULT, or only when it is ASKED for, since it costs what
+ * the default must not, or ALWAYS, having no probes of its own. */
+#define KP_GROUPS(X)              \
+	X(sched, 0, 0, DEFAULT)   \
+	X(life, 1, 1, DEFAULT)    \
+	X(syscall, 2, 0, ASKED)   \
+	X(payload, 3, 0, ALWAYS)  \
+	X(signal, 4, 1, DEFAULT)  \
+	X(irq, 5, 1, DEFAULT)     \
+	X(block, 6, 1, DEFAULT)   \
+	X(sync, 7, 0, DEFAULT)    \
+	X(tcp, 8, 1, DEFAULT)     \
+	X(memory, 9, 0, DEFAULT)  \
+	X(clock, 10, 0, DEFAULT)  \
+	X(meta, 11, 0, ALWAYS)    \
+	X(kernel, 12, 1, DEFAULT) \
+	X(packet, 13, 1, ASKED)
 
 enum kp_group {
-#define X(name, number, shared) KP_GROUP_##name = number,
+#define X(name, number, shared, when) KP_GROUP_##name = number,
 	KP_GROUPS(X)
 #undef X
 };
 #define KP_GROUP_CNT 14
+
+/* The same as bits 1 << number: all, and by when they are recorded. */
+enum kp_when { KP_WHEN_DEFAULT, KP_WHEN_ASKED, KP_WHEN_ALWAYS };
+#define KP_GROUP_IF(of, number, when) | (kp_u32)(KP_WHEN_##when == (of)) << (number)
+#define KP_GROUP_DEFAULT(name, number, shared, when) KP_GROUP_IF(KP_WHEN_DEFAULT, number, when)
+#define KP_GROUP_ASKED(name, number, shared, when) KP_GROUP_IF(KP_WHEN_ASKED, number, when)
+#define KP_GROUP_ALWAYS(name, number, shared, when) KP_GROUP_IF(KP_WHEN_ALWAYS, number, when)
+#define KP_GROUPS_ALL ((1u << KP_GROUP_CNT) - 1)
+#define KP_GROUPS_DEFAULT (0u KP_GROUPS(KP_GROUP_DEFAULT))
+#define KP_GROUPS_ASKED (0u KP_GROUPS(KP_GROUP_ASKED))
+#define KP_GROUPS_ALWAYS (0u KP_GROUPS(KP_GROUP_ALWAYS))
+
 /* In an event of a log: a group that this program does not have. */
 #define KP_GROUP_UNKNOWN 0xffffffffu
 

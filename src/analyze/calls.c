@@ -399,11 +399,13 @@ int kp_model_on_tcp_reset(struct kp_model *m, const struct kp_hdr *hdr)
 		       : 0;
 }
 
-static int add_tier(struct kp_model *m, uint64_t t_ns, uint32_t tier)
+static int add_tier(struct kp_model *m, uint64_t t_ns, uint32_t tier, uint32_t groups)
 {
-	struct kp_tier_change change = {.t_ns = t_ns, .tier = tier};
+	struct kp_tier_change change = {
+		.t_ns = t_ns, .tier = tier, .absent = groups ? KP_GROUPS_DEFAULT & ~groups : 0};
+	const struct kp_tier_change *last = m->tiers.at + m->tiers.cnt - 1;
 
-	if (m->tiers.cnt && m->tiers.at[m->tiers.cnt - 1].tier == tier)
+	if (m->tiers.cnt && last->tier == tier && last->absent == change.absent)
 		return 0;
 	return KP_VEC_PUSH(&m->tiers, change);
 }
@@ -413,9 +415,9 @@ int kp_model_on_tier(struct kp_model *m, const struct kp_hdr *hdr)
 	const struct kp_ev_tier *e = (const void *)hdr;
 
 	/* The first is told a moment after the first events. */
-	if (!m->tiers.cnt && add_tier(m, 0, e->why ? e->before : e->tier) < 0)
+	if (!m->tiers.cnt && add_tier(m, 0, e->why ? e->before : e->tier, e->groups) < 0)
 		return -ENOMEM;
-	return add_tier(m, hdr->time_ns, e->tier);
+	return add_tier(m, hdr->time_ns, e->tier, e->groups);
 }
 
 /* Where not even switches were recorded nobody knows what tasks did. */

@@ -238,10 +238,12 @@ struct kp_retransmit {
 	uint8_t why; /* KP_RETRANSMIT_ */
 };
 
-/* From t_ns on this is recorded: enum kp_tier. The first one's time is 0. */
+/* From t_ns on this is recorded: enum kp_tier, but for classes of events that were left out, as
+ * bits 1 << KP_GROUP_. The first one's time is 0. */
 struct kp_tier_change {
 	uint64_t t_ns;
 	uint32_t tier;
+	uint32_t absent;
 };
 
 /* A time for which events are missing. */

@@ -91,8 +91,8 @@ static __always_inline struct kp_counts *kp_this_counts(__u32 cpu, enum kp_ring 
 static __always_inline bool kp_group_shared(enum kp_group group)
 {
 	switch (group) {
-#define X(name, number, shared) \
-	case KP_GROUP_##name:   \
+#define X(name, number, shared, when) \
+	case KP_GROUP_##name:         \
 		return shared;
 		KP_GROUPS(X)
 #undef X

@@ -31,13 +31,6 @@
 #define PID_MAX 256
 #define WANTED_MAX 256
 #define DEFAULT_BUDGET (KP_BUDGET_WHOLE / 100)
-#define ALL_GROUPS ((1u << KP_GROUP_CNT) - 1)
-/* A record for each call or packet costs what the default must not. */
-#define EXTRA_GROUPS (1u << KP_GROUP_syscall | 1u << KP_GROUP_packet)
-#define DEFAULT_GROUPS (ALL_GROUPS & ~EXTRA_GROUPS)
-/* Groups without probes: they cannot be left out. */
-#define FIXED_GROUPS (1u << KP_GROUP_meta | 1u << KP_GROUP_payload)
-
 struct request {
 	struct kp_recorder_options recorder;
 	pid_t pids[PID_MAX];
@@ -128,9 +121,9 @@ static int parse_groups(const char *list, uint32_t *ret_groups, struct kp_err *e
 		group = kp_err_set(err, -EINVAL, "no group is given");
 	if (group < 0)
 		return group;
-	if (!(bits & ~EXTRA_GROUPS) && !is_negative) /* to the others */
-		bits |= DEFAULT_GROUPS;
-	*ret_groups = (is_negative ? DEFAULT_GROUPS & ~bits : bits) | FIXED_GROUPS;
+	if (!(bits & ~KP_GROUPS_ASKED) && !is_negative) /* to the others */
+		bits |= KP_GROUPS_DEFAULT;
+	*ret_groups = (is_negative ? KP_GROUPS_DEFAULT & ~bits : bits) | KP_GROUPS_ALWAYS;
 	return 0;
 }
 
@@ -198,6 +191,17 @@ static int settle_limits(struct request *request, struct kp_err *err)
 	return 0;
 }
 
+/* Names of the groups that are recorded by default, and of those that are not, a comma behind each.
+ */
+#define IF_DEFAULT_DEFAULT(name) #name ", "
+#define IF_DEFAULT_ASKED(name)
+#define IF_DEFAULT_ALWAYS(name)
+#define IF_ASKED_DEFAULT(name)
+#define IF_ASKED_ASKED(name) #name ", "
+#define IF_ASKED_ALWAYS(name)
+#define BY_DEFAULT(name, number, shared, when) IF_DEFAULT_##when(name)
+#define IF_ASKED(name, number, shared, when) IF_ASKED_##when(name)
+
 static const struct kp_option options[] = {
 	{'o', "output", "DIR", "the log's folder (default " DEFAULT_LOG ")", .env = "KPROBE_OUTPUT",
 	 KP_TEXT(struct request, recorder.dir)},
@@ -218,12 +222,23 @@ static const struct kp_option options[] = {
 	 "(default " KP_POD_LOGS ")",
 	 .env = "KPROBE_POD_LOGS", KP_TEXT(struct request, recorder.pod_logs)},
 	{'e', "events", "LIST",
-	 "only these groups of events, or, after '!', all but these: sched, life, signal, irq, "
-	 "block, sync, tcp, memory, kernel, clock, syscall, packet. The last two are not among "
-	 "them by "
-	 "default, and given without others they are added to those: a record for each system "
-	 "call, not only word of those in which a task waits or wakes another; and one for each "
-	 "IP packet that goes to a device or comes from one",
+	 "only these groups of events, or, after '!', all but these: " KP_GROUPS(
+		 BY_DEFAULT) "and, not recorded by default, " KP_GROUPS(IF_ASKED) "which, given "
+										  "without others, "
+										  "are added to "
+										  "those that are: "
+										  "a record for "
+										  "each system "
+										  "call, not only "
+										  "word of those "
+										  "in which a task "
+										  "waits or wakes "
+										  "another, and "
+										  "one for each IP "
+										  "packet that "
+										  "goes to a "
+										  "device or comes "
+										  "from one",
 	 .env = "KPROBE_EVENTS", KP_OWN(set_groups)},
 	{0, "segment-size", "SIZE", "begin a new file of the log after this much (default 64M)",
 	 .least = "64K", .most = "1T", .env = "KPROBE_SEGMENT_SIZE",
@@ -500,7 +515,7 @@ static int run(int argc, char **argv)
 		.recorder = {.dir = DEFAULT_LOG,
 			     .pins = KP_PINS_PATH,
 			     .is_confined = true,
-			     .groups = DEFAULT_GROUPS,
+			     .groups = KP_GROUPS_DEFAULT,
 			     .retain = {.pin_len = NO_PIN_QUOTA},
 			     .sync_ns = DEFAULT_SYNC_NS,
 			     .ring_len = DEFAULT_RING_LEN,

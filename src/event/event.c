@@ -41,7 +41,7 @@ static const struct kp_event_desc descs[KP_EV_END] = {
 };
 
 static const char *const groups[KP_GROUP_CNT] = {
-#define X(name, number, shared) [number] = #name,
+#define X(name, number, shared, when) [number] = #name,
 	KP_GROUPS(X)
 #undef X
 };

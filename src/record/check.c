@@ -29,7 +29,7 @@
 #define CHECK_RING_LEN 65536
 #define UNKNOWN_COMMAND 9999 /* of bpf(2) */
 /* With these and a selection each probe is loaded in its most demanding form. */
-#define CHECK_GROUPS (((1u << KP_GROUP_CNT) - 1) & ~(1u << KP_GROUP_syscall))
+#define CHECK_GROUPS (KP_GROUPS_ALL & ~(1u << KP_GROUP_syscall))
 
 struct check {
 	kp_check_fn fn;

@@ -44,8 +44,10 @@ enum kp_tier kp_tier_above(uint32_t tiers, enum kp_tier tier)
 
 static void tell(struct kp_tiers *t, enum kp_tier before, enum kp_tier_why why)
 {
-	struct kp_ev_tier ev = {
-		.tier = t->tier, .before = why == KP_TIER_WHY_same ? 0 : before, .why = why};
+	struct kp_ev_tier ev = {.tier = t->tier,
+				.groups = t->options.groups,
+				.before = why == KP_TIER_WHY_same ? 0 : before,
+				.why = why};
 
 	kp_sink_put_fixed(t->options.sink, KP_EV_tier, &ev, sizeof(ev));
 }

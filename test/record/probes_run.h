@@ -21,8 +21,6 @@
 #include "log/reader.h"
 #include "record/recorder.h"
 
-#define ALL_GROUPS ((1u << KP_GROUP_CNT) - 1)
-
 /* What children tell the test: memory that both see. */
 struct told {
 	uint32_t tids[4];
@@ -104,7 +102,7 @@ static inline void record_child(struct run *run, void (*fn)(struct told *told),
 
 	run_child(run, fn);
 	options.dir = run->dir;
-	options.groups = options.groups ? options.groups : ALL_GROUPS;
+	options.groups = options.groups ? options.groups : KP_GROUPS_ALL;
 	options.ring_len = options.ring_len ? options.ring_len : 4u << 20;
 	options.on_second = on_second_end;
 	options.arg = run;

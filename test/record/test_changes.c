@@ -7,7 +7,7 @@
 #include "probes_run.h"
 
 #define STEP_MS 1500 /* both tiers are recorded for a second */
-#define WAITS (ALL_GROUPS & ~(1u << KP_GROUP_syscall))
+#define WAITS (KP_GROUPS_ALL & ~(1u << KP_GROUP_syscall))
 
 TestSuite(changes, .init = need_probes, .timeout = 120);
 

@@ -33,7 +33,7 @@ static struct kprobe_bpf *load_alone(const char *name)
 	bpf_object__for_each_program(program, skel->obj)
 		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
 	skel->rodata->unheard_ticks = UINT32_MAX;
-	skel->rodata->told_groups = (1u << KP_GROUP_CNT) - 1;
+	skel->rodata->told_groups = KP_GROUPS_ALL;
 	cr_assert_eq(kprobe_bpf__load(skel), 0, "%s", name);
 	skel->bss->heart.beat = 1;
 	return skel;

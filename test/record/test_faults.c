@@ -13,7 +13,7 @@
 #include "probes_run.h"
 
 #define SLEEP_MS 30
-#define WAITS (ALL_GROUPS & ~(1u << KP_GROUP_syscall))
+#define WAITS (KP_GROUPS_ALL & ~(1u << KP_GROUP_syscall))
 #define FILE_LEN (4u << 20)
 #define SWAP_LEN (64u << 20)
 #define LIMIT "8388608"

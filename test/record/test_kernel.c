@@ -11,7 +11,7 @@
 #include "uring.h"
 
 #define SLEEP_MS 30
-#define WAITS (ALL_GROUPS & ~(1u << KP_GROUP_syscall))
+#define WAITS (KP_GROUPS_ALL & ~(1u << KP_GROUP_syscall))
 
 TestSuite(kernel, .init = need_probes, .timeout = 60);
 

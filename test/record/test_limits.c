@@ -10,7 +10,7 @@
 #define PERIOD_NS 100000000ull
 #define QUOTA_NS 5000000ull
 #define FROZEN_MS 60
-#define WAITS (ALL_GROUPS & ~(1u << KP_GROUP_syscall))
+#define WAITS (KP_GROUPS_ALL & ~(1u << KP_GROUP_syscall))
 
 TestSuite(limits, .init = need_probes, .timeout = 60);
 

@@ -10,7 +10,7 @@
 #include "record/quotas.h"
 
 #define BUSY_MS 1500
-#define WAITS (ALL_GROUPS & ~(1u << KP_GROUP_syscall))
+#define WAITS (KP_GROUPS_ALL & ~(1u << KP_GROUP_syscall))
 
 Test(pressure, its_text)
 {

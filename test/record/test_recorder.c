@@ -139,9 +139,10 @@ Test(recorder, a_flood_of_waits_on_each_cpu)
 	struct run run = {0};
 	uint64_t made;
 
-	record_child(&run, flood_bytes_everywhere,
-		     (struct kp_recorder_options){.groups = ALL_GROUPS & ~(1u << KP_GROUP_syscall),
-						  .ring_len = 16384});
+	record_child(
+		&run, flood_bytes_everywhere,
+		(struct kp_recorder_options){.groups = KP_GROUPS_ALL & ~(1u << KP_GROUP_syscall),
+					     .ring_len = 16384});
 	expect_accounts(&run, true);
 	made = FLOOD_BYTES * (run.told->tids[2] ? 2ull : 1ull);
 	cr_expect_geq(run.result.totals.produced[KP_GROUP_tcp], 4 * made, "sends and receives");
@@ -358,7 +359,7 @@ Test(recorder, command_status_and_first_call_after_the_image)
 {
 	struct run run = {0};
 	struct kp_recorder_options options = {
-		.groups = ALL_GROUPS,
+		.groups = KP_GROUPS_ALL,
 		.ring_len = 4u << 20,
 		.argv = (char *[]){"/bin/sh", "-c", "exit 5", NULL},
 	};
@@ -415,7 +416,7 @@ Test(recorder, a_process_that_is_not_there)
 	char dir[] = "/tmp/kprobe-record-XXXXXX", command[64];
 	const pid_t pids[] = {0x3fffffff};
 	struct kp_recorder_options options = {
-		.groups = ALL_GROUPS, .ring_len = 65536, .pids = pids, .pid_cnt = 1};
+		.groups = KP_GROUPS_ALL, .ring_len = 65536, .pids = pids, .pid_cnt = 1};
 
 	cr_assert(mkdtemp(dir));
 	options.dir = dir;

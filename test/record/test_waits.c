@@ -10,7 +10,7 @@
 #include "probes_run.h"
 
 #define SLEEP_MS 30
-#define WAITS (ALL_GROUPS & ~(1u << KP_GROUP_syscall))
+#define WAITS (KP_GROUPS_ALL & ~(1u << KP_GROUP_syscall))
 #define MESSAGE_LEN 3 /* the receiver wants them all, and is woken for each */
 
 TestSuite(waits, .init = need_probes, .timeout = 60);
@@ -181,7 +181,7 @@ Test(waits, positions_in_a_tcp_stream)
 
 Test(waits, a_record_for_each_call_leaves_the_positions)
 {
-	check_positions(ALL_GROUPS);
+	check_positions(KP_GROUPS_ALL);
 }
 
 Test(waits, the_log_says_the_tier)
