@@ -172,6 +172,8 @@ static __always_inline void fill_deliver(struct kp_ev_signal_deliver *ev, int si
 	ev->sa_flags = ka->sa.sa_flags;
 	ev->sig = sig;
 	ev->code = siginfo_code(info);
+	ev->masked = 0;
+	ev->pad = 0;
 }
 
 static __always_inline void fill_delivery(struct deliver_event *d, struct task_struct *task,

@@ -99,6 +99,7 @@ static __always_inline void send(struct kp_cpu *c, struct kp_scratch *s, void *r
 	s->ev.idx = tag >> 4;
 	s->ev.arg = TAG_ARG(tag);
 	s->ev.dir = TAG_DIR(tag);
+	s->ev.arg0 = c->args[0];
 	s->ev.data_len = n;
 	if (n < want)
 		c->incomplete = 1;

@@ -198,7 +198,8 @@ static void print_value(const struct kp_hdr *event, const struct kp_field *field
 	}
 }
 
-/* Fields that say nothing: padding, and objects that the event does not have. */
+/* Fields that say nothing: padding, objects that the event does not have, and that nothing of it is
+ * masked. */
 static bool is_omitted(const struct kp_hdr *event, const struct kp_field *f)
 {
 	if (f->type == KP_T_addr)
@@ -211,8 +212,8 @@ static bool is_omitted(const struct kp_hdr *event, const struct kp_field *f)
 	if (f->type == KP_T_comm || kp_event_value(event, f))
 		return false;
 	return event->kind == KP_EV_syscall || f->format == KP_F_OBJ ||
-	       !strncmp(f->name, "pad", 3) || f->ref == KP_REF_SOCK || f->ref == KP_REF_FILE ||
-	       f->ref == KP_REF_RQ;
+	       !strncmp(f->name, "pad", 3) || !strcmp(f->name, "masked") || f->ref == KP_REF_SOCK ||
+	       f->ref == KP_REF_FILE || f->ref == KP_REF_RQ;
 }
 
 /* Whether a field of a socket is shown with an event that names the socket: what it has not itself
