@@ -5,7 +5,7 @@
  *
  *   generate man PAGE.in      the page with @OPTIONS COMMAND@, @EVENTS@, @SYSCALLS@, @RULES@,
  * @LED_RULES@,
- *                           @BOUNDS@, @TABLES@, @LAYOUT RECORD@ filled in
+ *                           @BOUNDS@, @ISSUERS@, @TABLES@, @LAYOUT RECORD@ filled in
  *   generate bash|zsh|fish    a completion script
  */
 #include <ctype.h>
@@ -14,6 +14,7 @@
 
 #include "analyze/rules.h"
 #include "analyze/tables.h"
+#include "base/card.h"
 #include "base/limit.h"
 #include "cli/cli.h"
 #include "event/event.h"
@@ -165,6 +166,33 @@ static void man_limits(void)
 	printf(".El\n");
 }
 
+/* The lengths of numbers: "13, 16, 18, 19". */
+static void man_lens(uint32_t lens)
+{
+	const char *between = "";
+
+	for (unsigned n = 0; n < 32; n++) {
+		if (!(lens >> n & 1))
+			continue;
+		printf("%s%u", between, n);
+		between = ", ";
+	}
+}
+
+static void man_issuers(void)
+{
+	printf(".Bl -column -compact \"000000 to 999999\" \"13, 14, 15, 16, 17, 18, 19\"\n"
+	       ".It Em begin Ta Em digits Ta Em networks\n");
+	for (size_t i = 0; i < kp_card_issuer_cnt; i++) {
+		printf(".It %u to %u Ta ", kp_card_issuers[i].from, kp_card_issuers[i].to);
+		man_lens(kp_card_issuers[i].lens);
+		printf(" Ta ");
+		man_roff(kp_card_issuers[i].names);
+		putchar('\n');
+	}
+	printf(".El\n");
+}
+
 static int man_page(const char *path)
 {
 	const struct kp_command *command;
@@ -195,6 +223,8 @@ static int man_page(const char *path)
 			man_tables();
 		} else if (!strncmp(line, "@BOUNDS@", 8)) {
 			man_limits();
+		} else if (!strncmp(line, "@ISSUERS@", 9)) {
+			man_issuers();
 		} else if (!strncmp(line, "@RULES@", 7)) {
 			man_rules(kp_rules);
 		} else if (!strncmp(line, "@LED_RULES@", 11)) {

@@ -16,6 +16,13 @@ static void put_word(const char *name, const char *value, struct kp_buf *out)
 	kp_buf_putc(out, '\n');
 }
 
+static void put_run(const struct kp_log_run *run, struct kp_buf *out)
+{
+	put_word("run", run->id, out);
+	if (run->is_masked)
+		put_word("masked", run->id, out);
+}
+
 void dump_stats_text(const struct kp_log_info *info, const struct dump_result *result,
 		     struct kp_buf *out)
 {
@@ -23,7 +30,7 @@ void dump_stats_text(const struct kp_log_info *info, const struct dump_result *r
 	put_word("machine", info->machine_id, out);
 	put_word("boot", info->boot_id, out);
 	for (size_t i = 0; i < info->run_cnt; i++)
-		put_word("run", info->runs[i].id, out);
+		put_run(&info->runs[i], out);
 	kp_buf_printf(out,
 		      "segments %zu\nabsent_segments %" PRIu64 "\nblocks %zu\nbytes %" PRIu64
 		      "\nevents %" PRIu64 "\nseconds %.3f\n",
@@ -62,6 +69,15 @@ void dump_stats_json(const struct kp_log_info *info, const struct dump_result *r
 		kp_buf_puts(out, i ? "," : ",\"runs\":[");
 		kp_buf_json(out, info->runs[i].id, strlen(info->runs[i].id));
 	}
+	kp_buf_puts(out, "],\"masked_runs\":[");
+	for (size_t i = 0; i < info->run_cnt; i++) {
+		if (!info->runs[i].is_masked)
+			continue;
+		kp_buf_puts(out, sep);
+		kp_buf_json(out, info->runs[i].id, strlen(info->runs[i].id));
+		sep = ",";
+	}
+	sep = "";
 	kp_buf_printf(out,
 		      "],\"segments\":%zu,\"absent_segments\":%" PRIu64
 		      ",\"blocks\":%zu,\"bytes\":%" PRIu64 ",\"events\":%" PRIu64

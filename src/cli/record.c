@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/card.h"
 #include "cli/commands.h"
 #include "event/event.h"
 #include "record/budget.h"
@@ -301,6 +302,10 @@ static const struct kp_option options[] = {
 	 .env = "KPROBE_PIN", KP_TEXT(struct request, recorder.pins)},
 	{0, "unpin", NULL, "record nothing; remove what a killed recorder has left in the kernel",
 	 KP_FLAG(struct request, is_unpin)},
+	{0, "mask", NULL,
+	 "mask card numbers also in what is recorded for replay, which is then not exact (see "
+	 "CARD NUMBERS)",
+	 .env = "KPROBE_MASK", KP_FLAG(struct request, recorder.is_masked)},
 	{0, "node", "NAME", "name of this machine in the log (default: its host name)",
 	 .env = "KPROBE_NODE", KP_TEXT(struct request, recorder.node)},
 	{0, "duration", "TIME", "end after this time", .least = "1ms", .most = "3650d",
@@ -395,6 +400,17 @@ static uint64_t print_totals(const struct kp_totals *totals, const char *dir)
 	return lost;
 }
 
+/* A text, with card numbers masked as in the log's events. */
+static void put_text(const char *text, bool is_masked, struct kp_buf *out)
+{
+	char *copy = strdup(text);
+
+	if (copy && is_masked)
+		kp_card_mask((unsigned char *)copy, strlen(copy), 0);
+	kp_buf_json(out, copy ? copy : "", copy ? strlen(copy) : 0);
+	free(copy);
+}
+
 /* Of what is wanted by name one kind. */
 static void describe_wanted(const struct request *request, enum kp_wanted_by by, struct kp_buf *out)
 {
@@ -406,7 +422,7 @@ static void describe_wanted(const struct request *request, enum kp_wanted_by by,
 		if (wanted[i].by != by)
 			continue;
 		kp_buf_puts(out, between);
-		kp_buf_json(out, wanted[i].text, strlen(wanted[i].text));
+		put_text(wanted[i].text, true, out);
 		between = ",";
 	}
 	kp_buf_puts(out, "]");
@@ -430,14 +446,15 @@ static void describe(const struct request *request, struct kp_buf *out)
 	kp_buf_puts(out, ",\"command\":[");
 	for (char *const *word = request->recorder.argv; word && *word; word++) {
 		kp_buf_puts(out, word == request->recorder.argv ? "" : ",");
-		kp_buf_json(out, *word, strlen(*word));
+		put_text(*word, request->recorder.is_masked, out);
 	}
 	kp_buf_printf(out,
-		      "],\"ring_len\":%" PRIu64 ",\"memory\":%" PRIu64
+		      "],\"mask\":%s,\"ring_len\":%" PRIu64 ",\"memory\":%" PRIu64
 		      ",\"irq_threshold_ns\":%" PRIu64 ",\"work_threshold_ns\":%" PRIu64
 		      ",\"budget\":%g}",
-		      request->recorder.ring_len, request->recorder.memory,
-		      request->recorder.irq_threshold_ns, request->recorder.work_threshold_ns,
+		      request->recorder.is_masked ? "true" : "false", request->recorder.ring_len,
+		      request->recorder.memory, request->recorder.irq_threshold_ns,
+		      request->recorder.work_threshold_ns,
 		      request->recorder.budget * 100.0 / KP_BUDGET_WHOLE);
 }
 

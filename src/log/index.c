@@ -254,6 +254,8 @@ static int read_text(struct kp_index *index, struct kp_index_segment *segment, c
 	const char *run = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "run"));
 
 	snprintf(segment->run, sizeof(segment->run), "%s", run ? run : "");
+	segment->is_masked = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(
+		cJSON_GetObjectItemCaseSensitive(root, "options"), "mask"));
 	if (cJSON_IsNumber(previous) && previous->valuedouble >= 0 &&
 	    previous->valuedouble < 4294967296.0)
 		segment->previous_blocks = (int64_t)previous->valuedouble;
@@ -311,8 +313,11 @@ static void count_run(struct kp_index *index, const struct kp_index_segment *seg
 {
 	struct kp_log_run *run = &index->runs[index->info.run_cnt];
 
-	if (index->info.run_cnt && !strcmp(run[-1].id, segment->run))
+	if (index->info.run_cnt && !strcmp(run[-1].id, segment->run)) {
+		run[-1].is_masked |= segment->is_masked;
 		return;
+	}
+	run->is_masked = segment->is_masked;
 	memcpy(run->id, segment->run, sizeof(run->id));
 	run->start_ns = segment->start.hdr.time_ns;
 	run->start_realtime_ns = segment->start.hdr.realtime_ns;

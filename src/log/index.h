@@ -28,6 +28,7 @@ struct kp_index_segment {
 	struct kp_schema *schema; /* NULL: the header is not readable */
 	char run[32];
 	int64_t previous_blocks; /* -1: unknown */
+	bool is_masked;          /* as the header's options say, see struct kp_log_run */
 	bool is_run_end;         /* no segment of the same run follows */
 	bool is_gone;            /* it was removed meanwhile, and is listed as a gap */
 	uint32_t last_block;     /* KP_INDEX_NONE: it has none */

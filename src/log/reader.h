@@ -58,6 +58,7 @@ struct kp_log_run {
 	char id[32];                /* random, of the recorder's start; "" if no header says */
 	uint64_t start_ns;          /* its first segment that is there, CLOCK_MONOTONIC … */
 	uint64_t start_realtime_ns; /* … and CLOCK_REALTIME at that moment */
+	bool is_masked; /* card numbers are masked also in what is recorded for replay (--mask) */
 };
 
 /* A kind or a group that the log has and this program has not. */

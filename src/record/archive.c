@@ -27,6 +27,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/card.h"
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/vec.h"
@@ -66,6 +67,8 @@ struct job {
 struct kp_archive {
 	const struct kp_sink *sink;
 	struct kp_objects *objects;
+	bool is_masked;
+	unsigned char around[KP_OBJECT_PIECE + 2 * KP_CARD_REACH]; /* a piece, of the thread */
 	KP_VEC(struct entry) entries;
 	struct kp_map index; /* of the newest entry, by device and inode */
 	pthread_t thread;
@@ -182,19 +185,45 @@ static bool next_extent(const struct job *job, off_t at, off_t *ret_begin, off_t
 	return begin < *ret_end;
 }
 
-/* Whole pieces, which hold what the extent does, and zeros around. */
-static ssize_t read_piece(const struct job *job, off_t at, unsigned char *piece)
+/* Up to len bytes, less only at the file's end. */
+static ssize_t read_at(const struct job *job, off_t at, unsigned char *data, size_t len)
 {
-	size_t len = KP_OBJECT_PIECE, done = 0;
+	size_t done = 0;
 	ssize_t n = 1;
 
 	if (job->st.st_size - at < (off_t)len)
 		len = (size_t)(job->st.st_size - at);
 	while (done < len && n > 0) {
-		n = pread(job->fd, piece + done, len - done, at + (off_t)done);
+		n = pread(job->fd, data + done, len - done, at + (off_t)done);
 		done += n > 0 ? (size_t)n : 0;
 	}
 	return n < 0 ? -errno : (ssize_t)done;
+}
+
+/* A piece with the card numbers in it masked, those that begin before it or end behind it too. */
+static ssize_t read_masked(struct kp_archive *archive, struct job *job, off_t at,
+			   unsigned char *piece)
+{
+	size_t before = at ? KP_CARD_REACH : 0, len;
+	ssize_t n = read_at(job, at - (off_t)before, archive->around,
+			    before + KP_OBJECT_PIECE + KP_CARD_REACH);
+
+	if (n < (ssize_t)before)
+		return n < 0 ? n : 0;
+	len = (size_t)n - before;
+	len = len < KP_OBJECT_PIECE ? len : KP_OBJECT_PIECE;
+	job->end.masked +=
+		(uint32_t)kp_card_mask_part(archive->around, (size_t)n, before, before + len, 0);
+	memcpy(piece, archive->around + before, len);
+	return (ssize_t)len;
+}
+
+/* Whole pieces, which hold what the extent does, and zeros around. */
+static ssize_t read_piece(struct kp_archive *archive, struct job *job, off_t at,
+			  unsigned char *piece)
+{
+	return archive->is_masked ? read_masked(archive, job, at, piece)
+				  : read_at(job, at, piece, KP_OBJECT_PIECE);
 }
 
 /* For kp_objects_put; says in the job's state why the content cannot be had. */
@@ -217,14 +246,14 @@ static ssize_t copy_file(void *arg, uint64_t *at, unsigned char piece[KP_OBJECT_
 	ssize_t n;
 
 	if (!begin)
-		copying->extent_end = 0;
+		copying->extent_end = copying->job->end.masked = 0;
 	if (begin >= copying->extent_end &&
 	    !next_extent(copying->job, begin, &begin, &copying->extent_end))
 		return 0;
 	if (copying->archive->stopping)
 		return stop_at(copying, KP_FILE_DROPPED);
 	begin -= begin % KP_OBJECT_PIECE;
-	n = read_piece(copying->job, begin, piece);
+	n = read_piece(copying->archive, copying->job, begin, piece);
 	if (n < 0)
 		return stop_at(copying, KP_FILE_UNREADABLE);
 	if (n < KP_OBJECT_PIECE && begin + n < copying->job->st.st_size)
@@ -264,7 +293,11 @@ static void put_object(struct kp_archive *archive, struct job *job, struct kp_ob
 	const struct kp_object_source source = {(uint64_t)job->st.st_size,
 						job->content ? copy_content : copy_file, &copying};
 	struct kp_err err = {""};
-	int r = kp_objects_put(archive->objects, &source, ret_object, &err);
+	int r;
+
+	if (job->content && archive->is_masked)
+		job->end.masked = (uint32_t)kp_card_mask(job->content, (size_t)job->st.st_size, 0);
+	r = kp_objects_put(archive->objects, &source, ret_object, &err);
 
 	if (r == -ESTALE || (r >= 0 && !job->content && !unchanged(job)))
 		job->end.state = KP_FILE_CHANGED;
@@ -559,7 +592,7 @@ static uint32_t pinned_max(void)
 	return limit.rlim_cur < 8 ? 1 : (uint32_t)limit.rlim_cur / 4;
 }
 
-int kp_archive_new(const struct kp_sink *sink, struct kp_objects *objects,
+int kp_archive_new(const struct kp_sink *sink, struct kp_objects *objects, bool is_masked,
 		   struct kp_archive **ret_archive, struct kp_err *err)
 {
 	struct kp_archive *archive = calloc(1, sizeof(*archive));
@@ -571,6 +604,7 @@ int kp_archive_new(const struct kp_sink *sink, struct kp_objects *objects,
 	}
 	archive->sink = sink;
 	archive->objects = objects;
+	archive->is_masked = is_masked;
 	archive->tail = &archive->head;
 	archive->left_max = pinned_max();
 	pthread_mutex_init(&archive->lock, NULL);

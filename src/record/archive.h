@@ -23,8 +23,8 @@ struct kp_archive;
 #define KP_ARCHIVE_FILE_MAX (1ull << 30)
 
 /* Starts the copying thread, which puts into sink (borrowed) and objects (taken over, on errors
- * too). 0 or a negative errno. */
-int kp_archive_new(const struct kp_sink *sink, struct kp_objects *objects,
+ * too), with card numbers masked if is_masked. 0 or a negative errno. */
+int kp_archive_new(const struct kp_sink *sink, struct kp_objects *objects, bool is_masked,
 		   struct kp_archive **ret_archive, struct kp_err *err);
 
 /*

@@ -338,7 +338,8 @@ int kp_command_start(const struct kp_command_options *options, struct kp_command
 		.sink = options->sink, .on_warning = options->on_warning, .arg = options->arg};
 	run->go[0] = run->go[1] = run->watch.listener = run->keeper_life = run->wake = -1;
 	sem_init(&run->started, 0, 0);
-	r = kp_archive_new(options->sink, options->objects, &run->watch.archive, err);
+	r = kp_archive_new(options->sink, options->objects, options->is_masked, &run->watch.archive,
+			   err);
 	if (r < 0) {
 		discard(run);
 		return r;

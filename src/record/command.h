@@ -22,6 +22,7 @@ struct kp_command_options {
 	char *const *argv; /* NULL-ended; argv[0] is searched in PATH */
 	const struct kp_sink *sink;
 	const struct kp_process *process; /* what the command gets back; NULL: nothing */
+	bool is_masked;                   /* card numbers in the content of mapped files */
 	struct kp_objects *objects; /* for the content of mapped files; taken over, on errors too */
 	/* Called in the tracing thread. */
 	void (*on_warning)(void *arg, const char *text);

@@ -124,10 +124,20 @@ struct kp_pipeline_stream *kp_pipeline_get_stream(struct kp_pipeline *p, uint32_
 	return made;
 }
 
+static void mask(struct kp_pipeline *p, struct kp_hdr *event, enum kp_bytes whose)
+{
+	if (whose == KP_BYTES_NODE)
+		kp_mask_texts(event);
+	else if (p->maskers[whose])
+		kp_masker_event(p->maskers[whose], event);
+}
+
 /* Adds an event; false: there is no room for it now. */
 static bool try_put(struct kp_pipeline *p, struct kp_pipeline_stream *stream,
-		    const struct kp_hdr *event)
+		    const struct kp_hdr *event, enum kp_bytes whose)
 {
+	struct kp_hdr *copy;
+
 	if (stream->current && !grow_block(p, stream, event->size))
 		kp_pipeline_seal(p, stream);
 	if (!stream->current) {
@@ -136,7 +146,9 @@ static bool try_put(struct kp_pipeline *p, struct kp_pipeline_stream *stream,
 			return false;
 		stream->current->opened_ns = kp_clock_ns(CLOCK_MONOTONIC);
 	}
-	memcpy(stream->current->data + stream->current->len, event, event->size);
+	copy = (struct kp_hdr *)(stream->current->data + stream->current->len);
+	memcpy(copy, event, event->size);
+	mask(p, copy, whose);
 	stream->current->len += event->size;
 	stream->current->cnt[kp_event_get(event->kind)->group]++;
 	return true;
@@ -164,7 +176,7 @@ static void drop(struct kp_pipeline *p, struct kp_pipeline_stream *stream,
 void kp_pipeline_put_patiently(struct kp_pipeline *p, struct kp_pipeline_stream *stream,
 			       const struct kp_hdr *event)
 {
-	while (!try_put(p, stream, event))
+	while (!try_put(p, stream, event, KP_BYTES_NODE))
 		if (!wait_for_room(p)) {
 			drop(p, stream, event);
 			return;
@@ -174,33 +186,43 @@ void kp_pipeline_put_patiently(struct kp_pipeline *p, struct kp_pipeline_stream 
 /* --- the interface --- */
 
 static bool try_put_own(struct kp_pipeline *p, struct kp_pipeline_stream *own,
-			const struct kp_hdr *event)
+			const struct kp_hdr *event, enum kp_bytes whose)
 {
 	bool done;
 
 	pthread_mutex_lock(&p->user_lock);
-	done = try_put(p, own, event);
+	done = try_put(p, own, event, whose);
 	pthread_mutex_unlock(&p->user_lock);
 	return done;
 }
 
 /* Nobody waits with the stream's lock held. */
-static void put_own_patiently(void *arg, const struct kp_hdr *event)
+static void put_patiently(struct kp_pipeline *p, const struct kp_hdr *event, enum kp_bytes whose)
 {
-	struct kp_pipeline_stream *own = kp_pipeline_get_stream(arg, KP_CPU_USER);
+	struct kp_pipeline_stream *own = kp_pipeline_get_stream(p, KP_CPU_USER);
 
-	while (!try_put_own(arg, own, event))
-		if (!wait_for_room(arg)) {
-			drop(arg, own, event);
+	while (!try_put_own(p, own, event, whose))
+		if (!wait_for_room(p)) {
+			drop(p, own, event);
 			return;
 		}
+}
+
+static void put_own_patiently(void *arg, const struct kp_hdr *event)
+{
+	put_patiently(arg, event, KP_BYTES_NODE);
+}
+
+static void put_command(void *arg, const struct kp_hdr *event)
+{
+	put_patiently(arg, event, KP_BYTES_COMMAND);
 }
 
 static void put_own_at_once(void *arg, const struct kp_hdr *event)
 {
 	struct kp_pipeline_stream *own = kp_pipeline_get_stream(arg, KP_CPU_USER);
 
-	if (!try_put_own(arg, own, event))
+	if (!try_put_own(arg, own, event, KP_BYTES_NODE))
 		drop(arg, own, event);
 }
 
@@ -210,7 +232,8 @@ void kp_pipeline_put(struct kp_pipeline *pipeline, uint32_t stream, const struct
 
 	if (event->kind == KP_EV_socket)
 		kp_sockets_put(&pipeline->sockets, (const struct kp_ev_socket *)event);
-	if (!try_put(pipeline, s, event))
+	if (!try_put(pipeline, s, event,
+		     KP_STREAM_IS(stream, KP_STREAM_SELECTED) ? KP_BYTES_CALLS : KP_BYTES_NODE))
 		drop(pipeline, s, event);
 }
 
@@ -259,6 +282,11 @@ const struct kp_sink *kp_pipeline_sink(struct kp_pipeline *pipeline)
 const struct kp_sink *kp_pipeline_drain_sink(struct kp_pipeline *pipeline)
 {
 	return &pipeline->drain_sink;
+}
+
+const struct kp_sink *kp_pipeline_command_sink(struct kp_pipeline *pipeline)
+{
+	return &pipeline->command_sink;
 }
 
 int kp_pipeline_make_objects(struct kp_pipeline *pipeline, struct kp_objects **ret_objects,
@@ -403,6 +431,8 @@ static void free_pipeline(struct kp_pipeline *p)
 	pthread_cond_destroy(&p->snapshot_wanted);
 	pthread_cond_destroy(&p->snapshot_made);
 	kp_sockets_done(&p->sockets);
+	for (int i = 0; i < KP_BYTES_CNT; i++)
+		kp_masker_free(p->maskers[i]);
 	pthread_mutex_destroy(&p->lock);
 	pthread_mutex_destroy(&p->user_lock);
 	free(p);
@@ -456,6 +486,13 @@ static int create_log(struct kp_pipeline *p, const struct kp_pipeline_options *o
 	return 0;
 }
 
+static int make_maskers(struct kp_pipeline *p)
+{
+	p->maskers[KP_BYTES_CALLS] = kp_masker_new();
+	p->maskers[KP_BYTES_COMMAND] = kp_masker_new();
+	return p->maskers[KP_BYTES_CALLS] && p->maskers[KP_BYTES_COMMAND] ? 0 : -ENOMEM;
+}
+
 int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipeline **ret_pipeline,
 		      struct kp_err *err)
 {
@@ -467,12 +504,15 @@ int kp_pipeline_start(const struct kp_pipeline_options *options, struct kp_pipel
 	init_sync(p);
 	p->sink = (struct kp_sink){put_own_patiently, p};
 	p->drain_sink = (struct kp_sink){put_own_at_once, p};
+	p->command_sink = (struct kp_sink){put_command, p};
 	p->sync_ns = options->sync_ns;
 	p->codec = options->log.codec;
 	if (options->ledger)
 		p->ledger = *options->ledger;
 	kp_pool_init(&p->pool, options->queue_len ? options->queue_len : DEFAULT_QUEUE_LEN);
 	r = kp_sockets_init(&p->sockets);
+	if (r >= 0 && options->is_masked)
+		r = make_maskers(p);
 	if (r >= 0)
 		r = create_log(p, options, err);
 	else

@@ -4,6 +4,9 @@
  * threads that encode and write them; another thread brings them to disk, one more makes the
  * snapshots. Whoever fills a stream from a ring never waits for the disk, nor do the writing
  * threads for any other file system: when the queue is full, events are counted as lost.
+ *
+ * All that goes into the log passes here, and here card numbers are masked: always in texts of what
+ * is not recorded for replay, and if that is wanted in what is (mask.h).
  */
 #ifndef KP_RECORD_PIPELINE_H
 #define KP_RECORD_PIPELINE_H
@@ -25,6 +28,7 @@ struct kp_pipeline_options {
 	uint64_t sync_ns;          /* between two syncs; 0: never but at the end */
 	struct kp_retain_limits retain;
 	bool has_command;         /* whose files' contents are about to be written beside the log */
+	bool is_masked;           /* what is recorded for replay, too */
 	struct kp_ledger *ledger; /* what is written is accounted for here; NULL: nowhere */
 };
 
@@ -59,6 +63,10 @@ const struct kp_sink *kp_pipeline_sink(struct kp_pipeline *pipeline);
 /* The same for the thread that empties the rings, which never waits: without room the event is
  * counted as dropped, and what a `lost` event told is unsaid (kp_pipeline_take_unsaid). */
 const struct kp_sink *kp_pipeline_drain_sink(struct kp_pipeline *pipeline);
+
+/* As kp_pipeline_sink, for what is recorded of the command for replay, which is not masked unless
+ * that is wanted. */
+const struct kp_sink *kp_pipeline_command_sink(struct kp_pipeline *pipeline);
 
 /* As kp_objects_make, beside the pipeline's log. */
 int kp_pipeline_make_objects(struct kp_pipeline *pipeline, struct kp_objects **ret_objects,

@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 
+#include "record/mask.h"
 #include "record/pipeline.h"
 #include "record/pool.h"
 #include "record/snapshot.h"
@@ -20,6 +21,14 @@
 
 #define KP_PIPELINE_STREAMS 0x10000
 #define KP_PIPELINE_WRITERS 2
+
+/* Whose bytes an event has. */
+enum kp_bytes {
+	KP_BYTES_NODE,    /* texts only, which are always masked */
+	KP_BYTES_CALLS,   /* for replay: from the rings; of the thread that drains them */
+	KP_BYTES_COMMAND, /* for replay: from who holds the command; under user_lock */
+	KP_BYTES_CNT
+};
 
 struct kp_pipeline_stream {
 	struct kp_pipeline_stream *next; /* made before it */
@@ -59,13 +68,15 @@ struct kp_pipeline_disk {
 
 struct kp_pipeline {
 	struct kp_log_writer *writer;
-	struct kp_sink sink, drain_sink;
+	struct kp_sink sink, drain_sink, command_sink;
 	enum kp_codec codec;
 	struct kp_pipeline_stream *newest;
 	/* By number; the last is KP_LOST_ANYWHERE, for what is unsaid. */
 	struct kp_pipeline_stream *streams[KP_PIPELINE_STREAMS + 1];
 	uint64_t sync_ns;
 	struct kp_ledger ledger; /* of whose write there is one at a time */
+
+	struct kp_masker *maskers[KP_BYTES_CNT]; /* NULL: such bytes are not masked */
 
 	pthread_mutex_t user_lock;
 	pthread_mutex_t lock;

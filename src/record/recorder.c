@@ -497,7 +497,8 @@ static int start(struct recorder *r, struct kp_err *err)
 					       .queue_len = memory.queue,
 					       .sync_ns = o->sync_ns,
 					       .retain = o->retain,
-					       .has_command = o->argv};
+					       .has_command = o->argv,
+					       .is_masked = o->is_masked};
 	uint64_t since_ns;
 	int error;
 

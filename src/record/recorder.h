@@ -38,6 +38,7 @@ struct kp_recorder_options {
 	/* Folder in which what is in the kernel stays when the recorder is killed (pins.h); NULL:
 	 * nowhere. Not with a command or pids: what replay needs has no second life. */
 	const char *pins;
+	bool is_masked;   /* card numbers also in what is recorded for replay (mask.h) */
 	bool is_confined; /* gives up what it does not need (confine.h); not with a command */
 	/* Called in the calling thread; NULL: not wanted. */
 	void (*on_second)(const struct kp_totals *totals, void *arg);

@@ -211,7 +211,8 @@ static void command_warns(void *arg, const char *text)
 int kp_recorder_start_command(struct recorder *r, struct kp_err *err)
 {
 	struct kp_command_options options = {.argv = r->options->argv,
-					     .sink = kp_pipeline_sink(r->pipeline),
+					     .sink = kp_pipeline_command_sink(r->pipeline),
+					     .is_masked = r->options->is_masked,
 					     .process = &r->process,
 					     .on_warning = command_warns,
 					     .on_end = command_ended,

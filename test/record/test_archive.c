@@ -96,6 +96,9 @@ static void put(void *arg, const struct kp_hdr *event)
 		read_back(seen, (const void *)event);
 }
 
+/* Whether the archives that are started mask card numbers. */
+static bool is_masked;
+
 static struct kp_archive *start(struct seen *seen, struct kp_sink *sink, unsigned gate)
 {
 	struct kp_objects *objects;
@@ -106,7 +109,7 @@ static struct kp_archive *start(struct seen *seen, struct kp_sink *sink, unsigne
 	sem_init(&seen->gate, 0, gate);
 	*sink = (struct kp_sink){put, seen};
 	cr_assert_eq(kp_objects_make(log_fd, log_dir, &objects, &err), 0, "%s", err.text);
-	cr_assert_eq(kp_archive_new(sink, objects, &archive, &err), 0, "%s", err.text);
+	cr_assert_eq(kp_archive_new(sink, objects, is_masked, &archive, &err), 0, "%s", err.text);
 	return archive;
 }
 
