@@ -128,14 +128,20 @@ static void put_end(const struct kp_replay_result *result, struct kp_buf *out)
 		kp_buf_printf(out, "exit status %d", status >> 8 & 0xff);
 }
 
-static void print_exact(const struct kp_replay_result *result)
+static void print_exact(const struct kp_session *session, const struct kp_replay_result *result)
 {
+	bool is_masked = result->verdict == KP_VERDICT_MASKED;
 	struct kp_buf line = {0};
 
 	kp_buf_printf(&line, "%s: ", kp_verdict_name(result->verdict));
 	put_counts(result, &line);
-	kp_buf_puts(&line, ", all identical; ");
+	kp_buf_printf(&line, ", all identical%s; ", is_masked ? " but for what is masked" : "");
 	put_end(result, &line);
+	if (is_masked)
+		kp_buf_printf(&line,
+			      "; not exact: %" PRIu64 " bytes that the process had are masked in "
+			      "the log (record --mask)",
+			      session->masked);
 	if (result->uncovered.len) {
 		kp_buf_puts(&line, "; not covered: ");
 		kp_replay_put_uncovered(result, &line);
@@ -161,15 +167,18 @@ static void print_diverged(const struct kp_replay_result *result)
 	kp_buf_done(&line);
 }
 
-static int print_result(const struct kp_replay_result *result)
+static int print_result(const struct kp_session *session, const struct kp_replay_result *result)
 {
 	if (result->missing_walls[0])
 		kp_cli_say("warning: the sandbox was without %s (--unsafe)", result->missing_walls);
 	switch (result->verdict) {
 	case KP_VERDICT_EXACT:
 	case KP_VERDICT_EQUIVALENT:
-		print_exact(result);
+		print_exact(session, result);
 		return KP_EXIT_OK;
+	case KP_VERDICT_MASKED:
+		print_exact(session, result);
+		return KP_EXIT_CANNOT_JUDGE;
 	case KP_VERDICT_DIVERGED:
 		print_diverged(result);
 		return KP_EXIT_DIVERGED;
@@ -213,6 +222,18 @@ static int set_until(const char *log, const struct request *request, struct kp_r
 	return rc;
 }
 
+/* Before it runs: what its result can be worth. */
+static void say_masked(const struct kp_session *session)
+{
+	if (session->masked)
+		kp_cli_say("note: recorded with --mask: %" PRIu64
+			   " bytes of card numbers that this process had are masked; the replay is "
+			   "not exact, and a difference behind the first of them proves nothing",
+			   session->masked);
+	else if (session->is_masked)
+		kp_cli_say("note: recorded with --mask; nothing that this process had is masked");
+}
+
 static int replay(const struct request *request, const char *log, struct kp_session *session,
 		  struct kp_err *err)
 {
@@ -235,6 +256,7 @@ static int replay(const struct request *request, const char *log, struct kp_sess
 		return kp_cli_status(rc);
 	if (session->note[0])
 		kp_cli_say("note: %s", session->note);
+	say_masked(session);
 	rc = set_until(log, request, &run, err);
 	if (rc < 0)
 		return kp_cli_status(rc);
@@ -242,7 +264,7 @@ static int replay(const struct request *request, const char *log, struct kp_sess
 	if (rc < 0) {
 		status = kp_cli_status(rc);
 	} else {
-		status = print_result(&result);
+		status = print_result(session, &result);
 		if (request->report && write_report(request->report, session, &result, err) < 0)
 			status = KP_EXIT_FAILED;
 		if (output_error && status == KP_EXIT_OK)

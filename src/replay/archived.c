@@ -68,6 +68,7 @@ void kp_session_end_file(struct kp_session *session, const struct kp_ev_file_obj
 		kp_session_refuse(session, "the log does not name the content of '%s'", file->path);
 		return;
 	}
+	file->masked = event->masked;
 	file->object.len = event->len;
 	memcpy(file->object.hash, KP_TAIL(event), KP_OBJECT_HASH_LEN);
 }
@@ -203,6 +204,7 @@ static int read_file(struct kp_session *session, struct kp_archived *file, void 
 	rc = make_memory(file, err);
 	if (rc < 0)
 		return rc;
+	kp_session_add_masked(session, file->masked, 0);
 	if (same && same->len == file->len &&
 	    !memcmp(same->object.hash, file->object.hash, KP_OBJECT_HASH_LEN)) {
 		rc = kp_content_copy(same->fd, file->fd);

@@ -153,6 +153,16 @@ void kp_engine_describe(struct kp_engine *engine, const struct kp_step *expected
 	print_stack(engine, out);
 }
 
+/* A child has its maker's memory, and calls with numbers of their own. */
+static bool has_met_masked(const struct kp_engine *engine)
+{
+	const struct kp_session *session = engine->session;
+
+	if (session->parent)
+		return session->parent->masked;
+	return session->masked && engine->result->seq >= session->masked_seq;
+}
+
 /* Why a difference proves nothing, in words, or false. */
 static bool find_doubt(const struct kp_engine *engine, char *text, size_t cap)
 {
@@ -179,6 +189,9 @@ static bool find_doubt(const struct kp_engine *engine, char *text, size_t cap)
 			 engine->torn->seq, kp_syscall_name(engine->torn->nr),
 			 engine->torn->ret < 0 ? "gave EFAULT"
 					       : "came to memory that cannot be written");
+	else if (has_met_masked(engine))
+		snprintf(text, cap,
+			 "it has had bytes of card numbers by then that are masked in the log");
 	else
 		return false;
 	return true;

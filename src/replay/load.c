@@ -157,6 +157,13 @@ static void check_log(struct kp_session *session, const struct kp_log_info *info
 	}
 }
 
+/* Bytes that are masked say so themselves; that there could have been some is said too. */
+static void note_masks(struct kp_session *session, const struct kp_log_info *info)
+{
+	for (size_t i = 0; i < info->run_cnt; i++)
+		session->is_masked |= info->runs[i].is_masked;
+}
+
 static int read_all(struct kp_log_reader *reader, struct kp_session *session, struct kp_err *err)
 {
 	const struct kp_hdr *event;
@@ -291,6 +298,7 @@ int kp_session_load(const char *path, const struct kp_session_options *options,
 	rc = kp_log_open(path, &filter, &reader, err);
 	if (rc < 0)
 		return rc;
+	note_masks(session, kp_log_get_info(reader));
 	session->log_len = kp_log_get_info(reader)->disk_len;
 	session->held_max = options->held_max ? options->held_max
 					      : kp_limit_get(KP_LIMIT_HELD, session->log_len);

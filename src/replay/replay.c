@@ -29,8 +29,8 @@
 
 const char *kp_verdict_name(enum kp_verdict verdict)
 {
-	static const char *const names[] = {"NONE", "EXACT", "DIVERGED", "REFUSED",
-					    "OUTPUT-EQUIVALENT"};
+	static const char *const names[] = {
+		"NONE", "EXACT", "DIVERGED", "REFUSED", "OUTPUT-EQUIVALENT", "MASKED"};
 
 	return names[verdict];
 }
@@ -428,6 +428,18 @@ static void weigh(struct kp_engine *engine)
 				 doubt);
 }
 
+/* What was given other bytes than were recorded is not the same, however alike it is. */
+static void judge_masks(struct kp_engine *engine)
+{
+	struct kp_replay_result *result = engine->result;
+	const struct kp_session *session = engine->session;
+
+	if (result->verdict != KP_VERDICT_EXACT && result->verdict != KP_VERDICT_EQUIVALENT)
+		return;
+	if (session->masked && (!result->stopped || result->seq >= session->masked_seq))
+		result->verdict = KP_VERDICT_MASKED;
+}
+
 static int run(struct kp_engine *engine)
 {
 	int rc;
@@ -444,6 +456,7 @@ static int run(struct kp_engine *engine)
 		return kp_err_set(engine->err, -EIO, "the replay ended without a verdict");
 	tell_uncovered(engine);
 	weigh(engine);
+	judge_masks(engine);
 	return 0;
 }
 

@@ -19,6 +19,7 @@ enum kp_verdict {
 	KP_VERDICT_DIVERGED,   /* evidence says where and how */
 	KP_VERDICT_REFUSED,    /* cannot be judged; reason says why */
 	KP_VERDICT_EQUIVALENT, /* another build: all outputs equal; reason may add something */
+	KP_VERDICT_MASKED,     /* as either of these, but of bytes that are masked in the log */
 };
 
 struct kp_replay_options {

@@ -78,6 +78,7 @@ void kp_replay_print_json(const struct kp_session *session, const struct kp_repl
 	put_number("bytes_compared", result->bytes_in, out);
 	put_number("bytes_injected", result->bytes_out, out);
 	put_number("bytes_not_seen", result->bytes_unseen, out);
+	put_number("bytes_masked", session->masked, out);
 	put_uncovered(result, out);
 	put_bool("stopped", result->stopped, out);
 	put_bool("recording_ended_first", result->truncated, out);

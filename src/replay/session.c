@@ -77,6 +77,19 @@ bool kp_session_take(struct kp_session *session, uint64_t len)
 	return false;
 }
 
+void kp_session_add_masked(struct kp_session *session, uint64_t len, uint32_t seq)
+{
+	struct kp_session *owner = session->parent ? session->parent : session;
+
+	if (owner != session) /* a child has its maker's memory while that call lasts */
+		seq = session->maker ? session->maker->seq : 0;
+	if (!len)
+		return;
+	if (!owner->masked || seq < owner->masked_seq)
+		owner->masked_seq = seq;
+	owner->masked += len;
+}
+
 bool kp_session_is_full(const struct kp_session *session)
 {
 	const struct kp_session *owner = session->parent ? session->parent : session;
@@ -225,6 +238,7 @@ static int add_memory(struct kp_session *session, const struct kp_ev_memory *eve
 	if (!copy)
 		return -ENOMEM;
 	memory.data = KP_TAIL(copy);
+	kp_session_add_masked(session, event->masked, 0);
 	return KP_VEC_PUSH(&image->memory, memory);
 }
 

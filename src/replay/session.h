@@ -67,6 +67,7 @@ struct kp_archived {
 	uint64_t key;            /* kp_inode_key, of the device and inode that stat told */
 	uint32_t state;          /* KP_FILE_ */
 	struct kp_object object; /* its content, if it is whole */
+	uint32_t masked;         /* bytes of it */
 	int fd;                  /* memfd with the content; -1: not read, since nobody maps it */
 	const char *path;
 };
@@ -122,6 +123,9 @@ struct kp_session {
 	bool threads;             /* it had more than one thread */
 	bool reused;              /* another process had its number later */
 	bool over;                /* the recorder's run that it was part of */
+	bool is_masked;           /* a run of the log masked what it recorded for replay */
+	uint64_t masked;          /* bytes of what the session has that are masked … */
+	uint32_t masked_seq;      /* … which it meets first at this call; 0: from its begin on */
 	uint64_t lost;            /* events of the groups that replay needs */
 	struct kp_arena arena;
 	struct kp_session *parent; /* whose memory it is counted to, or NULL */
@@ -183,6 +187,9 @@ struct kp_session_options {
  */
 int kp_session_load(const char *path, const struct kp_session_options *options,
 		    struct kp_session *session, struct kp_err *err);
+
+/* Counts bytes that are masked, which the process meets first at this call; 0: at its begin. */
+void kp_session_add_masked(struct kp_session *session, uint64_t len, uint32_t seq);
 
 /* Counts memory that is kept; false: there is too much of it, and the session is refused. */
 bool kp_session_take(struct kp_session *session, uint64_t len);

@@ -220,6 +220,21 @@ bool kp_session_is_vfork(const struct kp_session *session, const struct kp_step 
 	return (kp_call_clone_flags(step->call, &bytes) & both) == both;
 }
 
+/* What of the bytes of calls and signals is masked. */
+static void count_masked(struct kp_session *session)
+{
+	const struct kp_step *step = session->steps.at;
+
+	for (uint32_t i = 0; i < session->steps.cnt; i++, step++) {
+		if (step->deliver)
+			kp_session_add_masked(session, step->deliver->masked, step->deliver->seq);
+		for (uint32_t k = 0; k < step->payload_cnt; k++)
+			kp_session_add_masked(session,
+					      session->payloads.at[step->payload + k]->masked,
+					      step->call->seq);
+	}
+}
+
 void kp_session_finish_child(struct kp_session *session)
 {
 	const struct kp_ev_syscall *first = session->steps.cnt ? session->steps.at[0].call : NULL;
@@ -239,6 +254,7 @@ void kp_session_finish_child(struct kp_session *session)
 		end++;
 	session->steps.cnt = end < session->steps.cnt ? end + 1 : end;
 	pair_up(session);
+	count_masked(session);
 }
 
 /*
@@ -280,5 +296,6 @@ void kp_session_finish(struct kp_session *session)
 	check_vsyscalls(session);
 	pair_up(session);
 	name_last_signal(session);
+	count_masked(session);
 	check_files(session);
 }
