@@ -98,8 +98,9 @@ static inline void synth_begin(struct synth *s, const void *code, size_t code_le
 	synth_image(s, code, code_len, data, data_len);
 }
 
-static inline void synth_payload(struct synth *s, unsigned nr, int arg, int dir, uint64_t addr,
-				 const void *data, size_t len)
+/* With so many bytes that are masked. */
+static inline void synth_masked(struct synth *s, unsigned nr, int arg, int dir, uint64_t addr,
+				const void *data, size_t len, uint32_t masked)
 {
 	struct kp_ev_payload payload = {.addr = addr,
 					.seq = s->seq + 1,
@@ -107,9 +108,16 @@ static inline void synth_payload(struct synth *s, unsigned nr, int arg, int dir,
 					.nr = nr,
 					.arg = arg,
 					.dir = dir,
+					.masked = masked,
 					.data_len = len};
 
 	SYNTH_PUT(s, payload, &payload, data, len);
+}
+
+static inline void synth_payload(struct synth *s, unsigned nr, int arg, int dir, uint64_t addr,
+				 const void *data, size_t len)
+{
+	synth_masked(s, nr, arg, dir, addr, data, len, 0);
 }
 
 static inline void synth_call(struct synth *s, unsigned nr, int64_t ret, uint64_t a0, uint64_t a1,

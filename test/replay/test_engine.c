@@ -124,6 +124,64 @@ Test(engine, names_another_call_argument_and_status)
 	synth_done(&s, &result);
 }
 
+/* The program writes what it has, of which the log has `text`, with so many bytes masked; reads
+ * four bytes, of which the log has that many masked; and ends. */
+static struct kp_replay_result run_masked(struct synth *s, const char *has, const char *text,
+					  uint32_t written, uint32_t was_read)
+{
+	synth_begin(s, program, sizeof program, has, 3);
+	synth_masked(s, SYS_write, 1, KP_DIR_IN, SYNTH_DATA, text, 3, written);
+	synth_call(s, SYS_write, 3, 1, SYNTH_DATA, 3);
+	synth_masked(s, SYS_read, 1, KP_DIR_OUT, SYNTH_DATA, "\7abc", 4, was_read);
+	synth_call(s, SYS_read, 4, 0, SYNTH_DATA, 4);
+	synth_exit(s, 7 << 8);
+	return synth_run(s, NULL);
+}
+
+Test(engine, what_had_masked_bytes_is_neither_exact_nor_proven_to_differ)
+{
+	static const struct {
+		const char *has, *text;
+		uint32_t written, was_read;
+		enum kp_verdict verdict;
+	} rows[] = {
+		{"hi\n", "hi\n", 0, 0, KP_VERDICT_EXACT},
+		{"41\n", "4*\n", 1, 0, KP_VERDICT_MASKED},   /* a digit */
+		{"4x\n", "4*\n", 1, 0, KP_VERDICT_REFUSED},  /* no digit */
+		{"41\n", "4*\n", 0, 0, KP_VERDICT_DIVERGED}, /* a '*' that was one */
+		{"hi\n", "hi\n", 0, 2, KP_VERDICT_MASKED},
+		{"hi\n", "hx\n", 0, 2, KP_VERDICT_DIVERGED}, /* before the first that is masked */
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct synth s;
+		struct kp_replay_result result = run_masked(&s, rows[i].has, rows[i].text,
+							    rows[i].written, rows[i].was_read);
+
+		cr_expect_eq(result.verdict, rows[i].verdict, "row %zu: %s: %s", i,
+			     kp_verdict_name(result.verdict), result.reason);
+		cr_expect_eq(s.session.masked, rows[i].written + rows[i].was_read);
+		synth_done(&s, &result);
+	}
+}
+
+/* Memory at the begin: whatever differs may come from it. */
+Test(engine, masked_memory_is_met_at_once)
+{
+	struct kp_ev_memory memory = {
+		.addr = SYNTH_DATA + 64, .image = 1, .masked = 6, .data_len = 4};
+	struct kp_replay_result result;
+	struct synth s;
+
+	begin(&s);
+	SYNTH_PUT(&s, memory, &memory, "****", 4);
+	put_write(&s, "hx\n");
+	result = synth_run(&s, NULL);
+	cr_expect_eq(result.verdict, KP_VERDICT_REFUSED);
+	cr_expect(strstr(result.reason, "masked"), "%s", result.reason);
+	synth_done(&s, &result);
+}
+
 static void expect_refused(struct synth *s, const char *why)
 {
 	struct kp_replay_result result = synth_run(s, NULL);
