@@ -421,6 +421,9 @@ static int start_lint(struct recorder *r, struct kp_err *err)
 			"processes that the recorder does not start itself are recorded with their "
 			"bytes, but replay cannot serve them: it begins where `record -- COMMAND` "
 			"held a program's start");
+	if (r->options->is_masked && selects(r->options))
+		kp_recorder_notice(r, "card numbers are masked also in what is recorded for "
+				      "replay, which is not exact where there were some");
 	return kp_lint_new(&options, &r->lint, err);
 }
 

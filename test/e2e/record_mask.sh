@@ -44,7 +44,7 @@ s = mmap.mmap(g.fileno(), 0)      # stores change the file
 print(len(m), m[:4], len(s), s[:4])
 card = open("signalled", "rb").read()
 signal.signal(signal.SIGALRM, lambda *a: None)
-signal.setitimer(signal.ITIMER_REAL, 0.01)
+signal.setitimer(signal.ITIMER_REAL, 0.001)
 n = 0
 for i in range(100000):
     n += card.count(b"5") + (card[:9] + card[9:]).find(b"x")
@@ -97,6 +97,7 @@ cmp out replayed || fail "another output"
 echo "plain: $(tail -n 1 replayed.err)"
 
 record_pay masked --mask
+grep -q '^kprobe: card numbers are masked also' out.err || fail "it does not say so: $(cat out.err)"
 find_numbers masked $all "$named" >found || fail "cannot look"
 [ ! -s found ] || fail "with --mask: $(cat found)"
 "$KPROBE" dump -k payload masked | grep -q ' masked=6 ' || fail "no event says so"
