@@ -5,14 +5,28 @@
 #include <signal.h>
 #include <string.h>
 
+#include "analyze/format.h"
 #include "analyze/incident.h"
 #include "cli/commands.h"
+
+/* "|text|json|jsonl" */
+static const char format_names[] =
+#define FORMAT(name, print, is_json, doc) "|" #name
+#include "analyze/formats.def"
+#undef FORMAT
+	;
+
+static const char format_help[] = "how to print"
+#define FORMAT(name, print, is_json, doc) "; " #name ": " doc
+#include "analyze/formats.def"
+#undef FORMAT
+	;
 
 struct args {
 	struct kp_incident incident;
 	const char *from;
 	const char *to;
-	const char *format;
+	const struct kp_format *format;
 	const char *output;
 	bool list;
 };
@@ -33,6 +47,15 @@ static int set_attribute(const char *value, void *target, struct kp_err *err)
 
 	args->incident.attribute = value;
 	return strchr(value, '=') ? 0 : kp_err_set(err, -EINVAL, "'%s' is not KEY=VALUE", value);
+}
+
+static int set_format(const char *value, void *target, struct kp_err *err)
+{
+	struct args *args = target;
+
+	(void)err; /* the option's values are the formats' names */
+	args->format = kp_format_find(value);
+	return 0;
 }
 
 static const struct kp_option options[] = {
@@ -62,8 +85,8 @@ static const struct kp_option options[] = {
 	{0, "to", "TIME", "end, likewise", KP_MOMENT(struct args, to)},
 	{0, "deadline", "TIME", "a moment that it should have met",
 	 KP_TIME(struct args, incident.deadline_realtime_ns)},
-	{'f', "format", "FORMAT", "how to print: text, json, or jsonl (one line)",
-	 .values = "text|json|jsonl", .env = "KPROBE_FORMAT", KP_TEXT(struct args, format)},
+	{'f', "format", "FORMAT", format_help, .values = format_names + 1, .env = "KPROBE_FORMAT",
+	 KP_OWN(set_format)},
 	{'O', "output-file", "FILE", "print into this file", KP_TEXT(struct args, output)},
 	{0, "memory", "SIZE",
 	 "memory that may be taken (default: by the log's length, see kprobe-log(5))",
@@ -130,17 +153,15 @@ static int make_report(const struct args *args, struct kp_buf *out, struct kp_er
 		say_window(args, &report);
 	if (code >= 0 && report.note)
 		kp_cli_say("note: %s", report.note);
-	if (code >= 0 && strcmp(args->format, "text") == 0)
-		kp_report_text(&report, color, out);
-	else if (code >= 0)
-		kp_report_json(&report, strcmp(args->format, "jsonl") == 0, out);
+	if (code >= 0)
+		args->format->print(&report, color, out);
 	kp_report_done(&report);
 	return code >= 0 && out->failed ? kp_err_set(err, -ENOMEM, "out of memory") : code;
 }
 
 static int run(int argc, char **argv)
 {
-	struct args args = {.format = "text"};
+	struct args args = {.format = kp_formats};
 	int operands = kp_cli_parse(&kp_command_analyze, argc, argv, &args), code;
 	int status = KP_EXIT_OK;
 	struct kp_err err = {""};
@@ -154,8 +175,7 @@ static int run(int argc, char **argv)
 	if (!args.incident.input && !args.list)
 		args.incident.input = "/var/lib/kprobe";
 	signal(SIGPIPE, SIG_IGN);
-	code = args.list ? kp_incident_list(&args.incident, strcmp(args.format, "text") != 0, &out,
-					    &err)
+	code = args.list ? kp_incident_list(&args.incident, args.format->is_json, &out, &err)
 			 : set_times(&args, &err);
 	if (code == 0 && !args.list)
 		code = make_report(&args, &out, &err);
