@@ -5,7 +5,8 @@
  *
  *   generate man PAGE.in      the page with @OPTIONS COMMAND@, @EVENTS@, @SYSCALLS@, @RULES@,
  * @LED_RULES@,
- *                           @BOUNDS@, @ISSUERS@, @TABLES@, @LAYOUT RECORD@ filled in
+ *                           @BOUNDS@, @ISSUERS@, @TABLES@, @MEMBERS@, @LAYOUT RECORD@,
+ *                           @LIMITS COMMAND@ filled in
  *   generate bash|zsh|fish    a completion script
  */
 #include <ctype.h>
@@ -90,20 +91,126 @@ static void man_rules(const struct kp_rule *rule)
 	printf(".El\n");
 }
 
+/* The table before this one that has a column of the same name and meaning, or NULL. */
+static const struct kp_table *told_in(const struct kp_table *t, const struct kp_col *col)
+{
+	for (const struct kp_table *before = kp_tables; before != t; before++)
+		for (const struct kp_col *c = before->cols; c->type; c++)
+			if (kp_col_is_now(c) && !strcmp(c->name, col->name) &&
+			    !strcmp(c->doc, col->doc))
+				return before;
+	return NULL;
+}
+
+/* ", name as in table": one sentence for each table that tells some. */
+static void man_told(const struct kp_table *t)
+{
+	const char *comma;
+
+	for (const struct kp_table *in = kp_tables; in != t; in++) {
+		comma = "";
+		for (const struct kp_col *c = t->cols; c->type; c++) {
+			if (!kp_col_is_now(c) || told_in(t, c) != in)
+				continue;
+			printf(*comma ? " , %s" : ".It Va %s", c->name);
+			comma = ",";
+		}
+		if (*comma)
+			printf("\nas in\n.Va %s .\n", in->name);
+	}
+}
+
+/* Each table, each column with its type and meaning. */
 static void man_tables(void)
 {
-	printf(".Bl -tag -width incident\n");
 	for (const struct kp_table *t = kp_tables; t->name; t++) {
-		printf(".It Va %s\n", t->name);
+		printf(".Ss Table %s\n", t->name);
 		man_roff(t->doc);
-		printf(":\n.Va %s , run", t->seq ? "incident" : "id");
-		if (t->seq)
-			printf(" , %s", t->seq);
-		for (const struct kp_col *c = t->cols; c->name; c++)
-			printf(" , %s", c->name);
-		printf("%s .\n", t->seq ? "" : " , created");
+		printf(".\n.Pp\n.Bl -tag -width Ds -compact\n");
+		for (const struct kp_col *c = t->cols; c->type; c++) {
+			if (!kp_col_is_now(c) || told_in(t, c))
+				continue;
+			printf(".It Va %s Pq %s\n", c->name, kp_col_sql(c->type));
+			man_roff(c->doc);
+			putchar('\n');
+		}
+		man_told(t);
+		printf(".El\n");
 	}
-	printf(".It Va host\nThe hosts:\n.Va name , boot_id .\n.El\n");
+}
+
+/* What is to be said of a member beyond its column; NULL: nothing. */
+static const char *member_doc(const struct kp_col *c)
+{
+	return !c->json || (c->name && !strcmp(c->json, c->name)) ? NULL : c->doc;
+}
+
+/* The members of a row in the JSON: those that are columns of the same name, and the others with
+ * their meaning. */
+static void man_members(const struct kp_table *t)
+{
+	const char *comma = "";
+	bool has_others = false;
+
+	for (const struct kp_col *c = t->cols; c->type; c++) {
+		has_others |= member_doc(c) != NULL;
+		if (!c->json || member_doc(c))
+			continue;
+		printf(*comma ? " , %s" : ".Va %s", c->json);
+		comma = ",";
+	}
+	puts(has_others ? " , and" : " .");
+	if (!has_others)
+		return;
+	printf(".Bl -tag -width Ds -compact\n");
+	for (const struct kp_col *c = t->cols; c->type; c++) {
+		if (!member_doc(c))
+			continue;
+		printf(".It Va %s\n", c->json);
+		if (c->name)
+			printf("the column\n.Va %s :\n", c->name);
+		man_roff(c->doc);
+		putchar('\n');
+	}
+	printf(".El\n");
+}
+
+/* Whether a table before this one, or a column before this one, has such a member. */
+static bool is_repeated(const struct kp_table *t, const struct kp_col *col)
+{
+	for (const struct kp_table *before = kp_tables; before <= t; before++)
+		for (const struct kp_col *c = before->cols; c->type && c != col; c++)
+			if (c->json && c->is_optional && !strcmp(c->json, col->json))
+				return true;
+	return false;
+}
+
+static void man_optional(void)
+{
+	const char *comma = "";
+
+	printf(".Pp\nLeft out when they are not set are\n.Va ");
+	for (const struct kp_table *t = kp_tables; t->name; t++)
+		for (const struct kp_col *c = t->cols; c->type; c++) {
+			if (!c->json || !c->is_optional || is_repeated(t, c))
+				continue;
+			printf("%s%s", comma, c->json);
+			comma = " , ";
+		}
+	printf(" ,\nand an object whose first member is.\n");
+}
+
+static void man_json(void)
+{
+	printf("Of the table\n.Va incident :\n");
+	man_members(kp_tables);
+	for (const struct kp_table *t = kp_tables; t->name; t++) {
+		if (!t->json)
+			continue;
+		printf(".Pp\nThe array\n.Va %s ,\nof the table\n.Va %s :\n", t->json, t->name);
+		man_members(t);
+	}
+	man_optional();
 }
 
 static const struct {
@@ -193,47 +300,83 @@ static void man_issuers(void)
 	printf(".El\n");
 }
 
-static int man_page(const char *path)
+static void man_all_rules(void)
+{
+	man_rules(kp_rules);
+}
+
+static void man_led_rules(void)
+{
+	man_rules(kp_led_rules);
+}
+
+static void man_options(const struct kp_command *command)
+{
+	printf(".Bl -tag -width Ds\n");
+	each_option(command, man_option);
+	printf(".El\n");
+}
+
+static void man_command_limits(const struct kp_command *command)
+{
+	man_roff(command->limits);
+	putchar('\n');
+}
+
+/* What stands in the place of a line @WORD@, … */
+static const struct {
+	const char *word;
+	void (*fill)(void);
+} fills[] = {
+	{"EVENTS", man_events},       {"SYSCALLS", man_syscalls}, {"TABLES", man_tables},
+	{"MEMBERS", man_json},        {"BOUNDS", man_limits},     {"RULES", man_all_rules},
+	{"LED_RULES", man_led_rules}, {"ISSUERS", man_issuers},
+};
+
+/* … and of @WORD COMMAND@. */
+static const struct {
+	const char *word;
+	void (*fill)(const struct kp_command *command);
+} command_fills[] = {{"OPTIONS", man_options}, {"LIMITS", man_command_limits}};
+
+/* word: what stands between the two @; cut into words. False: nothing is known for it. */
+static bool man_fill(char *word)
 {
 	const struct kp_command *command;
+	char *of = strchr(word, ' ');
+
+	if (!of) {
+		for (size_t i = 0; i < sizeof(fills) / sizeof(*fills); i++)
+			if (!strcmp(word, fills[i].word))
+				return fills[i].fill(), true;
+		return false;
+	}
+	*of++ = '\0';
+	if (!strcmp(word, "LAYOUT"))
+		return man_layout(of), true;
+	command = kp_cli_find(of, strlen(of));
+	for (size_t i = 0; command && i < sizeof(command_fills) / sizeof(*command_fills); i++)
+		if (!strcmp(word, command_fills[i].word))
+			return command_fills[i].fill(command), true;
+	return false;
+}
+
+static int man_page(const char *path)
+{
 	FILE *in = fopen(path, "re");
 	char line[4096];
-	size_t len;
 
 	if (!in)
 		return perror(path), 1;
 	while (fgets(line, sizeof(line), in)) {
-		len = strcspn(line + (strlen(line) > 9 ? 9 : 0), "@");
-		if (!strncmp(line, "@OPTIONS ", 9) && (command = kp_cli_find(line + 9, len))) {
-			printf(".Bl -tag -width Ds\n");
-			each_option(command, man_option);
-			printf(".El\n");
-		} else if (!strncmp(line, "@LIMITS ", 8) &&
-			   (command = kp_cli_find(line + 8, strcspn(line + 8, "@")))) {
-			man_roff(command->limits);
-			putchar('\n');
-		} else if (!strncmp(line, "@LAYOUT ", 8)) {
-			line[8 + strcspn(line + 8, "@")] = '\0';
-			man_layout(line + 8);
-		} else if (!strncmp(line, "@EVENTS@", 8)) {
-			man_events();
-		} else if (!strncmp(line, "@SYSCALLS@", 10)) {
-			man_syscalls();
-		} else if (!strncmp(line, "@TABLES@", 8)) {
-			man_tables();
-		} else if (!strncmp(line, "@BOUNDS@", 8)) {
-			man_limits();
-		} else if (!strncmp(line, "@ISSUERS@", 9)) {
-			man_issuers();
-		} else if (!strncmp(line, "@RULES@", 7)) {
-			man_rules(kp_rules);
-		} else if (!strncmp(line, "@LED_RULES@", 11)) {
-			man_rules(kp_led_rules);
-		} else if (*line == '@') {
-			fprintf(stderr, "%s: unknown line: %s", path, line);
-			return 1;
-		} else {
+		if (*line != '@') {
 			fputs(line, stdout);
+			continue;
+		}
+		line[1 + strcspn(line + 1, "@")] = '\0';
+		if (!man_fill(line + 1)) {
+			fprintf(stderr, "%s: unknown line: @%s@\n", path, line + 1);
+			return 1;
 		}
 	}
 	fclose(in);

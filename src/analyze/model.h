@@ -204,8 +204,9 @@ struct kp_request {
 	uint64_t complete_ns; /* 0: not seen */
 	uint64_t sector;
 	uint32_t dev, len, op;
-	uint32_t task;  /* that submitted it */
-	uint32_t older; /* request with the same identity before */
+	uint32_t task;                                /* that submitted it */
+	uint32_t older;                               /* request with the same identity before */
+	uint16_t insert_cpu, issue_cpu, complete_cpu; /* of these events */
 };
 
 struct kp_completion {
@@ -221,6 +222,7 @@ struct kp_signal {
 	uint32_t ctx;
 	uint32_t result;
 	uint32_t older; /* stop signal to the same process before, if this is one */
+	uint16_t cpu;   /* of the event */
 };
 
 /* A timerfd_settime. */

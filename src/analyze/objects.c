@@ -36,6 +36,7 @@ int kp_model_on_signal(struct kp_model *m, const struct kp_hdr *hdr)
 		.sig = e->sig,
 		.ctx = e->ctx,
 		.result = e->result,
+		.cpu = hdr->cpu,
 	};
 	uint64_t *newest;
 
@@ -128,6 +129,7 @@ int kp_model_on_insert(struct kp_model *m, const struct kp_hdr *hdr)
 	if (request_new(m, (const void *)hdr, &i) < 0)
 		return -ENOMEM;
 	m->requests.at[i].insert_ns = hdr->time_ns;
+	m->requests.at[i].insert_cpu = hdr->cpu;
 	return 0;
 }
 
@@ -146,6 +148,7 @@ int kp_model_on_issue(struct kp_model *m, const struct kp_hdr *hdr)
 	    request_new(m, (const void *)hdr, &i) < 0)
 		return -ENOMEM;
 	m->requests.at[i].issue_ns = hdr->time_ns;
+	m->requests.at[i].issue_cpu = hdr->cpu;
 	return 0;
 }
 
@@ -171,6 +174,7 @@ int kp_model_on_complete(struct kp_model *m, const struct kp_hdr *hdr)
 		done.request = (uint32_t)*newest;
 	}
 	m->requests.at[done.request].complete_ns = hdr->time_ns;
+	m->requests.at[done.request].complete_cpu = hdr->cpu;
 	if (m->completions.cnt && done.t_ns < m->completions.at[m->completions.cnt - 1].t_ns)
 		done.t_ns = m->completions.at[m->completions.cnt - 1].t_ns;
 	return hdr->time_ns < m->keep_from_ns ? 0 : KP_VEC_PUSH(&m->completions, done);

@@ -57,8 +57,20 @@ void kp_report_done(struct kp_report *report)
 	KP_VEC_DONE(&report->spans);
 	KP_VEC_DONE(&report->nodes);
 	KP_VEC_DONE(&report->edges);
+	KP_VEC_DONE(&report->events);
 	kp_arena_done(&report->arena);
 	memset(report, 0, sizeof(*report));
+}
+
+const char *kp_role_name(unsigned role)
+{
+	static const char *const names[] = {
+#define X(name) #name,
+		KP_ROLES(X)
+#undef X
+	};
+
+	return names[role];
 }
 
 static const struct kp_who nobody = {.comm = "", .key = "", .value = "", .exe = "", .origin = ""};
@@ -474,9 +486,8 @@ static int make_path(struct builder *b)
 			.via = b->vias.at[wait ? b->wait_via[p->wait] : 0].text,
 			.task = who_of(b, p->task, p->t0_ns),
 			.cause = cause_of(b, p->kind, p->cause, p->obj, p->t0_ns),
-			.evidence = kp_evidence_piece(b->walk, p, &r->arena),
 		};
-		if (!step.evidence || KP_VEC_PUSH(&r->path, step) < 0)
+		if (KP_VEC_PUSH(&r->path, step) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -497,48 +508,65 @@ static const char *edge_name(uint8_t kind)
 	}
 }
 
+/* A node, and the edge from it, whose cause it becomes. */
+static int add_node(struct kp_report *r, const struct kp_node *node, struct kp_edge edge)
+{
+	edge.cause = r->nodes.cnt;
+	edge.ns = node->t1_ns - node->t0_ns;
+	return KP_VEC_PUSH(&r->nodes, *node) < 0 || KP_VEC_PUSH(&r->edges, edge) < 0 ? -ENOMEM : 0;
+}
+
+/* What a wait, or a piece, that another wait led to explains. */
+static uint32_t effect_of(uint32_t wait)
+{
+	return wait == KP_NONE ? 0 : wait + 1;
+}
+
+static int add_wait(struct builder *b, const struct kp_wait *wait)
+{
+	struct kp_report *r = b->report;
+	struct kp_node node = {wait->t0_ns, wait->t1_ns, "wait", who_of(b, wait->task, wait->t0_ns),
+			       who_of(b, wait->waker, wait->wake_ns)};
+	struct kp_edge edge = {.effect = effect_of(wait->parent),
+			       .kind = wait->rule->name,
+			       .confidence = wait->confidence};
+
+	return add_node(r, &node, edge) < 0 ? -ENOMEM
+					    : kp_evidence_wait(b->walk, wait, r->nodes.cnt - 1, r);
+}
+
+/* p: the step's first piece */
+static int add_step(struct builder *b, struct kp_step *s, const struct kp_piece *p)
+{
+	struct kp_report *r = b->report;
+	struct kp_node node = {s->t0_ns, s->t1_ns, kp_bucket_name(s->kind), s->task, s->cause};
+	struct kp_edge edge = {.effect = effect_of(p->wait),
+			       .kind = edge_name(s->kind),
+			       .confidence = s->confidence};
+
+	s->node = r->nodes.cnt;
+	return add_node(r, &node, edge) < 0 ? -ENOMEM : kp_evidence_piece(b->walk, p, s->node, r);
+}
+
 static int make_graph(struct builder *b)
 {
 	struct kp_report *r = b->report;
 	const struct kp_walk *w = b->walk;
-	struct kp_node node = {
-		.t0_ns = r->t0_ns, .t1_ns = r->t1_ns, .kind = "window", .task = r->task};
-	struct kp_edge edge;
-	const struct kp_wait *wait;
-	const struct kp_step *s;
+	struct kp_node window = {.t0_ns = r->t0_ns,
+				 .t1_ns = r->t1_ns,
+				 .kind = "window",
+				 .task = r->task,
+				 .cause = who_of(b, KP_NONE, 0)};
 
-	node.cause = who_of(b, KP_NONE, 0);
-	if (KP_VEC_PUSH(&r->nodes, node) < 0)
+	if (KP_VEC_PUSH(&r->nodes, window) < 0)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < w->waits.cnt; i++) {
-		wait = &w->waits.at[i];
-		node = (struct kp_node){wait->t0_ns, wait->t1_ns, "wait",
-					who_of(b, wait->task, wait->t0_ns),
-					who_of(b, wait->waker, wait->wake_ns)};
-		edge = (struct kp_edge){.cause = i + 1,
-					.effect = wait->parent == KP_NONE ? 0 : wait->parent + 1,
-					.kind = wait->rule->name,
-					.confidence = wait->confidence,
-					.ns = wait->t1_ns - wait->t0_ns,
-					.evidence = kp_evidence_wait(w, wait, &r->arena)};
-		if (!edge.evidence || KP_VEC_PUSH(&r->nodes, node) < 0 ||
-		    KP_VEC_PUSH(&r->edges, edge) < 0)
+	for (uint32_t i = 0; i < w->waits.cnt; i++)
+		if (add_wait(b, &w->waits.at[i]) < 0)
 			return -ENOMEM;
-	}
 	for (uint32_t i = 0, p = 0; i < r->path.cnt; i++) {
-		s = &r->path.at[i];
-		while (w->pieces.at[p].t0_ns != s->t0_ns)
+		while (w->pieces.at[p].t0_ns != r->path.at[i].t0_ns)
 			p++;
-		node = (struct kp_node){s->t0_ns, s->t1_ns, kp_bucket_name(s->kind), s->task,
-					s->cause};
-		edge = (struct kp_edge){
-			.cause = r->nodes.cnt,
-			.effect = w->pieces.at[p].wait == KP_NONE ? 0 : w->pieces.at[p].wait + 1,
-			.kind = edge_name(s->kind),
-			.confidence = s->confidence,
-			.ns = s->t1_ns - s->t0_ns,
-			.evidence = s->evidence};
-		if (KP_VEC_PUSH(&r->nodes, node) < 0 || KP_VEC_PUSH(&r->edges, edge) < 0)
+		if (add_step(b, &r->path.at[i], &w->pieces.at[p]) < 0)
 			return -ENOMEM;
 	}
 	return 0;

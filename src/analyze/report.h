@@ -66,7 +66,7 @@ struct kp_step {
 	char confidence;
 	const char *edge; /* rule of the innermost wait; "" on the incident's own thread */
 	const char *via;
-	const char *evidence; /* lines */
+	uint32_t node; /* of the graph */
 	struct kp_who task;
 	struct kp_who cause;
 };
@@ -81,7 +81,7 @@ struct kp_report_span {
 	bool incident; /* the one that the report is about */
 };
 
-/* The graph, for the database. */
+/* The graph: the window, the waits that were followed, the steps of the path. */
 struct kp_node {
 	uint64_t t0_ns, t1_ns;
 	const char *kind; /* "window", "wait", or the kind of a bucket */
@@ -95,7 +95,36 @@ struct kp_edge {
 	const char *kind;
 	char confidence;
 	uint64_t ns;
-	const char *evidence;
+};
+
+/* What an event proves of an edge. */
+#define KP_ROLES(X)                                           \
+	X(told) /* words of an earlier version, in object */  \
+	X(woken)                                              \
+	X(waited) /* the call in which the task waited … */ \
+	X(waker)  /* … and that by which it was woken */    \
+	X(queued) /* a block request … */                   \
+	X(issued)                                             \
+	X(completed)                                          \
+	X(signal)
+
+enum kp_role {
+#define X(name) KP_ROLE_##name,
+	KP_ROLES(X)
+#undef X
+		KP_ROLE_CNT
+};
+
+/* An event of the log that proves an edge. */
+struct kp_proof {
+	uint32_t node; /* the edge's cause */
+	uint32_t cpu;  /* KP_NONE: not known */
+	uint8_t role;
+	uint16_t kind;     /* KP_EV_; 0: not known */
+	uint64_t begin_ns; /* of a call; 0: none */
+	uint64_t t_ns;    /* the event's; of a call that has no record the last moment seen in it */
+	const char *name; /* of the call, or what the request was for */
+	const char *object;
 };
 
 struct kp_report {
@@ -125,7 +154,8 @@ struct kp_report {
 	KP_VEC(struct kp_step) path;      /* in time */
 	KP_VEC(struct kp_report_span) spans;
 	KP_VEC(struct kp_node) nodes;
-	KP_VEC(struct kp_edge) edges;
+	KP_VEC(struct kp_edge) edges;   /* by cause */
+	KP_VEC(struct kp_proof) events; /* by node */
 };
 
 void kp_report_done(struct kp_report *report);
@@ -145,6 +175,8 @@ int kp_report_compare(struct kp_report *report, const struct kp_report *normal, 
 /* A task at a time, with its name, in the report's arena. */
 struct kp_who kp_report_who(struct kp_report *report, const struct kp_model *model, uint32_t task,
 			    uint64_t t_ns);
+
+const char *kp_role_name(unsigned role);
 
 /* Appends the report as text, or as JSON: one line per list element, or one line in all. */
 void kp_report_text(const struct kp_report *report, bool color, struct kp_buf *out);

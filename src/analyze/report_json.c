@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: MIT
- * A report as JSON, version 1: fields are added, never renamed. 64-bit numbers are written exactly.
+ *
+ * A report as JSON, version 1: members are added, never renamed. Which there are, and in which
+ * order, is in tables.def; how a value is written goes by its type. 64-bit numbers are written
+ * exactly.
  */
 #include "analyze/report.h"
 
 #include <inttypes.h>
 #include <string.h>
 
+#include "analyze/evidence.h"
+#include "analyze/tables.h"
 #include "event/event.h"
 
 struct writer {
+	const struct kp_report *report;
 	struct kp_buf *out;
 	bool one_line;
+	uint32_t row; /* of its list */
 };
 
 static void put_str(struct kp_buf *out, const char *text)
@@ -18,72 +25,24 @@ static void put_str(struct kp_buf *out, const char *text)
 	kp_buf_json(out, text, strlen(text));
 }
 
-static void put_field(struct kp_buf *out, const char *key, const char *text)
+/* The begin of a member; the first of an object has no comma before it. */
+static void put_name(struct kp_buf *out, const char *name, size_t len)
 {
-	kp_buf_printf(out, ",\"%s\":", key);
-	put_str(out, text);
+	kp_buf_printf(out, "%s\"%.*s\":", out->len && out->data[out->len - 1] == '{' ? "" : ",",
+		      (int)len, name);
 }
 
-static void put_u64(struct kp_buf *out, const char *key, uint64_t number)
+static void put_key(struct kp_buf *out, const char *key)
 {
-	kp_buf_printf(out, ",\"%s\":%" PRIu64, key, number);
-}
-
-static void put_confidence(struct kp_buf *out, char confidence)
-{
-	kp_buf_puts(out, ",\"confidence\":");
-	kp_buf_json(out, &confidence, 1);
-}
-
-static bool is_number(const char *text)
-{
-	return *text && strspn(text, "0123456789") == strlen(text);
-}
-
-/* What is known of where a task comes from. */
-static void put_origin(const struct kp_who *who, struct kp_buf *out)
-{
-	if (who->exe[0])
-		put_field(out, "exe", who->exe);
-	if (who->origin[0])
-		put_field(out, "origin", who->origin);
-}
-
-/* null for nobody; the object under its own name. */
-static void put_who(const struct kp_report *r, const char *key, const struct kp_who *who,
-		    struct kp_buf *out)
-{
-	kp_buf_printf(out, ",\"%s\":", key);
-	if (!who->tid && !who->key[0]) {
-		kp_buf_puts(out, "null");
-		return;
-	}
-	kp_buf_puts(out, "{\"host\":");
-	put_str(out, r->host);
-	if (who->tid) {
-		put_u64(out, "pid", who->pid);
-		put_u64(out, "tid", who->tid);
-		put_field(out, "comm", who->comm);
-		put_origin(who, out);
-	}
-	if (who->key[0]) {
-		kp_buf_putc(out, ',');
-		put_str(out, who->key);
-		kp_buf_putc(out, ':');
-		if (is_number(who->value))
-			kp_buf_puts(out, who->value);
-		else
-			put_str(out, who->value);
-	}
-	kp_buf_putc(out, '}');
+	put_name(out, key, strlen(key));
 }
 
 /* "a,b" or lines → ["a","b"] */
-static void put_split(const char *key, const char *text, char by, struct kp_buf *out)
+static void put_split(const char *text, char by, struct kp_buf *out)
 {
 	const char *end;
 
-	kp_buf_printf(out, ",\"%s\":[", key);
+	kp_buf_putc(out, '[');
 	while (*text) {
 		end = strchr(text, by);
 		kp_buf_json(out, text, end ? (size_t)(end - text) : strlen(text));
@@ -95,195 +54,339 @@ static void put_split(const char *key, const char *text, char by, struct kp_buf 
 	kp_buf_putc(out, ']');
 }
 
-static void begin_list(struct writer *w, const char *key)
+/* --- values, by type --- */
+
+static void put_TEXT(struct writer *w, const void *field)
 {
-	kp_buf_printf(w->out, ",%s\"%s\":[", w->one_line ? "" : "\n", key);
+	put_str(w->out, *(const char *const *)field);
 }
 
-static void begin_item(struct writer *w, uint32_t i)
+static bool has_TEXT(const void *field)
 {
-	kp_buf_printf(w->out, "%s%s", i ? "," : "", w->one_line ? "" : "\n ");
+	return **(const char *const *)field;
 }
 
-static void put_kind(struct kp_buf *out, uint8_t kind, uint8_t detail)
+static void put_LETTER(struct writer *w, const void *field)
 {
-	kp_buf_printf(out, "\"kind\":\"%s\"", kp_bucket_name(kind));
-	if (detail)
-		put_field(out, "detail", kp_detail_name(detail));
+	kp_buf_json(w->out, field, 1);
 }
 
-static void put_head(const struct kp_report *r, struct kp_buf *out)
+static bool has_byte(const void *field)
 {
-	kp_buf_puts(out, "{\"version\":1,\"incident\":");
-	put_str(out, r->id);
-	put_field(out, "host", r->host);
-	put_field(out, "boot_id", r->boot_id);
-	put_u64(out, "pid", r->task.pid);
-	put_u64(out, "tid", r->task.tid);
-	put_field(out, "comm", r->task.comm);
-	put_origin(&r->task, out);
-	put_u64(out, "t0_ns", r->t0_ns);
-	put_u64(out, "t1_ns", r->t1_ns);
-	put_u64(out, "duration_ns", r->t1_ns - r->t0_ns);
-	put_u64(out, "t0_realtime_ns", r->t0_realtime_ns);
-	put_u64(out, "t1_realtime_ns", r->t1_realtime_ns);
-	if (r->join_confidence) {
-		kp_buf_puts(out, ",\"join_confidence\":");
-		kp_buf_json(out, &r->join_confidence, 1);
-	}
-	if (r->deadline_realtime_ns) {
-		put_u64(out, "deadline_realtime_ns", r->deadline_realtime_ns);
-		kp_buf_printf(out, ",\"deadline_met\":%s",
-			      r->t1_ns <= r->deadline_ns ? "true" : "false");
-	}
-	if (r->baseline_cnt)
-		kp_buf_printf(out, ",\"baseline\":{\"spans\":%u,\"median_ns\":%" PRIu64 "}",
-			      r->baseline_cnt, r->baseline_ns);
-	put_field(out, "recorded", r->recorded ? r->recorded : "");
-	kp_buf_printf(out, ",\"complete\":%s", r->complete ? "true" : "false");
+	return *(const uint8_t *)field;
 }
 
-static void put_lost(struct writer *w, const struct kp_report *r)
+static void put_KIND(struct writer *w, const void *field)
 {
-	const struct kp_loss *l;
-	const char *group;
-
-	begin_list(w, "lost");
-	for (uint32_t i = 0; i < r->lost.cnt; i++) {
-		l = &r->lost.at[i];
-		group = kp_group_name(l->group);
-		begin_item(w, i);
-		kp_buf_printf(w->out, "{\"group\":\"%s\"", group ? group : "all");
-		put_u64(w->out, "from_ns", l->from_ns);
-		put_u64(w->out, "to_ns", l->to_ns);
-		if (l->cpu == KP_NONE)
-			kp_buf_puts(w->out, ",\"cpu\":null");
-		else
-			kp_buf_printf(w->out, ",\"cpu\":%u", l->cpu);
-		if (l->cnt)
-			kp_buf_printf(w->out, ",\"count\":%" PRIu64 "}", l->cnt);
-		else
-			kp_buf_puts(w->out, ",\"count\":null}");
-	}
-	kp_buf_putc(w->out, ']');
+	put_str(w->out, kp_bucket_name(*(const uint8_t *)field));
 }
 
-static void put_buckets(struct writer *w, const struct kp_report *r)
+static void put_DETAIL(struct writer *w, const void *field)
 {
-	const struct kp_bucket *b;
-
-	begin_list(w, "buckets");
-	for (uint32_t i = 0; i < r->buckets.cnt; i++) {
-		b = &r->buckets.at[i];
-		begin_item(w, i);
-		kp_buf_putc(w->out, '{');
-		put_kind(w->out, b->kind, b->detail);
-		put_split("via", b->via, ',', w->out);
-		put_u64(w->out, "ns", b->ns);
-		put_confidence(w->out, b->confidence);
-		put_who(r, "cause", &b->cause, w->out);
-		put_who(r, "task", &b->task, w->out);
-		kp_buf_putc(w->out, '}');
-	}
-	kp_buf_putc(w->out, ']');
+	put_str(w->out, kp_detail_name(*(const uint8_t *)field));
 }
 
-static void put_causes(struct writer *w, const struct kp_report *r)
+static void put_VIA(struct writer *w, const void *field)
+{
+	put_split(*(const char *const *)field, ',', w->out);
+}
+
+static void put_ROLE(struct writer *w, const void *field)
+{
+	put_str(w->out, kp_role_name(*(const uint8_t *)field));
+}
+
+static void put_EVENT(struct writer *w, const void *field)
+{
+	const struct kp_event_desc *desc = kp_event_get(*(const uint16_t *)field);
+
+	put_str(w->out, desc ? desc->name : "");
+}
+
+static void put_MET(struct writer *w, const void *field)
 {
 	static const char *const met[] = {"null", "false", "true"};
-	const struct kp_cause *c;
 
-	begin_list(w, "causes");
-	for (uint32_t i = 0; i < r->causes.cnt; i++) {
-		c = &r->causes.at[i];
-		begin_item(w, i);
-		kp_buf_printf(w->out, "{\"rank\":%u,", i + 1);
-		put_kind(w->out, c->kind, c->detail);
-		put_u64(w->out, "ns", c->ns);
-		kp_buf_printf(w->out, ",\"excess_ns\":%" PRId64 ",\"percent\":%.2f", c->excess_ns,
-			      c->percent);
-		put_confidence(w->out, c->confidence);
-		put_field(w->out, "text", c->text);
-		put_split("via", c->via, ',', w->out);
-		put_who(r, "cause", &c->cause, w->out);
-		put_who(r, "task", &c->task, w->out);
-		kp_buf_printf(w->out,
-			      ",\"without_it\":{\"end_min_ns\":%" PRIu64 ",\"end_max_ns\":%" PRIu64
-			      ",\"deadline_met\":%s}}",
-			      c->end_min_ns, c->end_max_ns, met[c->met]);
-	}
+	kp_buf_puts(w->out, met[*(const uint8_t *)field]);
+}
+
+static void put_bool(bool value, struct kp_buf *out)
+{
+	kp_buf_puts(out, value ? "true" : "false");
+}
+
+static void put_BOOL(struct writer *w, const void *field)
+{
+	put_bool(*(const bool *)field, w->out);
+}
+
+static void put_U32(struct writer *w, const void *field)
+{
+	kp_buf_printf(w->out, "%" PRIu32, *(const uint32_t *)field);
+}
+
+static bool has_U32(const void *field)
+{
+	return *(const uint32_t *)field;
+}
+
+static void put_CPU(struct writer *w, const void *field)
+{
+	if (*(const uint32_t *)field == KP_NONE)
+		kp_buf_puts(w->out, "null");
+	else
+		put_U32(w, field);
+}
+
+static void put_GROUP(struct writer *w, const void *field)
+{
+	const char *name = kp_group_name(*(const uint32_t *)field);
+
+	put_str(w->out, name ? name : "all");
+}
+
+static void put_U64(struct writer *w, const void *field)
+{
+	kp_buf_printf(w->out, "%" PRIu64, *(const uint64_t *)field);
+}
+
+static bool has_U64(const void *field)
+{
+	return *(const uint64_t *)field;
+}
+
+static void put_S64(struct writer *w, const void *field)
+{
+	kp_buf_printf(w->out, "%" PRId64, *(const int64_t *)field);
+}
+
+static void put_COUNT(struct writer *w, const void *field)
+{
+	if (has_U64(field))
+		put_U64(w, field);
+	else
+		kp_buf_puts(w->out, "null");
+}
+
+static void put_REAL(struct writer *w, const void *field)
+{
+	kp_buf_printf(w->out, "%.2f", *(const double *)field);
+}
+
+static void put_SEQ(struct writer *w, const void *field)
+{
+	(void)field;
+	kp_buf_printf(w->out, "%" PRIu32, w->row);
+}
+
+static void put_RANK(struct writer *w, const void *field)
+{
+	(void)field;
+	kp_buf_printf(w->out, "%" PRIu32, w->row + 1);
+}
+
+static void put_ZERO(struct writer *w, const void *field)
+{
+	(void)field;
+	kp_buf_putc(w->out, '0');
+}
+
+static void put_HOST(struct writer *w, const void *field)
+{
+	(void)field;
+	put_str(w->out, w->report->host);
+}
+
+static void put_HOSTS(struct writer *w, const void *field)
+{
+	kp_buf_putc(w->out, '[');
+	put_HOST(w, field);
 	kp_buf_putc(w->out, ']');
 }
 
-static void put_path(struct writer *w, const struct kp_report *r)
+static void put_LENGTH(struct writer *w, const void *field)
 {
-	const struct kp_step *s;
+	(void)field;
+	kp_buf_printf(w->out, "%" PRIu64, w->report->t1_ns - w->report->t0_ns);
+}
 
-	begin_list(w, "path");
-	for (uint32_t i = 0; i < r->path.cnt; i++) {
-		s = &r->path.at[i];
-		begin_item(w, i);
-		kp_buf_puts(w->out, "{\"host\":");
-		put_str(w->out, r->host);
-		put_u64(w->out, "pid", s->task.pid);
-		put_u64(w->out, "tid", s->task.tid);
-		put_field(w->out, "comm", s->task.comm);
-		put_origin(&s->task, w->out);
-		put_u64(w->out, "t0_ns", s->t0_ns);
-		put_u64(w->out, "t1_ns", s->t1_ns);
+static void put_IN_TIME(struct writer *w, const void *field)
+{
+	(void)field;
+	put_bool(w->report->t1_ns <= w->report->deadline_ns, w->out);
+}
+
+static void put_LINES(struct writer *w, const void *field)
+{
+	struct kp_buf lines = {0};
+
+	kp_evidence_lines(w->report, *(const uint32_t *)field, kp_evidence_time, &lines);
+	put_split(lines.len ? lines.data : "", '\n', w->out);
+	w->out->failed |= lines.failed;
+	kp_buf_done(&lines);
+}
+
+static bool is_number(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+static void put_task(const struct kp_who *who, struct kp_buf *out)
+{
+	kp_buf_printf(out, ",\"pid\":%" PRIu32 ",\"tid\":%" PRIu32, who->pid, who->tid);
+	put_key(out, "comm");
+	put_str(out, who->comm);
+	/* What is known of where it comes from. */
+	if (who->exe[0]) {
+		put_key(out, "exe");
+		put_str(out, who->exe);
+	}
+	if (who->origin[0]) {
+		put_key(out, "origin");
+		put_str(out, who->origin);
+	}
+}
+
+/* null for nobody; the object under its own name. */
+static void put_WHO(struct writer *w, const void *field)
+{
+	const struct kp_who *who = field;
+
+	if (!who->tid && !who->key[0]) {
+		kp_buf_puts(w->out, "null");
+		return;
+	}
+	kp_buf_puts(w->out, "{\"host\":");
+	put_HOST(w, field);
+	if (who->tid)
+		put_task(who, w->out);
+	if (who->key[0]) {
 		kp_buf_putc(w->out, ',');
-		put_kind(w->out, s->kind, s->detail);
-		put_field(w->out, "edge", s->edge);
-		put_split("via", s->via, ',', w->out);
-		put_confidence(w->out, s->confidence);
-		put_who(r, "cause", &s->cause, w->out);
-		put_split("evidence", s->evidence, '\n', w->out);
-		kp_buf_putc(w->out, '}');
+		put_str(w->out, who->key);
+		kp_buf_putc(w->out, ':');
+		if (is_number(who->value))
+			kp_buf_puts(w->out, who->value);
+		else
+			put_str(w->out, who->value);
 	}
-	kp_buf_putc(w->out, ']');
+	kp_buf_putc(w->out, '}');
 }
 
-static void put_spans(struct writer *w, const struct kp_report *r)
-{
-	const struct kp_report_span *s;
+static const struct {
+	void (*put)(struct writer *w, const void *field);
+	bool (*is_set)(const void *field); /* of types that can be left out */
+} values[KP_COL_CNT] = {
+	[KP_COL_TEXT] = {put_TEXT, has_TEXT},
+	[KP_COL_LETTER] = {put_LETTER, has_byte},
+	[KP_COL_KIND] = {put_KIND, NULL},
+	[KP_COL_DETAIL] = {put_DETAIL, has_byte},
+	[KP_COL_VIA] = {put_VIA, NULL},
+	[KP_COL_ROLE] = {put_ROLE, NULL},
+	[KP_COL_EVENT] = {put_EVENT, NULL},
+	[KP_COL_MET] = {put_MET, NULL},
+	[KP_COL_BOOL] = {put_BOOL, NULL},
+	[KP_COL_U32] = {put_U32, has_U32},
+	[KP_COL_CPU] = {put_CPU, NULL},
+	[KP_COL_GROUP] = {put_GROUP, NULL},
+	[KP_COL_U64] = {put_U64, has_U64},
+	[KP_COL_S64] = {put_S64, NULL},
+	[KP_COL_COUNT] = {put_COUNT, NULL},
+	[KP_COL_REAL] = {put_REAL, NULL},
+	[KP_COL_SEQ] = {put_SEQ, NULL},
+	[KP_COL_RANK] = {put_RANK, NULL},
+	[KP_COL_WHO] = {put_WHO, NULL},
+	[KP_COL_HOST] = {put_HOST, NULL},
+	[KP_COL_HOSTS] = {put_HOSTS, NULL},
+	[KP_COL_LENGTH] = {put_LENGTH, NULL},
+	[KP_COL_IN_TIME] = {put_IN_TIME, has_U64},
+	[KP_COL_LINES] = {put_LINES, NULL},
+	[KP_COL_ZERO] = {put_ZERO, NULL},
+};
 
-	begin_list(w, "spans");
-	for (uint32_t i = 0; i < r->spans.cnt; i++) {
-		s = &r->spans.at[i];
-		begin_item(w, i);
-		kp_buf_puts(w->out, "{\"trace_id\":");
-		put_str(w->out, s->trace_id);
-		put_field(w->out, "span_id", s->span_id);
-		put_field(w->out, "parent_id", s->parent_id);
-		put_field(w->out, "name", s->name);
-		put_field(w->out, "service", s->service);
-		put_u64(w->out, "start_realtime_ns", s->start_ns);
-		put_u64(w->out, "end_realtime_ns", s->end_ns);
-		put_u64(w->out, "pid", s->pid);
-		put_u64(w->out, "tid", s->tid);
-		put_confidence(w->out, s->confidence);
-		put_field(w->out, "join", s->why);
-		kp_buf_printf(w->out, ",\"incident\":%s}", s->incident ? "true" : "false");
+/* --- objects --- */
+
+/* "a." or "a[]." of a.b or a[].b: the object within which the member stands; else nothing. */
+static size_t within(const char *json)
+{
+	const char *dot = strrchr(json, '.');
+
+	return dot ? (size_t)(dot - json) + 1 : 0;
+}
+
+static bool is_list(const char *json, size_t len)
+{
+	return len > 2 && json[len - 2] == ']';
+}
+
+static void open_object(const char *json, size_t len, struct kp_buf *out)
+{
+	if (!len)
+		return;
+	put_name(out, json, strcspn(json, ".["));
+	kp_buf_puts(out, is_list(json, len) ? "[{" : "{");
+}
+
+static void close_object(const char *json, size_t len, struct kp_buf *out)
+{
+	if (len)
+		kp_buf_puts(out, is_list(json, len) ? "}]" : "}");
+}
+
+static bool is_left_out(const struct kp_col *c, const char *row)
+{
+	return c->is_optional && !values[c->type].is_set(row + c->offset);
+}
+
+/* The members of a row. */
+static void put_members(struct writer *w, const struct kp_table *t, const char *row)
+{
+	const char *open = "";
+	size_t len = 0, open_len = 0;
+	bool skip = false;
+
+	for (const struct kp_col *c = t->cols; c->type; c++) {
+		if (!c->json)
+			continue;
+		len = within(c->json);
+		if (len != open_len || strncmp(c->json, open, len) != 0) {
+			close_object(open, skip ? 0 : open_len, w->out);
+			open = c->json;
+			open_len = len;
+			skip = len && is_left_out(c, row);
+			open_object(open, skip ? 0 : open_len, w->out);
+		}
+		if (skip || is_left_out(c, row))
+			continue;
+		put_key(w->out, c->json + len);
+		values[c->type].put(w, row + c->offset);
+	}
+	close_object(open, skip ? 0 : open_len, w->out);
+}
+
+static void put_list(struct writer *w, const struct kp_table *t)
+{
+	const kp_any_vec *list = kp_table_list(t, w->report);
+
+	kp_buf_puts(w->out, w->one_line ? "" : "\n");
+	kp_buf_printf(w->out, "\"%s\":[", t->json);
+	for (w->row = 0; w->row < list->cnt; w->row++) {
+		kp_buf_printf(w->out, "%s%s{", w->row ? "," : "", w->one_line ? "" : "\n ");
+		put_members(w, t, list->at + w->row * t->row_len);
+		kp_buf_putc(w->out, '}');
 	}
 	kp_buf_putc(w->out, ']');
 }
 
 void kp_report_json(const struct kp_report *report, bool one_line, struct kp_buf *out)
 {
-	struct writer w = {out, one_line};
+	struct writer w = {.report = report, .out = out, .one_line = one_line};
 
-	put_head(report, out);
-	put_lost(&w, report);
-	put_buckets(&w, report);
-	put_causes(&w, report);
-	put_path(&w, report);
-	put_spans(&w, report);
-	begin_list(&w, "clock");
-	begin_item(&w, 0);
-	kp_buf_puts(out, "{\"hosts\":[");
-	put_str(out, report->host);
-	kp_buf_printf(out, "],\"bound_ns\":%" PRIu64 ",\"estimate_ns\":0", report->clock_bound_ns);
-	if (report->clock_note[0])
-		put_field(out, "note", report->clock_note);
-	kp_buf_puts(out, "}]}\n");
+	kp_buf_puts(out, "{\"version\":1");
+	put_members(&w, kp_tables, (const char *)report);
+	for (const struct kp_table *t = kp_tables; t->name; t++)
+		if (t->json) {
+			kp_buf_putc(out, ',');
+			put_list(&w, t);
+		}
+	kp_buf_puts(out, "}\n");
 }

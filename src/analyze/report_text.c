@@ -121,67 +121,40 @@ static void put_since(const struct kp_report *r, uint64_t t_ns, struct kp_buf *o
 		      abs % 1000000);
 }
 
-/* Length of what kp_evidence_time wrote at the begin of text, and the time; 0: something else. */
-static size_t time_at(const char *text, size_t len, uint64_t *ret_ns)
-{
-	size_t whole = strspn(text, "0123456789"), part;
-
-	if (!whole || whole > 10 || whole + 10 > len || text[whole] != '.')
-		return 0;
-	part = strspn(text + whole + 1, "0123456789");
-	if (part != 9)
-		return 0;
-	*ret_ns = strtoull(text, NULL, 10) * 1000000000 + strtoull(text + whole + 1, NULL, 10);
-	return whole + 10;
-}
-
-/* A line of evidence. */
-static void put_line(const struct kp_report *r, const char *line, size_t len,
-		     const struct style *st, struct kp_buf *out)
-{
-	size_t word = 0, skip;
-	uint64_t t_ns;
-
-	kp_buf_printf(out, "      %s", st->dim);
-	for (size_t i = 0; i < len; i++) {
-		skip = i == 0 || line[i - 1] == ' ' ? time_at(line + i, len - i, &t_ns) : 0;
-		if (!skip)
-			continue;
-		kp_text_append(out, line + word, i - word);
-		put_since(r, t_ns, out);
-		word = i + skip;
-		i = word - 1;
-	}
-	kp_text_append(out, line + word, len - word);
-	kp_buf_printf(out, "%s\n", st->off);
-}
-
 /* Whether a line stands in text, which are lines. */
-static bool has_line(const char *text, const char *line, size_t len)
+static bool has_line(const struct kp_buf *text, const char *line, size_t len)
 {
-	for (size_t n; *text; text += n + (text[n] != '\0')) {
-		n = strcspn(text, "\n");
-		if (n == len && memcmp(text, line, len) == 0)
+	const char *at = text->len ? text->data : "";
+
+	for (size_t n; *at; at += n + (at[n] != '\0')) {
+		n = strcspn(at, "\n");
+		if (n == len && memcmp(at, line, len) == 0)
 			return true;
 	}
 	return false;
 }
 
-/* The evidence of a step that no step printed before it had. */
-static void put_evidence(const struct kp_report *r, const uint32_t *steps, uint32_t n,
+/* The evidence of a step that was not said before it. */
+static void put_evidence(const struct kp_report *r, const struct kp_step *s, struct kp_buf *said,
 			 const struct style *st, struct kp_buf *out)
 {
-	const char *line = r->path.at[steps[n]].evidence;
-	uint32_t k;
+	struct kp_buf lines = {0};
+	const char *line;
 
+	kp_evidence_lines(r, s->node, put_since, &lines);
+	line = lines.len ? lines.data : "";
 	for (size_t len; *line; line += len + (line[len] != '\0')) {
 		len = strcspn(line, "\n");
-		for (k = 0; k < n; k++)
-			if (has_line(r->path.at[steps[k]].evidence, line, len))
-				break;
-		if (k == n)
-			put_line(r, line, len, st, out);
+		if (has_line(said, line, len))
+			continue;
+		kp_buf_append(said, line, len);
+		kp_buf_putc(said, '\n');
+		kp_buf_printf(out, "      %s", st->dim);
+		kp_text_append(out, line, len);
+		kp_buf_printf(out, "%s\n", st->off);
 	}
+	out->failed |= lines.failed || said->failed;
+	kp_buf_done(&lines);
 }
 
 static void put_step(const struct kp_report *r, const struct kp_step *s, struct kp_buf *out)
@@ -248,7 +221,8 @@ static uint64_t least_step(const struct kp_report *r)
 static void put_path(const struct kp_report *r, const struct style *st, struct kp_buf *out)
 {
 	uint64_t least = least_step(r), left_ns = 0;
-	uint32_t steps[PATH_ROWS], n = 0;
+	struct kp_buf said = {0};
+	uint32_t n = 0;
 
 	kp_buf_printf(out, "%schain%s (since the begin, length, kind, confidence)\n", st->bold,
 		      st->off);
@@ -257,10 +231,11 @@ static void put_path(const struct kp_report *r, const struct style *st, struct k
 			left_ns += length(&r->path.at[i]);
 			continue;
 		}
-		steps[n] = i;
 		put_step(r, &r->path.at[i], out);
-		put_evidence(r, steps, n++, st, out);
+		put_evidence(r, &r->path.at[i], &said, st, out);
+		n++;
 	}
+	kp_buf_done(&said);
 	if (n == r->path.cnt)
 		return;
 	kp_buf_printf(out, "  and %u shorter ones, ", r->path.cnt - n);

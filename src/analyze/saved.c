@@ -65,6 +65,12 @@ static void add_note(struct kp_report *r, const char *text)
 
 /* --- what is asked for now, and what was when it was saved --- */
 
+/* Whether the column is of the incident's definition. */
+static bool is_asked(const struct kp_col *c)
+{
+	return c->name && strncmp(c->name, KP_ASKED, sizeof(KP_ASKED) - 1) == 0;
+}
+
 /* Whether the column is given now and was something else. */
 static bool differs(const struct kp_col *c, const struct kp_incident *now,
 		    const struct kp_incident *then)
@@ -92,8 +98,8 @@ static void list_differences(const struct kp_incident *now, const struct kp_inci
 {
 	const size_t skip = sizeof(KP_ASKED) - 1;
 
-	for (const struct kp_col *c = kp_tables[0].cols; c->name; c++) {
-		if (strncmp(c->name, KP_ASKED, skip) != 0 || !strcmp(c->name, KP_ASKED "traces"))
+	for (const struct kp_col *c = kp_tables[0].cols; c->type; c++) {
+		if (!is_asked(c) || !strcmp(c->name, KP_ASKED "traces"))
 			continue;
 		if (!strcmp(c->name, KP_ASKED "traces_sum")) {
 			if (now->traces && (!now->traces_sum || differs(c, now, then)))
@@ -112,10 +118,10 @@ static struct kp_incident merge(const struct kp_incident *now, const struct kp_i
 	what.id = now->id;
 	what.input = now->input;
 	what.db = now->db;
-	for (const struct kp_col *c = kp_tables[0].cols; c->name; c++) {
+	for (const struct kp_col *c = kp_tables[0].cols; c->type; c++) {
 		size_t at = c->offset - offsetof(struct kp_report, asked);
 
-		if (strncmp(c->name, KP_ASKED, sizeof(KP_ASKED) - 1) == 0 && differs(c, now, then))
+		if (is_asked(c) && differs(c, now, then))
 			memcpy((char *)&what + at, (const char *)now + at,
 			       c->type == KP_COL_U32 ? sizeof(uint32_t) : sizeof(uint64_t));
 	}

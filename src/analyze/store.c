@@ -3,6 +3,7 @@
  */
 #include "analyze/store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,17 +13,26 @@
 #include "analyze/store_sql.h"
 #include "analyze/tables.h"
 #include "base/text.h"
+#include "event/event.h"
+
+/* Columns that a statement of ours has at most. */
+#define COLS_MAX 64
 
 struct row {
 	sqlite3_stmt *stmt;
-	int at;                 /* column bound or read last */
-	struct kp_arena *arena; /* of what is read */
+	int at;                     /* column bound or read last */
+	int64_t nr;                 /* of the incident */
+	uint64_t seq;               /* of the row among its own, from 0 on */
+	struct kp_arena *arena;     /* of what is read … */
+	uint64_t *left;             /* … and how many bytes of text there can still be */
+	const char *last[COLS_MAX]; /* the same column in the row before */
 	bool failed;
+	bool odd; /* what was read was not written by us */
 };
 
-static struct row prepare(struct kp_store *s, struct kp_buf *sql, struct kp_arena *arena)
+static struct row prepare(struct kp_store *s, struct kp_buf *sql)
 {
-	struct row row = {.arena = arena};
+	struct row row = {.left = &s->text_left};
 
 	row.failed = sql->failed ||
 		     sqlite3_prepare_v2(s->db, sql->data, -1, &row.stmt, NULL) != SQLITE_OK;
@@ -36,10 +46,7 @@ static bool finish(struct row *row)
 	return !row->failed;
 }
 
-/* A list of the report, as all of them are. */
-typedef KP_VEC(char) any_vec;
-
-/* --- writing --- */
+/* --- a column's value --- */
 
 static void put_int(struct row *row, uint64_t value)
 {
@@ -52,149 +59,36 @@ static void put_text(struct row *row, const char *text)
 		sqlite3_bind_text(row->stmt, ++row->at, text, -1, SQLITE_STATIC) != SQLITE_OK;
 }
 
-static void put_col(struct row *row, const struct kp_col *col, const char *element)
-{
-	const void *field = element + col->offset;
-	char letter[2] = "";
-
-	switch (col->type) {
-	case KP_COL_TEXT:
-	case KP_COL_MAYBE:
-		put_text(row, *(const char *const *)field);
-		break;
-	case KP_COL_LETTER:
-		letter[0] = *(const char *)field;
-		row->failed |= sqlite3_bind_text(row->stmt, ++row->at, letter, -1,
-						 SQLITE_TRANSIENT) != SQLITE_OK;
-		break;
-	case KP_COL_KIND:
-		put_text(row, kp_bucket_name(*(const uint8_t *)field));
-		break;
-	case KP_COL_DETAIL:
-		put_text(row, kp_detail_name(*(const uint8_t *)field));
-		break;
-	case KP_COL_MET:
-		put_int(row, *(const uint8_t *)field);
-		break;
-	case KP_COL_BOOL:
-		put_int(row, *(const bool *)field);
-		break;
-	case KP_COL_U32:
-		put_int(row, *(const uint32_t *)field);
-		break;
-	case KP_COL_U64:
-		put_int(row, *(const uint64_t *)field);
-		break;
-	case KP_COL_REAL:
-		row->failed |= sqlite3_bind_double(row->stmt, ++row->at, *(const double *)field) !=
-			       SQLITE_OK;
-		break;
-	}
-}
-
-static void step(struct row *row)
-{
-	row->failed |= row->failed || sqlite3_step(row->stmt) != SQLITE_DONE;
-	sqlite3_reset(row->stmt);
-	row->at = 0;
-}
-
-/* "INSERT INTO table(id, run, …) VALUES(?,…)" */
-static struct row insert_into(struct kp_store *s, const struct kp_table *t)
-{
-	struct kp_buf sql = {0};
-	unsigned n = t->seq ? 3 : 2;
-
-	kp_buf_printf(&sql, "INSERT INTO %s(%s, run", t->name, t->seq ? "incident" : "id");
-	if (t->seq)
-		kp_buf_printf(&sql, ", %s", t->seq);
-	for (const struct kp_col *c = t->cols; c->name; c++, n++)
-		kp_buf_printf(&sql, ", %s", c->name);
-	kp_buf_puts(&sql, ") VALUES(?");
-	while (--n > 0)
-		kp_buf_puts(&sql, ",?");
-	kp_buf_putc(&sql, ')');
-	return prepare(s, &sql, NULL);
-}
-
-static bool save_table(struct kp_store *s, const struct kp_table *t, const struct kp_report *r)
-{
-	const any_vec *vec = (const void *)((const char *)r + t->vec);
-	const char *element = t->seq ? vec->at : (const char *)r;
-	uint32_t cnt = t->seq ? vec->cnt : 1;
-	struct row row = insert_into(s, t);
-
-	for (uint32_t i = 0; i < cnt && !row.failed; i++, element += t->row_len) {
-		put_text(&row, r->id);
-		put_text(&row, r->run);
-		if (t->seq)
-			put_int(&row, t->first + i);
-		for (const struct kp_col *c = t->cols; c->name; c++)
-			put_col(&row, c, element);
-		step(&row);
-	}
-	return finish(&row);
-}
-
-static bool save_host(struct kp_store *s, const struct kp_report *r)
-{
-	struct kp_buf sql = {0};
-	struct row row;
-
-	kp_buf_puts(&sql, "INSERT OR IGNORE INTO host(name, boot_id) VALUES(?, ?)");
-	row = prepare(s, &sql, NULL);
-	put_text(&row, r->host);
-	put_text(&row, r->boot_id);
-	step(&row);
-	return finish(&row);
-}
-
-static bool delete_old(struct kp_store *s, const struct kp_table *t, const struct kp_report *r)
-{
-	struct kp_buf sql = {0};
-	struct row row;
-
-	kp_buf_printf(&sql, "DELETE FROM %s WHERE %s = ? AND run = ?", t->name,
-		      t->seq ? "incident" : "id");
-	row = prepare(s, &sql, NULL);
-	put_text(&row, r->id);
-	put_text(&row, r->run);
-	step(&row);
-	return finish(&row);
-}
-
-int kp_store_save(struct kp_store *store, const struct kp_report *report, struct kp_err *err)
-{
-	bool good;
-	int code;
-
-	store->calls = 0;
-	if (sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
-		return kp_store_fail(store, "write", err);
-	good = save_host(store, report);
-	for (const struct kp_table *t = kp_tables; t->name && good; t++)
-		good = delete_old(store, t, report) && save_table(store, t, report);
-	if (good && sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
-		return 0;
-	code = kp_store_fail(store, "write", err);
-	sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-	return code;
-}
-
-/* --- reading --- */
-
 static uint64_t get_int(struct row *row)
 {
 	return (uint64_t)sqlite3_column_int64(row->stmt, row->at++);
 }
 
+/* What many rows have alike is kept once. */
 static const char *get_text(struct row *row)
 {
-	const char *text = (const char *)sqlite3_column_text(row->stmt, row->at++), *copy;
+	const char *text = (const char *)sqlite3_column_text(row->stmt, row->at), *copy;
+	const char **last = &row->last[row->at++];
+	size_t len = text ? strlen(text) : 0;
 
-	copy = kp_arena_strndup(row->arena, text ? text : "", text ? strlen(text) : 0);
+	if (*last && strncmp(*last, text ? text : "", len + 1) == 0)
+		return *last;
+	row->odd |= len > *row->left;
+	if (row->odd)
+		return "";
+	*row->left -= len;
+	copy = kp_arena_strndup(row->arena, text ? text : "", len);
 	row->failed |= !copy;
+	*last = copy;
 	return copy ? copy : "";
+}
+
+static bool get_null(struct row *row)
+{
+	bool is_null = sqlite3_column_type(row->stmt, row->at) == SQLITE_NULL;
+
+	row->at += is_null;
+	return is_null;
 }
 
 /* The number of a name, or other. */
@@ -207,71 +101,315 @@ static uint8_t number_of(const char *name, const char *(*name_of)(unsigned), uns
 	return other;
 }
 
-/* A confidence; what is none is the lowest. */
-static char letter_of(const char *text)
+static void put_TEXT(struct row *row, const void *field)
 {
-	return !*text ? '\0' : *text >= 'A' && *text <= 'D' && !text[1] ? *text : 'D';
+	put_text(row, *(const char *const *)field);
 }
 
-static void get_col(struct row *row, const struct kp_col *col, char *element)
+static void get_TEXT(struct row *row, void *field)
 {
-	void *field = element + col->offset;
+	*(const char **)field = get_text(row);
+}
 
-	switch (col->type) {
-	case KP_COL_MAYBE:
-		if (sqlite3_column_type(row->stmt, row->at) == SQLITE_NULL) {
-			row->at++;
-			*(const char **)field = NULL;
-			break;
-		}
-		__attribute__((fallthrough));
-	case KP_COL_TEXT:
-		*(const char **)field = get_text(row);
-		break;
-	case KP_COL_LETTER:
-		*(char *)field = letter_of(get_text(row));
-		break;
-	case KP_COL_KIND:
-		*(uint8_t *)field =
-			number_of(get_text(row), kp_bucket_name, KP_B_CNT, KP_B_unknown);
-		break;
-	case KP_COL_DETAIL:
-		*(uint8_t *)field = number_of(get_text(row), kp_detail_name, KP_D_CNT, KP_D_none);
-		break;
-	case KP_COL_MET:
-		*(uint8_t *)field = (uint8_t)(get_int(row) % (KP_MET_YES + 1));
-		break;
-	case KP_COL_BOOL:
-		*(bool *)field = get_int(row) != 0;
-		break;
-	case KP_COL_U32:
-		*(uint32_t *)field = (uint32_t)get_int(row);
-		break;
-	case KP_COL_U64:
-		*(uint64_t *)field = get_int(row);
-		break;
-	case KP_COL_REAL:
-		*(double *)field = sqlite3_column_double(row->stmt, row->at++);
-		break;
+static void get_MAYBE(struct row *row, void *field)
+{
+	*(const char **)field = get_null(row) ? NULL : get_text(row);
+}
+
+static void put_LETTER(struct row *row, const void *field)
+{
+	static const char *const letters[] = {"", "A", "B", "C", "D"};
+	char letter = *(const char *)field;
+
+	assert(!letter || (letter >= 'A' && letter <= 'D'));
+	put_text(row, letters[letter ? letter - 'A' + 1 : 0]);
+}
+
+/* What is none is the lowest. */
+static void get_LETTER(struct row *row, void *field)
+{
+	const char *text = get_text(row);
+
+	*(char *)field = !*text ? '\0' : *text >= 'A' && *text <= 'D' && !text[1] ? *text : 'D';
+}
+
+static void put_KIND(struct row *row, const void *field)
+{
+	put_text(row, kp_bucket_name(*(const uint8_t *)field));
+}
+
+static void get_KIND(struct row *row, void *field)
+{
+	*(uint8_t *)field = number_of(get_text(row), kp_bucket_name, KP_B_CNT, KP_B_unknown);
+}
+
+static void put_DETAIL(struct row *row, const void *field)
+{
+	put_text(row, kp_detail_name(*(const uint8_t *)field));
+}
+
+static void get_DETAIL(struct row *row, void *field)
+{
+	*(uint8_t *)field = number_of(get_text(row), kp_detail_name, KP_D_CNT, KP_D_none);
+}
+
+static void put_ROLE(struct row *row, const void *field)
+{
+	put_text(row, kp_role_name(*(const uint8_t *)field));
+}
+
+static void get_ROLE(struct row *row, void *field)
+{
+	*(uint8_t *)field = number_of(get_text(row), kp_role_name, KP_ROLE_CNT, KP_ROLE_told);
+}
+
+static void put_EVENT(struct row *row, const void *field)
+{
+	const struct kp_event_desc *desc = kp_event_get(*(const uint16_t *)field);
+
+	put_text(row, desc ? desc->name : "");
+}
+
+static void get_EVENT(struct row *row, void *field)
+{
+	const struct kp_event_desc *desc = kp_event_find(get_text(row));
+
+	*(uint16_t *)field = desc ? desc->kind : 0;
+}
+
+static void put_MET(struct row *row, const void *field)
+{
+	put_int(row, *(const uint8_t *)field);
+}
+
+static void get_MET(struct row *row, void *field)
+{
+	*(uint8_t *)field = (uint8_t)(get_int(row) % (KP_MET_YES + 1));
+}
+
+static void put_BOOL(struct row *row, const void *field)
+{
+	put_int(row, *(const bool *)field);
+}
+
+static void get_BOOL(struct row *row, void *field)
+{
+	*(bool *)field = get_int(row) != 0;
+}
+
+static void put_U32(struct row *row, const void *field)
+{
+	put_int(row, *(const uint32_t *)field);
+}
+
+static void get_U32(struct row *row, void *field)
+{
+	*(uint32_t *)field = (uint32_t)get_int(row);
+}
+
+static void put_CPU(struct row *row, const void *field)
+{
+	if (*(const uint32_t *)field != KP_NONE)
+		put_U32(row, field);
+	else
+		row->failed |= sqlite3_bind_null(row->stmt, ++row->at) != SQLITE_OK;
+}
+
+static void get_CPU(struct row *row, void *field)
+{
+	*(uint32_t *)field = get_null(row) ? KP_NONE : (uint32_t)get_int(row);
+}
+
+static void put_U64(struct row *row, const void *field)
+{
+	put_int(row, *(const uint64_t *)field);
+}
+
+static void get_U64(struct row *row, void *field)
+{
+	*(uint64_t *)field = get_int(row);
+}
+
+static void put_REAL(struct row *row, const void *field)
+{
+	row->failed |=
+		sqlite3_bind_double(row->stmt, ++row->at, *(const double *)field) != SQLITE_OK;
+}
+
+static void get_REAL(struct row *row, void *field)
+{
+	*(double *)field = sqlite3_column_double(row->stmt, row->at++);
+}
+
+static void put_NR(struct row *row, const void *field)
+{
+	(void)field;
+	put_int(row, (uint64_t)row->nr);
+}
+
+static void put_SEQ(struct row *row, const void *field)
+{
+	(void)field;
+	put_int(row, row->seq);
+}
+
+static void get_SEQ(struct row *row, void *field)
+{
+	(void)field;
+	row->odd |= get_int(row) != row->seq;
+}
+
+static void put_RANK(struct row *row, const void *field)
+{
+	(void)field;
+	put_int(row, row->seq + 1);
+}
+
+static void get_RANK(struct row *row, void *field)
+{
+	(void)field;
+	row->odd |= get_int(row) != row->seq + 1;
+}
+
+/* By type; NULL: it is not saved, or not loaded. */
+static const struct {
+	void (*put)(struct row *row, const void *field);
+	void (*get)(struct row *row, void *field);
+} values[KP_COL_CNT] = {
+	[KP_COL_TEXT] = {put_TEXT, get_TEXT},       [KP_COL_MAYBE] = {put_TEXT, get_MAYBE},
+	[KP_COL_LETTER] = {put_LETTER, get_LETTER}, [KP_COL_KIND] = {put_KIND, get_KIND},
+	[KP_COL_DETAIL] = {put_DETAIL, get_DETAIL}, [KP_COL_VIA] = {put_TEXT, get_TEXT},
+	[KP_COL_ROLE] = {put_ROLE, get_ROLE},       [KP_COL_EVENT] = {put_EVENT, get_EVENT},
+	[KP_COL_MET] = {put_MET, get_MET},          [KP_COL_BOOL] = {put_BOOL, get_BOOL},
+	[KP_COL_U32] = {put_U32, get_U32},          [KP_COL_CPU] = {put_CPU, get_CPU},
+	[KP_COL_GROUP] = {put_CPU, get_CPU},        [KP_COL_U64] = {put_U64, get_U64},
+	[KP_COL_S64] = {put_U64, get_U64},          [KP_COL_COUNT] = {put_U64, get_U64},
+	[KP_COL_REAL] = {put_REAL, get_REAL},       [KP_COL_NR] = {put_NR, NULL},
+	[KP_COL_SEQ] = {put_SEQ, get_SEQ},          [KP_COL_RANK] = {put_RANK, get_RANK},
+};
+
+/* Columns that a statement names: of values to be put, or to be got. */
+static bool is_put(const struct kp_col *col)
+{
+	return kp_col_is_now(col) && values[col->type].put;
+}
+
+static bool is_got(const struct kp_col *col)
+{
+	return kp_col_is_now(col) && values[col->type].get;
+}
+
+/* --- writing --- */
+
+static void step(struct row *row)
+{
+	row->failed |= row->failed || sqlite3_step(row->stmt) != SQLITE_DONE;
+	sqlite3_reset(row->stmt);
+	row->at = 0;
+}
+
+/* "INSERT OR … INTO table(…) VALUES(?,…)" */
+static struct row insert_into(struct kp_store *s, const struct kp_table *t)
+{
+	struct kp_buf sql = {0};
+	unsigned n = 0;
+
+	kp_buf_printf(&sql, "INSERT OR %s INTO %s(", t->rows == KP_ROWS_SHARED ? "IGNORE" : "ABORT",
+		      t->name);
+	for (const struct kp_col *c = t->cols; c->type; c++)
+		if (is_put(c))
+			kp_buf_printf(&sql, "%s%s", n++ ? ", " : "", c->name);
+	kp_buf_puts(&sql, ") VALUES(?");
+	while (--n > 0)
+		kp_buf_puts(&sql, ",?");
+	kp_buf_putc(&sql, ')');
+	return prepare(s, &sql);
+}
+
+/* Its rows; *nr is the incident's number, which its own row gets. */
+static bool save_table(struct kp_store *s, const struct kp_table *t, const struct kp_report *r,
+		       int64_t *nr)
+{
+	const kp_any_vec *list = t->rows == KP_ROWS_SOME ? kp_table_list(t, r) : NULL;
+	const char *element = list ? list->at : (const char *)r;
+	uint64_t cnt = list ? list->cnt : 1;
+	struct row row = insert_into(s, t);
+
+	row.nr = *nr;
+	for (; row.seq < cnt && !row.failed; row.seq++, element += t->row_len) {
+		for (const struct kp_col *c = t->cols; c->type; c++)
+			if (is_put(c))
+				values[c->type].put(&row, element + c->offset);
+		step(&row);
 	}
+	if (t->rows == KP_ROWS_ONE)
+		*nr = sqlite3_last_insert_rowid(s->db);
+	return finish(&row);
 }
 
-/* "SELECT … FROM table WHERE incident = id AND run = run ORDER BY seq" */
-static struct row select_from(struct kp_store *s, const struct kp_table *t, struct kp_report *r)
+/* The rows of an incident with the same id and run. */
+static bool delete_old(struct kp_store *s, const struct kp_table *t, const struct kp_report *r)
 {
+	static const char which[] = "(SELECT nr FROM incident WHERE id = ? AND run = ?)";
 	struct kp_buf sql = {0};
 	struct row row;
 
-	kp_buf_puts(&sql, "SELECT ");
-	for (const struct kp_col *c = t->cols; c->name; c++)
-		kp_buf_printf(&sql, "%s%s", c == t->cols ? "" : ", ", c->name);
-	kp_buf_printf(&sql, " FROM %s WHERE %s = ? AND run = ?", t->name,
-		      t->seq ? "incident" : "id");
-	if (t->seq)
-		kp_buf_printf(&sql, " ORDER BY %s", t->seq);
-	row = prepare(s, &sql, &r->arena);
+	if (t->rows == KP_ROWS_SHARED)
+		return true;
+	kp_buf_printf(&sql, "DELETE FROM %s WHERE %s = %s", t->name,
+		      t->rows == KP_ROWS_ONE ? "nr" : "incident", which);
+	row = prepare(s, &sql);
 	put_text(&row, r->id);
 	put_text(&row, r->run);
+	step(&row);
+	return finish(&row);
+}
+
+int kp_store_save(struct kp_store *store, const struct kp_report *report, struct kp_err *err)
+{
+	int64_t nr = 0;
+	bool good;
+	int code;
+
+	store->calls = 0;
+	if (sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+		return kp_store_fail(store, "write", err);
+	good = true;
+	for (const struct kp_table *t = kp_tables; t->name && good; t++)
+		good = t == kp_tables || delete_old(store, t, report);
+	good = good && delete_old(store, kp_tables, report);
+	for (const struct kp_table *t = kp_tables; t->name && good; t++)
+		good = save_table(store, t, report, &nr);
+	if (good && sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+		return 0;
+	code = kp_store_fail(store, "write", err);
+	sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	return code;
+}
+
+/* --- reading --- */
+
+/* "SELECT … FROM table WHERE incident = nr ORDER BY …" */
+static struct row select_from(struct kp_store *s, const struct kp_table *t, struct kp_report *r,
+			      int64_t nr)
+{
+	struct kp_buf sql = {0};
+	const char *comma = "";
+	struct row row;
+
+	kp_buf_puts(&sql, "SELECT ");
+	for (const struct kp_col *c = t->cols; c->type; c++)
+		if (is_got(c)) {
+			kp_buf_printf(&sql, "%s%s", comma, c->name);
+			comma = ", ";
+		}
+	kp_buf_printf(&sql, " FROM %s WHERE %s = ?", t->name,
+		      t->rows == KP_ROWS_ONE ? "nr" : "incident");
+	if (t->rows == KP_ROWS_SOME)
+		kp_buf_printf(&sql, " ORDER BY %s", t->order);
+	row = prepare(s, &sql);
+	row.arena = &r->arena;
+	put_int(&row, (uint64_t)nr);
 	return row;
 }
 
@@ -284,33 +422,50 @@ static bool next_row(struct row *row)
 	return code == SQLITE_ROW;
 }
 
+/* Before each that reads: the texts in a database are never longer than the database. */
+static void begin_reading(struct kp_store *s)
+{
+	struct kp_buf sql = {0};
+	struct row row;
+
+	s->calls = 0;
+	s->text_left = 0;
+	kp_buf_puts(&sql, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size");
+	row = prepare(s, &sql);
+	if (next_row(&row))
+		s->text_left = get_int(&row);
+	finish(&row);
+}
+
 /* The place of one more row, zeroed; NULL: out of memory. */
 static char *add_row(const struct kp_table *t, struct kp_report *r)
 {
-	any_vec *vec = (void *)((char *)r + t->vec);
+	kp_any_vec *list = (kp_any_vec *)kp_table_list(t, r);
 	char *element;
 
-	if (!t->seq)
+	if (t->rows == KP_ROWS_ONE)
 		return (char *)r;
-	if (kp_vec_reserve((void **)&vec->at, &vec->cap, vec->cnt + 1, t->row_len) < 0)
+	if (kp_vec_reserve((void **)&list->at, &list->cap, list->cnt + 1, t->row_len) < 0)
 		return NULL;
-	element = vec->at + vec->cnt++ * t->row_len;
+	element = list->at + list->cnt++ * t->row_len;
 	memset(element, 0, t->row_len);
 	return element;
 }
 
-static bool load_table(struct kp_store *s, const struct kp_table *t, struct kp_report *r)
+/* -EIO: SQLite says why; -EBADMSG: it is not what we wrote. */
+static int load_table(struct kp_store *s, const struct kp_table *t, struct kp_report *r, int64_t nr)
 {
-	struct row row = select_from(s, t, r);
+	struct row row = select_from(s, t, r, nr);
 	char *element;
 
-	while (next_row(&row)) {
+	for (; !row.odd && next_row(&row); row.seq++) {
 		element = add_row(t, r);
 		row.failed |= !element;
-		for (const struct kp_col *c = t->cols; c->name && element; c++)
-			get_col(&row, c, element);
+		for (const struct kp_col *c = t->cols; c->type && element; c++)
+			if (is_got(c))
+				values[c->type].get(&row, element + c->offset);
 	}
-	return finish(&row);
+	return !finish(&row) ? -EIO : row.odd ? -EBADMSG : 0;
 }
 
 /* Texts that no column has. */
@@ -323,6 +478,25 @@ static void fill_in(struct kp_report *r)
 		r->causes.at[i].task.key = r->causes.at[i].task.value = "";
 	for (uint32_t i = 0; i < r->path.cnt; i++)
 		r->path.at[i].task.key = r->path.at[i].task.value = "";
+	for (uint32_t i = 0; i < r->nodes.cnt; i++)
+		r->nodes.at[i].task.key = r->nodes.at[i].task.value = "";
+}
+
+/* Whether what refers to nodes does, and the graph has no circle. */
+static bool is_graph(const struct kp_report *r)
+{
+	for (uint32_t i = 0; i < r->edges.cnt; i++)
+		if (r->edges.at[i].cause >= r->nodes.cnt ||
+		    r->edges.at[i].effect >= r->edges.at[i].cause)
+			return false;
+	for (uint32_t i = 0; i < r->path.cnt; i++)
+		if (r->path.at[i].node >= r->nodes.cnt)
+			return false;
+	for (uint32_t i = 0; i < r->events.cnt; i++)
+		if (r->events.at[i].node >= r->nodes.cnt ||
+		    (i && r->events.at[i].node < r->events.at[i - 1].node))
+			return false;
+	return true;
 }
 
 /* Whether it is a report as this program makes them: its times and sums hold. */
@@ -351,73 +525,78 @@ static bool adds_up(const struct kp_report *r)
 		    c->end_max_ns > r->t1_ns)
 			return false;
 	}
-	return sum == length && t == r->t1_ns;
+	return sum == length && t == r->t1_ns && is_graph(r);
 }
 
 /* The newest of the runs that has it, or the only one. -ENOENT, -EEXIST, -EIO. */
-static int find_run(struct kp_store *s, const char *id, const struct kp_log_run *runs, size_t n,
-		    struct kp_report *r)
+static int find_incident(struct kp_store *s, const char *id, const struct kp_log_run *runs,
+			 size_t n, int64_t *ret_nr)
 {
 	size_t best = n, found = 0;
+	struct kp_arena arena = {0};
 	struct kp_buf sql = {0};
 	const char *run;
 	struct row row;
+	int64_t nr;
 
-	kp_buf_puts(&sql, "SELECT run FROM incident WHERE id = ?");
-	row = prepare(s, &sql, &r->arena);
+	kp_buf_puts(&sql, "SELECT nr, run FROM incident WHERE id = ?");
+	row = prepare(s, &sql);
+	row.arena = &arena;
 	put_text(&row, id);
 	while (next_row(&row)) {
+		nr = (int64_t)get_int(&row);
 		run = get_text(&row);
 		found++;
 		if (!n)
-			r->run = run;
+			*ret_nr = nr;
 		for (size_t i = best == n ? 0 : best + 1; i < n; i++)
-			if (strcmp(runs[i].id, run) == 0)
+			if (strcmp(runs[i].id, run) == 0) {
 				best = i;
+				*ret_nr = nr;
+			}
 	}
-	if (n && best < n)
-		r->run = runs[best].id;
+	kp_arena_done(&arena);
 	if (!finish(&row))
 		return -EIO;
-	return !r->run ? -ENOENT : !n && found > 1 ? -EEXIST : 0;
+	return (n ? best == n : !found) ? -ENOENT : !n && found > 1 ? -EEXIST : 0;
 }
 
-static const char *keep(struct kp_arena *arena, const char *text)
+static int load(struct kp_store *s, struct kp_report *r, int64_t nr)
 {
-	const char *copy = kp_arena_strndup(arena, text, strlen(text));
+	int code = 0;
 
-	return copy ? copy : "";
+	for (const struct kp_table *t = kp_tables; t->name && code == 0; t++)
+		if (t->rows != KP_ROWS_SHARED)
+			code = load_table(s, t, r, nr);
+	if (code < 0)
+		return code;
+	fill_in(r);
+	return adds_up(r) ? 0 : -EBADMSG;
 }
 
 int kp_store_load(struct kp_store *store, const char *id, const struct kp_log_run *runs, size_t n,
 		  struct kp_report *ret_report, struct kp_err *err)
 {
-	struct kp_report *r = ret_report;
+	int64_t nr = 0;
 	int code;
 
-	memset(r, 0, sizeof(*r));
-	store->calls = 0;
-	code = find_run(store, id, runs, n, r);
+	memset(ret_report, 0, sizeof(*ret_report));
+	begin_reading(store);
+	code = find_incident(store, id, runs, n, &nr);
 	if (code == -ENOENT)
 		return kp_err_set(err, code, "no incident %s in %s", id, store->path);
 	if (code == -EEXIST)
 		return kp_err_set(err, code,
 				  "%s has incidents %s of several logs: name the log with --input",
 				  store->path, id);
-	if (code < 0)
-		return kp_store_fail(store, "read", err);
-	r->id = keep(&r->arena, id);
-	r->run = keep(&r->arena, r->run);
-	for (const struct kp_table *t = kp_tables; t->name; t++)
-		if (t->is_loaded && !load_table(store, t, r))
-			return kp_store_fail(store, "read", err);
-	fill_in(r);
-	if (!adds_up(r))
+	if (code == 0)
+		code = load(store, ret_report, nr);
+	if (code == -EBADMSG)
 		return kp_err_set(err, -EIO,
 				  "incident %s in the database %s does not add up: it was changed, "
 				  "or not made by this program; define it anew",
 				  id, store->path);
-	return 0;
+	return code < 0 ? kp_store_fail(store, "read", err) : 0;
 }
 
 /* --- the list --- */
@@ -486,12 +665,13 @@ int kp_store_list(struct kp_store *store, const struct kp_log_run *runs, size_t 
 	const char *run;
 	struct row row;
 
-	store->calls = 0;
+	begin_reading(store);
 	kp_buf_puts(&sql, "SELECT i.id, i.run, i.host, i.pid, i.comm, i.t1_ns - i.t0_ns, i.created,"
 			  " (SELECT text FROM cause c"
-			  "  WHERE c.incident = i.id AND c.run = i.run AND c.rank = 1)"
-			  " FROM incident i ORDER BY i.created DESC, i.rowid DESC");
-	row = prepare(store, &sql, &arena);
+			  "  WHERE c.incident = i.nr AND c.rank = 1)"
+			  " FROM incident i ORDER BY i.created DESC, i.nr DESC");
+	row = prepare(store, &sql);
+	row.arena = &arena;
 	while (next_row(&row)) {
 		row.at = 1;
 		run = get_text(&row);

@@ -6,7 +6,8 @@
  * expression of it runs, and what is read is bounded and checked.
  *
  * An incident is known by its id and the run of the recorder in whose time it lies. A report that
- * was saved can be loaded and printed again without the log; nodes and edges stay in the database.
+ * was saved can be loaded and printed again without the log, its graph included. A database that an
+ * earlier version made is brought to the present edition when it is opened (edition.h).
  */
 #ifndef KP_ANALYZE_STORE_H
 #define KP_ANALYZE_STORE_H
@@ -19,7 +20,8 @@ struct kp_store;
 /*
  * Opens, and makes if `create`; path NULL: the reader's own ($XDG_STATE_HOME or ~/.local/state,
  * /var/lib for root, /kprobe/incidents.db), whose folder is made. Errors: -ENOENT when it does not
- * exist and !create, -EIO when it is not a database of incidents, other -errno.
+ * exist and !create, -EIO when it is not a database of incidents, or a later version's, other
+ * -errno.
  */
 int kp_store_open(const char *path, bool create, struct kp_store **ret_store, struct kp_err *err);
 void kp_store_free(struct kp_store *store);

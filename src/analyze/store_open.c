@@ -2,7 +2,8 @@
  *
  * Where the database is, and whether it may be used: the file is opened here first, without
  * following a link and without changing anything, and its schema compared with ours as an immutable
- * file (no journal is rolled back); only then SQLite opens it for real. The static library of the
+ * file (no journal is rolled back); only then SQLite opens it for real, and what an earlier version
+ * made is brought to the present edition. The static library of the
  * distribution has extension loading compiled in; it is never switched on.
  */
 #include <assert.h>
@@ -15,8 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analyze/edition.h"
 #include "analyze/store_sql.h"
-#include "analyze/tables.h"
 
 /* Steps of SQLite's machine that one operation may take: some tens of seconds. */
 #define STEPS_PER_CALL 100000
@@ -206,61 +207,19 @@ static int check_file(struct kp_store *s, int fd, bool own, struct kp_err *err)
 static int foreign(struct kp_store *s, struct kp_err *err)
 {
 	return kp_err_set(err, -EIO,
-			  "%s is not a database of incidents as this version makes them: nothing "
-			  "was changed; name another with --db FILE",
+			  "%s is not a database of incidents as this version or one before made "
+			  "them: nothing was changed; name another with --db FILE",
 			  s->path);
 }
 
-/* Both give the same rows of text. */
-static bool same_rows(sqlite3_stmt *a, sqlite3_stmt *b)
+static int newer(struct kp_store *s, unsigned mark, struct kp_err *err)
 {
-	const char *x, *y;
-	int code;
-
-	while ((code = sqlite3_step(a)) == sqlite3_step(b)) {
-		if (code != SQLITE_ROW)
-			return code == SQLITE_DONE;
-		for (int i = 0; i < sqlite3_column_count(a); i++) {
-			x = (const char *)sqlite3_column_text(a, i);
-			y = (const char *)sqlite3_column_text(b, i);
-			if (x == y ? false : !x || !y || strcmp(x, y) != 0)
-				return false;
-		}
-	}
-	return false;
-}
-
-static int make_schema(sqlite3 *db)
-{
-	struct kp_buf sql = {0};
-	int code = SQLITE_NOMEM;
-
-	kp_tables_schema(&sql);
-	kp_buf_printf(&sql, "PRAGMA application_id = %d; PRAGMA user_version = %d;", KP_STORE_APP,
-		      KP_STORE_VERSION);
-	if (!sql.failed)
-		code = sqlite3_exec(db, sql.data, NULL, NULL, NULL);
-	kp_buf_done(&sql);
-	return code;
-}
-
-/* Whether the database has our tables and indexes, and nothing else. */
-static bool has_schema(sqlite3 *db)
-{
-	static const char sql[] = "SELECT type, name, tbl_name, sql FROM sqlite_master"
-				  " ORDER BY type, name";
-	sqlite3_stmt *theirs = NULL, *ours = NULL;
-	sqlite3 *model = NULL;
-	bool same = false;
-
-	if (sqlite3_open(":memory:", &model) == SQLITE_OK && make_schema(model) == SQLITE_OK &&
-	    sqlite3_prepare_v2(model, sql, -1, &ours, NULL) == SQLITE_OK &&
-	    sqlite3_prepare_v2(db, sql, -1, &theirs, NULL) == SQLITE_OK)
-		same = same_rows(theirs, ours);
-	sqlite3_finalize(theirs);
-	sqlite3_finalize(ours);
-	sqlite3_close(model);
-	return same;
+	return kp_err_set(
+		err, -EIO,
+		"%s is a database of incidents of a later version of kprobe (edition %u; "
+		"this one knows them up to %u): nothing was changed; use that version, or "
+		"name another with --db FILE",
+		s->path, mark, KP_EDITION);
 }
 
 static uint32_t big_endian(const unsigned char *at)
@@ -268,14 +227,17 @@ static uint32_t big_endian(const unsigned char *at)
 	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-/* The marks that SQLite keeps for applications, and that no write-ahead log belongs to it. */
-static bool has_marks(int fd)
+/* By the marks that SQLite keeps for applications, and if no write-ahead log belongs to it: 0. */
+static int check_marks(struct kp_store *s, int fd, struct kp_err *err)
 {
 	unsigned char h[100];
 
-	return pread(fd, h, sizeof(h), 0) == (ssize_t)sizeof(h) &&
-	       memcmp(h, "SQLite format 3", 16) == 0 && h[18] == 1 && h[19] == 1 &&
-	       big_endian(h + 60) == KP_STORE_VERSION && big_endian(h + 68) == KP_STORE_APP;
+	if (pread(fd, h, sizeof(h), 0) != (ssize_t)sizeof(h) ||
+	    memcmp(h, "SQLite format 3", 16) != 0 || big_endian(h + 68) != KP_STORE_APP)
+		return foreign(s, err);
+	if (big_endian(h + 60) > KP_EDITION)
+		return newer(s, big_endian(h + 60), err);
+	return h[18] == 1 && h[19] == 1 ? 0 : foreign(s, err);
 }
 
 /* As an immutable file, so that SQLite leaves it and what lies beside it alone. */
@@ -298,7 +260,7 @@ static bool is_ours(struct kp_store *s)
 			       NULL) == SQLITE_OK;
 	if (ours) {
 		restrain(s);
-		ours = has_schema(s->db);
+		ours = kp_edition_of(s->db) != 0;
 	}
 	sqlite3_close(s->db);
 	s->db = NULL;
@@ -306,19 +268,64 @@ static bool is_ours(struct kp_store *s)
 	return ours;
 }
 
-/* Makes the tables, unless another process was faster. */
-static int make_tables(struct kp_store *s)
+/* Makes the tables, or brings them to the present edition, unless another process was faster. */
+static int renew(struct kp_store *s, struct kp_err *err)
 {
 	int code = sqlite3_exec(s->db, "BEGIN EXCLUSIVE", NULL, NULL, NULL);
+	unsigned edition = code == SQLITE_OK ? kp_edition_of(s->db) : 0;
 
-	if (code == SQLITE_OK && !has_schema(s->db))
-		code = make_schema(s->db);
+	if (code == SQLITE_OK && edition)
+		code = kp_edition_migrate(s->db, edition);
+	else if (code == SQLITE_OK && s->is_empty)
+		code = kp_edition_make(s->db);
 	if (code == SQLITE_OK)
 		code = sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL);
+	if (code == SQLITE_OK)
+		return 0;
+	code = kp_store_fail(s, s->is_empty ? "make its tables" : "bring it to this edition", err);
+	sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 	return code;
 }
 
-static int open_for_real(struct kp_store *s, struct kp_err *err)
+/* Goes on with a copy in memory, for who only reads. */
+static bool copy(struct kp_store *s)
+{
+	sqlite3_backup *backup;
+	sqlite3 *db = NULL;
+
+	if (sqlite3_open(":memory:", &db) == SQLITE_OK &&
+	    (backup = sqlite3_backup_init(db, "main", s->db, "main"))) {
+		sqlite3_backup_step(backup, -1);
+		if (sqlite3_backup_finish(backup) == SQLITE_OK) {
+			sqlite3_close(s->db);
+			s->db = db;
+			restrain(s);
+			return true;
+		}
+	}
+	sqlite3_close(db);
+	return false;
+}
+
+/* An earlier edition becomes the present one, in memory if it cannot in the file and nothing is to
+ * be saved. */
+static int make_present(struct kp_store *s, bool create, struct kp_err *err)
+{
+	unsigned edition = kp_edition_of(s->db);
+	int code = 0;
+
+	if (edition == KP_EDITION)
+		return 0;
+	if (!edition && !s->is_empty)
+		return foreign(s, err);
+	if (s->read_only || (code = renew(s, err)) < 0)
+		code = !create && copy(s) ? renew(s, err) : code;
+	if (code < 0)
+		return code;
+	return kp_edition_of(s->db) == KP_EDITION ? 0 : foreign(s, err);
+}
+
+static int open_for_real(struct kp_store *s, bool create, struct kp_err *err)
 {
 	int flags = s->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 
@@ -327,11 +334,7 @@ static int open_for_real(struct kp_store *s, struct kp_err *err)
 	if (sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOFOLLOW, NULL) != SQLITE_OK)
 		return kp_store_fail(s, "open it", err);
 	restrain(s);
-	if (s->is_empty && make_tables(s) != SQLITE_OK)
-		return kp_store_fail(s, "make its tables", err);
-	if (!has_schema(s->db))
-		return foreign(s, err);
-	return 0;
+	return make_present(s, create, err);
 }
 
 /* Finds the file and looks at it; sets s->path. */
@@ -356,8 +359,8 @@ static int find_file(struct kp_store *s, const char *path, bool create, struct k
 	code = check_file(s, fd, !path, err);
 	if (code == 0 && s->is_empty && !create)
 		code = kp_err_set(err, -ENOENT, "the database %s is empty", s->path);
-	if (code == 0 && !s->is_empty && !has_marks(fd))
-		code = foreign(s, err);
+	if (code == 0 && !s->is_empty)
+		code = check_marks(s, fd, err);
 	/* Closed before SQLite locks the file: closing it later would take the lock away. */
 	close(fd);
 	return code;
@@ -372,7 +375,7 @@ int kp_store_open(const char *path, bool create, struct kp_store **ret_store, st
 		return kp_err_set(err, -ENOMEM, "out of memory");
 	code = find_file(s, path, create, err);
 	if (code == 0)
-		code = open_for_real(s, err);
+		code = open_for_real(s, create, err);
 	if (code < 0) {
 		kp_store_free(s);
 		return code;

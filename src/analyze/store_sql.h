@@ -8,16 +8,13 @@
 
 #include "analyze/store.h"
 
-/* PRAGMA application_id and user_version: the second changes with the tables. */
-#define KP_STORE_APP 0x6b70726f
-#define KP_STORE_VERSION 2
-
 struct kp_store {
 	sqlite3 *db;
 	char *path;
 	bool read_only;
-	bool is_empty; /* when it was opened */
-	int calls;     /* how long the present operation has taken; it begins with 0 */
+	bool is_empty;      /* when it was opened */
+	uint64_t text_left; /* bytes of text that the present operation may still read */
+	int calls;          /* how long the present operation has taken; it begins with 0 */
 };
 
 /* -EIO with the database's path and SQLite's reason. */

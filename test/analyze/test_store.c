@@ -13,7 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "analyze/edition.h"
 #include "analyze/store.h"
+#include "analyze/tables.h"
 #include "stream.h"
 
 #define HOG 200
@@ -124,6 +126,8 @@ Test(store, a_report_comes_back_as_it_went_in)
 	cr_expect_str_eq(again.asked.traces, "t");
 	cr_expect_eq(again.asked.traces_sum, 7);
 	cr_expect_null(again.asked.trace);
+	cr_expect_geq(again.nodes.cnt, 3, "the window and its steps");
+	cr_expect_eq(again.edges.cnt, again.nodes.cnt - 1);
 	kp_report_done(&again);
 	cr_expect_eq(load("other", &first, 1, &again), -ENOENT);
 	kp_report_done(&again);
@@ -226,7 +230,7 @@ Test(store, nothing_beside_the_tables_is_taken)
 		"CREATE TABLE more(x)",
 		"CREATE INDEX i ON bucket(ns * 2)",
 		"ALTER TABLE bucket ADD COLUMN g AS (zeroblob(1000000))",
-		"DROP INDEX edge_by_cause",
+		"DROP INDEX edge_by_effect",
 		"ANALYZE",
 		"PRAGMA user_version = 1",
 		"PRAGMA application_id = 1",
@@ -239,6 +243,17 @@ Test(store, nothing_beside_the_tables_is_taken)
 		refused(more[i]);
 		unlink(path);
 	}
+}
+
+Test(store, a_later_versions_is_left_alone)
+{
+	char mark[64];
+
+	save("x", &first, 61000);
+	snprintf(mark, sizeof(mark), "PRAGMA user_version = %u", KP_EDITION + 1);
+	sql(mark);
+	refused("a later version's");
+	cr_expect(strstr(err.text, "later version"), "%s", err.text);
 }
 
 /* A journal beside it is not played back into it before it is known to be ours. */
@@ -299,6 +314,18 @@ Test(store, what_does_not_add_up_is_refused)
 		"UPDATE cause SET excess_ns = (-9223372036854775807 - 1)",
 		"UPDATE cause SET end_min_ns = 0",
 		"UPDATE cause SET ns = 'text'||ns, end_max_ns = 1",
+		"UPDATE cause SET rank = rank + 100",
+		"DELETE FROM bucket; INSERT INTO bucket(incident, seq, ns) SELECT nr, 7, t1_ns - "
+		"t0_ns"
+		" FROM incident",
+		"UPDATE edge SET effect = cause WHERE cause = 1",
+		"UPDATE edge SET effect = 2 WHERE cause = 1",
+		"UPDATE edge SET effect = -1",
+		"UPDATE edge SET cause = 1000000 WHERE cause = 1",
+		"UPDATE path SET node = 1000000",
+		"DELETE FROM node",
+		"DELETE FROM node WHERE id = 1",
+		"INSERT INTO event(incident, seq, node) SELECT nr, 0, 1000000 FROM incident",
 	};
 	struct kp_report r;
 
@@ -317,6 +344,12 @@ Test(store, odd_values_become_harmless)
 
 	save("x", &first, 61000);
 	sql("UPDATE bucket SET kind = 'nonsense', detail = 5, confidence = char(27), via = NULL;"
+	    "INSERT INTO event(incident, seq, node, role, kind, cpu, time_ns, object) SELECT nr, "
+	    "0, 1,"
+	    " 'nonsense', 7, 'x', -1, char(27, 10) || '9999999999.999999999' FROM incident;"
+	    "INSERT INTO event(incident, seq, node, role) SELECT nr, 1, 1, 'queued' FROM incident;"
+	    "UPDATE node SET kind = NULL, value = x'00'; UPDATE edge SET kind = 5, confidence = "
+	    "'E';"
 	    "UPDATE cause SET kind = NULL, confidence = 'AB', deadline_met = -5, percent = 9e999;"
 	    "UPDATE incident SET comm = x'ff00', host = NULL, join_confidence = 'Z'");
 	cr_assert_eq(load("x", &first, 1, &r), 0, "%s", err.text);
@@ -327,6 +360,185 @@ Test(store, odd_values_become_harmless)
 	kp_report_json(&r, true, &text);
 	cr_expect_null(strchr(text.data, '\033'));
 	kp_report_done(&r);
+	kp_buf_done(&text);
+}
+
+/* Texts may be long, but not longer together than the file. */
+Test(store, long_texts_come_back)
+{
+	struct kp_report r;
+
+	save("x", &first, 61000);
+	sql("PRAGMA page_size = 512; VACUUM; UPDATE node SET kind = printf('%.*c', 100000, 'k');"
+	    "UPDATE node SET value = printf('%.*c', 100000, 'v')");
+	cr_assert_eq(load("x", &first, 1, &r), 0, "%s", err.text);
+	cr_expect_eq(strlen(r.nodes.at[1].kind), 100000);
+	kp_report_done(&r);
+}
+
+/* --- of earlier versions --- */
+
+#define GOLDEN KP_SOURCE_DIR "/test/analyze/golden/"
+
+static void take_golden(unsigned edition)
+{
+	static char bytes[1 << 20];
+	char name[PATH_MAX];
+	uint32_t len;
+	int fd;
+
+	snprintf(name, sizeof(name), GOLDEN "edition%u.db", edition);
+	len = bytes_of(name, bytes, sizeof(bytes));
+	cr_assert_gt(len, 0, "%s", name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	cr_assert_eq(write(fd, bytes, len), (ssize_t)len);
+	close(fd);
+}
+
+/* All that is found by its id; to be freed. */
+static struct kp_buf all_of(const char *id)
+{
+	struct kp_buf out = {0};
+	struct kp_report r;
+
+	cr_assert_eq(load(id, NULL, 0, &r), 0, "%s", err.text);
+	kp_report_text(&r, false, &out);
+	kp_report_json(&r, false, &out);
+	kp_report_done(&r);
+	return out;
+}
+
+Test(store, every_earlier_edition_is_brought_to_the_present_one)
+{
+	static const char *const said[] = {
+		"INCIDENT 4007  span pay  trace af765191  python3 (pid 17846) on vm  16.935 ms",
+		"computing in python3 (pid 17888), via pipe 12.5 ms (12.3 ms above normal)  74%  B",
+		"      woken from write from +16.915637 ms to +16.924082 ms on inode 548122\n",
+		"write 0xffff8881025dd380 of 4096 bytes at sector 107762784, queued "
+		"2617.791658043, "
+		"issued 2617.791659243, completed 2617.791760188",
+		"on_cpu 12610294 + run_queue 4170380 + disk 154591 = 16935265 ns",
+	};
+	struct kp_buf text, again;
+
+	for (unsigned edition = KP_EDITION_FIRST; edition < KP_EDITION; edition++) {
+		take_golden(edition);
+		text = all_of("4007");
+		for (size_t i = 0; i < sizeof(said) / sizeof(*said); i++)
+			cr_expect(strstr(text.data, said[i]), "edition %u: no '%s' in %s", edition,
+				  said[i], text.data);
+		/* A column that it did not have. */
+		cr_expect_eq(!strstr(text.data, "\"recorded\":\"waits\""), edition < 3);
+		cr_expect_eq(!strstr(text.data, "python3.11"), edition < 4);
+		/* It is the present one now, and a new incident goes into it. */
+		again = all_of("4007");
+		cr_expect_str_eq(again.data, text.data);
+		save("new", &first, 61000);
+		kp_buf_done(&again);
+		again = all_of("4007");
+		cr_expect_str_eq(again.data, text.data);
+		kp_buf_done(&again);
+		kp_buf_done(&text);
+	}
+}
+
+/* Rows in the file, by table. */
+static void count_rows(int64_t counts[16])
+{
+	struct kp_buf query = {0};
+	sqlite3_stmt *stmt;
+	sqlite3 *db;
+
+	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+	for (const struct kp_table *t = kp_tables; t->name; t++) {
+		kp_buf_reset(&query);
+		kp_buf_printf(&query, "SELECT count(*) FROM %s", t->name);
+		cr_assert_eq(sqlite3_prepare_v2(db, query.data, -1, &stmt, NULL), SQLITE_OK);
+		cr_assert_eq(sqlite3_step(stmt), SQLITE_ROW);
+		counts[t - kp_tables] = sqlite3_column_int64(stmt, 0);
+		sqlite3_finalize(stmt);
+	}
+	sqlite3_close(db);
+	kp_buf_done(&query);
+}
+
+Test(store, no_row_is_lost_on_the_way)
+{
+	int64_t before[16], after[16], edges = 0;
+
+	for (unsigned edition = KP_EDITION_FIRST; edition < KP_EDITION; edition++) {
+		take_golden(edition);
+		sql("CREATE TABLE event(x)"); /* to be counted, too */
+		count_rows(before);
+		sql("DROP TABLE event");
+		kp_store_free(open_store(false));
+		count_rows(after);
+		for (const struct kp_table *t = kp_tables; t->name; t++) {
+			if (!strcmp(t->name, "edge"))
+				edges = after[t - kp_tables];
+			if (!strcmp(t->name, "event"))
+				cr_expect_eq(after[t - kp_tables], edges,
+					     "its words for each edge");
+			else
+				cr_expect_eq(after[t - kp_tables], before[t - kp_tables], "%s",
+					     t->name);
+		}
+		cr_expect_gt(edges, 50);
+	}
+}
+
+/* What one of its rows does not allow is told, and the file stays as it was. */
+Test(store, an_earlier_edition_that_cannot_be_taken_stays)
+{
+	static const char *const changes[] = {
+		"DELETE FROM incident WHERE id = '4003'",
+		"UPDATE edge SET cause = 1, effect = 0, kind = 'x' WHERE incident = '4003'",
+		"UPDATE edge SET cause = NULL",
+	};
+	static char before[1 << 20], after[1 << 20];
+	struct kp_store *store;
+	uint32_t len;
+
+	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+		take_golden(4);
+		sql(changes[i]);
+		len = bytes_of(path, before, sizeof(before));
+		for (int create = 0; create < 2; create++) {
+			cr_expect_eq(kp_store_open(path, create, &store, &err), -EIO, "%s",
+				     changes[i]);
+			cr_expect(strstr(err.text, path) && strstr(err.text, "constraint failed"),
+				  "%s", err.text);
+			cr_expect(bytes_of(path, after, sizeof(after)) == len &&
+					  memcmp(before, after, len) == 0,
+				  "%s: it was changed", changes[i]);
+		}
+	}
+	take_golden(4);
+	sql("CREATE TRIGGER t AFTER INSERT ON incident BEGIN DELETE FROM bucket; END");
+	refused("an earlier edition with more");
+	take_golden(4);
+	cr_assert_eq(truncate(path, 40000), 0);
+	cr_expect_eq(kp_store_open(path, true, &store, &err), -EIO, "torn");
+}
+
+/* Who may only read it still does. */
+Test(store, an_earlier_edition_that_cannot_be_written)
+{
+	static char before[1 << 20], after[1 << 20];
+	struct kp_buf text;
+	uint32_t len;
+
+	if (geteuid() != 0)
+		cr_skip("only root becomes somebody else");
+	take_golden(2);
+	cr_assert_eq(chmod(path, 0644), 0);
+	cr_assert_eq(chmod(dir, 0755), 0);
+	len = bytes_of(path, before, sizeof(before));
+	cr_assert_eq(seteuid(65534), 0);
+	text = all_of("4007");
+	cr_expect(strstr(text.data, "INCIDENT 4007"), "%s", text.data);
+	cr_assert_eq(seteuid(0), 0);
+	cr_expect(bytes_of(path, after, sizeof(after)) == len && memcmp(before, after, len) == 0);
 	kp_buf_done(&text);
 }
 
