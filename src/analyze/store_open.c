@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * Where the database is, and whether it may be used: the file is opened here first, without
- * following a link and without changing anything, and its schema compared with ours as an immutable
- * file (no journal is rolled back); only then SQLite opens it for real, and what an earlier version
- * made is brought to the present edition. The static library of the
- * distribution has extension loading compiled in; it is never switched on.
+ * following a link and without changing anything, and, unless it is the reader's own, its schema
+ * compared with ours as an immutable file (no stranger's journal is rolled back: it may name files
+ * to be removed); only then SQLite opens it for real, and what an earlier version made is brought
+ * to the present edition. The static library of the distribution has extension loading compiled in;
+ * it is never switched on.
  */
 #include <assert.h>
 #include <errno.h>
@@ -23,6 +24,8 @@
 #define STEPS_PER_CALL 100000
 #define CALLS_MAX 20000
 #define HEAP_MAX (256 << 20)
+/* Of pages, in KiB: the two trees of a large graph's edges are written at several places. */
+#define CACHE "PRAGMA cache_size = -65536"
 
 struct limit {
 	int id;
@@ -58,6 +61,7 @@ static void restrain(struct kp_store *s)
 		sqlite3_db_config(s->db, configs[i].id, configs[i].value, NULL);
 	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++)
 		sqlite3_limit(s->db, limits[i].id, limits[i].value);
+	sqlite3_exec(s->db, CACHE, NULL, NULL, NULL);
 	sqlite3_progress_handler(s->db, STEPS_PER_CALL, count_steps, s);
 	sqlite3_busy_timeout(s->db, 5000);
 }
@@ -268,6 +272,43 @@ static bool is_ours(struct kp_store *s)
 	return ours;
 }
 
+/* SQLite's lock of who reads (its file format, "POSIX advisory locks"). */
+#define SHARED_FIRST (0x40000000 + 2)
+#define SHARED_LEN 510
+#define LOCK_TRIES 500
+#define LOCK_PAUSE_US 10000
+
+/* Keeps writers away until the descriptor is closed, as far as the file system knows such locks. */
+static int lock_shared(struct kp_store *s, int fd, struct kp_err *err)
+{
+	struct flock lock = {.l_type = F_RDLCK, .l_start = SHARED_FIRST, .l_len = SHARED_LEN};
+
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (fcntl(fd, F_OFD_SETLK, &lock) == 0 || (errno != EAGAIN && errno != EACCES))
+			return 0;
+		usleep(LOCK_PAUSE_US);
+	}
+	return kp_err_set(err, -EIO, "another process keeps the database %s locked", s->path);
+}
+
+/* Of a database that may be a stranger's. */
+static int check_schema(struct kp_store *s, int fd, struct kp_err *err)
+{
+	char journal[PATH_MAX + 16];
+	int code = lock_shared(s, fd, err);
+
+	if (code < 0 || is_ours(s))
+		return code;
+	snprintf(journal, sizeof(journal), "%s-journal", s->path);
+	if (access(journal, F_OK) < 0)
+		return foreign(s, err);
+	return kp_err_set(err, -EIO,
+			  "%s is not a database of incidents, or it was left in the middle of a "
+			  "change: if it is your own, `sqlite3 %s .schema` undoes that; else name "
+			  "another with --db FILE",
+			  s->path, s->path);
+}
+
 /* Makes the tables, or brings them to the present edition, unless another process was faster. */
 static int renew(struct kp_store *s, struct kp_err *err)
 {
@@ -307,11 +348,23 @@ static bool copy(struct kp_store *s)
 	return false;
 }
 
+/* Looked at in one transaction, since another process may be about to change it. */
+static unsigned edition_now(struct kp_store *s)
+{
+	unsigned edition;
+
+	if (sqlite3_exec(s->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
+		return 0;
+	edition = kp_edition_of(s->db);
+	sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL);
+	return edition;
+}
+
 /* An earlier edition becomes the present one, in memory if it cannot in the file and nothing is to
  * be saved. */
 static int make_present(struct kp_store *s, bool create, struct kp_err *err)
 {
-	unsigned edition = kp_edition_of(s->db);
+	unsigned edition = edition_now(s);
 	int code = 0;
 
 	if (edition == KP_EDITION)
@@ -322,15 +375,13 @@ static int make_present(struct kp_store *s, bool create, struct kp_err *err)
 		code = !create && copy(s) ? renew(s, err) : code;
 	if (code < 0)
 		return code;
-	return kp_edition_of(s->db) == KP_EDITION ? 0 : foreign(s, err);
+	return edition_now(s) == KP_EDITION ? 0 : foreign(s, err);
 }
 
 static int open_for_real(struct kp_store *s, bool create, struct kp_err *err)
 {
 	int flags = s->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 
-	if (!s->is_empty && !is_ours(s))
-		return foreign(s, err);
 	if (sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOFOLLOW, NULL) != SQLITE_OK)
 		return kp_store_fail(s, "open it", err);
 	restrain(s);
@@ -361,6 +412,8 @@ static int find_file(struct kp_store *s, const char *path, bool create, struct k
 		code = kp_err_set(err, -ENOENT, "the database %s is empty", s->path);
 	if (code == 0 && !s->is_empty)
 		code = check_marks(s, fd, err);
+	if (code == 0 && !s->is_empty && path)
+		code = check_schema(s, fd, err);
 	/* Closed before SQLite locks the file: closing it later would take the lock away. */
 	close(fd);
 	return code;

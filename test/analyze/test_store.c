@@ -487,6 +487,39 @@ Test(store, no_row_is_lost_on_the_way)
 	}
 }
 
+/* Who died in the middle of a change of the reader's own leaves a journal, which undoes it. */
+Test(store, a_change_of_ones_own_that_did_not_end)
+{
+	char own[PATH_MAX + 32], journal[PATH_MAX + 48];
+	struct kp_store *store;
+	struct kp_report r;
+	sqlite3 *db;
+	pid_t pid;
+
+	setenv("XDG_STATE_HOME", dir, 1);
+	cr_assert_eq(kp_store_open(NULL, true, &store, &err), 0, "%s", err.text);
+	kp_store_free(store);
+	snprintf(own, sizeof(own), "%s/kprobe/incidents.db", dir);
+	take_golden(4);
+	cr_assert_eq(rename(path, own), 0);
+	pid = fork();
+	if (pid == 0) {
+		sqlite3_open(own, &db);
+		sqlite3_exec(db,
+			     "PRAGMA cache_size = 1; BEGIN; ALTER TABLE path RENAME TO old_path;"
+			     "CREATE TABLE path(x); UPDATE node SET value = zeroblob(9999)",
+			     NULL, NULL, NULL);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	snprintf(journal, sizeof(journal), "%s-journal", own);
+	cr_assert_eq(access(journal, F_OK), 0);
+	cr_assert_eq(kp_store_open(NULL, false, &store, &err), 0, "%s", err.text);
+	cr_expect_eq(kp_store_load(store, "4007", NULL, 0, &r, &err), 0, "%s", err.text);
+	kp_report_done(&r);
+	kp_store_free(store);
+}
+
 /* What one of its rows does not allow is told, and the file stays as it was. */
 Test(store, an_earlier_edition_that_cannot_be_taken_stays)
 {

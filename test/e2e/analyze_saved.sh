@@ -128,3 +128,28 @@ echo "a file is not emptied for a report that does not come"
 echo precious >"$work/file"
 analyze 3 unknown -i "$work/log" -O "$work/file"
 [ "$(cat "$work/file")" = precious ] || fail "-O emptied the file"
+
+echo "a later version's database is refused; an earlier one's is brought to this one, by one of many"
+cp "$own" "$work/later"
+sqlite3 "$work/later" "PRAGMA user_version = 99"
+cp "$work/later" "$work/later.before"
+analyze 1 --list --db "$work/later"
+says err "a later version of kprobe (edition 99"
+analyze 1 x -i "$work/log" --db "$work/later" "${window[@]}"
+says err "the report is not saved: .* a later version"
+cmp "$work/later" "$work/later.before" || fail "it was changed"
+for edition in 2 3 4; do
+	cp "$top/test/analyze/golden/edition$edition.db" "$work/earlier"
+	readers=()
+	for reader in 1 2 3 4; do
+		timeout 60 "$KPROBE" analyze 4007 -i "$work/none" --db "$work/earlier" >"$work/read.$reader" 2>"$work/err.$reader" &
+		readers+=($!)
+	done
+	for reader in 1 2 3 4; do
+		wait "${readers[reader - 1]}" || fail "edition $edition: $(cat "$work/err.$reader")"
+		cmp "$work/read.1" "$work/read.$reader" || fail "edition $edition: they differ"
+	done
+	grep -q "^INCIDENT 4007  span pay" "$work/read.1" || fail "edition $edition: $(cat "$work/read.1")"
+	[ "$(sqlite3 "$work/earlier" "PRAGMA integrity_check; PRAGMA user_version")" = "ok
+5" ] || fail "edition $edition"
+done
