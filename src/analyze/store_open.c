@@ -24,8 +24,6 @@
 #define STEPS_PER_CALL 100000
 #define CALLS_MAX 20000
 #define HEAP_MAX (256 << 20)
-/* Of pages, in KiB: the two trees of a large graph's edges are written at several places. */
-#define CACHE "PRAGMA cache_size = -65536"
 
 struct limit {
 	int id;
@@ -61,7 +59,6 @@ static void restrain(struct kp_store *s)
 		sqlite3_db_config(s->db, configs[i].id, configs[i].value, NULL);
 	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++)
 		sqlite3_limit(s->db, limits[i].id, limits[i].value);
-	sqlite3_exec(s->db, CACHE, NULL, NULL, NULL);
 	sqlite3_progress_handler(s->db, STEPS_PER_CALL, count_steps, s);
 	sqlite3_busy_timeout(s->db, 5000);
 }

@@ -53,7 +53,10 @@ def check_options(kprobe, man):
         assert got == words, (command, got ^ words)
         print(f"{command}: {len(told)} options, the same in five places")
     values = of_bash(f"{man}/completion.bash", ["kprobe", "analyze", "--format", ""])
-    assert values == ["text", "json", "jsonl"], values
+    refused = subprocess.run([kprobe, "analyze", "x", "--format", "none"], capture_output=True, text=True)
+    page = open(f"{man}/kprobe-analyze.1").read()
+    assert refused.returncode == 2 and f"'none' is not one of {'|'.join(values)}\n" in refused.stderr, refused
+    assert f"One of\n{'|'.join(values)}.\n" in page and len(values) >= 3, values
 
 
 def examples(paths):
