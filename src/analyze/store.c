@@ -347,40 +347,63 @@ static bool save_table(struct kp_store *s, const struct kp_table *t, const struc
 	return finish(&row);
 }
 
-/* The rows of an incident with the same id and run. */
-static bool delete_old(struct kp_store *s, const struct kp_table *t, const struct kp_report *r)
+/* The number of an incident with the same id and run; 0: there is none. */
+static bool find_saved(struct kp_store *s, const struct kp_report *r, int64_t *ret_nr)
 {
-	static const char which[] = "(SELECT nr FROM incident WHERE id = ? AND run = ?)";
+	struct kp_buf sql = {0};
+	struct row row;
+	int code;
+
+	kp_buf_puts(&sql, "SELECT nr FROM incident WHERE id = ? AND run = ?");
+	row = prepare(s, &sql);
+	put_text(&row, r->id);
+	put_text(&row, r->run);
+	code = row.failed ? SQLITE_ERROR : sqlite3_step(row.stmt);
+	*ret_nr = code == SQLITE_ROW ? sqlite3_column_int64(row.stmt, 0) : 0;
+	row.failed |= code != SQLITE_ROW && code != SQLITE_DONE;
+	return finish(&row);
+}
+
+/* Removes what the table has of an incident. */
+static bool clear(struct kp_store *s, const struct kp_table *t, int64_t nr)
+{
 	struct kp_buf sql = {0};
 	struct row row;
 
 	if (t->rows == KP_ROWS_SHARED)
 		return true;
-	kp_buf_printf(&sql, "DELETE FROM %s WHERE %s = %s", t->name,
-		      t->rows == KP_ROWS_ONE ? "nr" : "incident", which);
+	kp_buf_printf(&sql, "DELETE FROM %s WHERE %s = ?", t->name,
+		      t->rows == KP_ROWS_ONE ? "nr" : "incident");
 	row = prepare(s, &sql);
-	put_text(&row, r->id);
-	put_text(&row, r->run);
+	put_int(&row, (uint64_t)nr);
 	step(&row);
 	return finish(&row);
 }
 
+/* In the place of one with the same id and run. Rows of one whose own row somebody removed by hand
+ * go, too, since its number is given again. */
+static bool save_all(struct kp_store *s, const struct kp_report *r)
+{
+	int64_t nr;
+	bool good = find_saved(s, r, &nr);
+
+	for (const struct kp_table *t = kp_tables; t->name && good; t++)
+		good = clear(s, t, nr);
+	good = good && save_table(s, kp_tables, r, &nr);
+	for (const struct kp_table *t = kp_tables + 1; t->name && good; t++)
+		good = clear(s, t, nr) && save_table(s, t, r, &nr);
+	return good;
+}
+
 int kp_store_save(struct kp_store *store, const struct kp_report *report, struct kp_err *err)
 {
-	int64_t nr = 0;
-	bool good;
 	int code;
 
 	store->calls = 0;
 	if (sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
 		return kp_store_fail(store, "write", err);
-	good = true;
-	for (const struct kp_table *t = kp_tables; t->name && good; t++)
-		good = t == kp_tables || delete_old(store, t, report);
-	good = good && delete_old(store, kp_tables, report);
-	for (const struct kp_table *t = kp_tables; t->name && good; t++)
-		good = save_table(store, t, report, &nr);
-	if (good && sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+	if (save_all(store, report) &&
+	    sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
 		return 0;
 	code = kp_store_fail(store, "write", err);
 	sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);

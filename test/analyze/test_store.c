@@ -337,6 +337,21 @@ Test(store, what_does_not_add_up_is_refused)
 	}
 }
 
+/* Its number is given again. */
+Test(store, an_incident_that_was_removed_by_hand)
+{
+	struct kp_report r;
+
+	save("x", &first, 61000);
+	sql("DELETE FROM incident");
+	cr_expect_eq(load("x", &first, 1, &r), -ENOENT);
+	kp_report_done(&r);
+	save("y", &first, 30000);
+	cr_assert_eq(load("y", &first, 1, &r), 0, "%s", err.text);
+	cr_expect_eq(r.t1_ns, 30000 * US);
+	kp_report_done(&r);
+}
+
 Test(store, odd_values_become_harmless)
 {
 	struct kp_buf text = {0};
