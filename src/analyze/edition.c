@@ -124,9 +124,11 @@ static bool is_changed(const struct kp_table *t, unsigned edition, struct kp_buf
 	       (work->len != 2 * len || memcmp(work->data, work->data + len, len) != 0);
 }
 
-/* "INSERT INTO table(…) SELECT … FROM old_table AS o;" */
+/* "INSERT INTO table(…) SELECT … FROM old_table AS o WHERE …;": rows of an incident whose own row
+ * somebody removed stay behind. */
 static void copy_rows(const struct kp_table *t, unsigned edition, struct kp_buf *sql)
 {
+	const struct kp_col *nr = NULL;
 	const char *comma = "";
 
 	kp_buf_printf(sql, "INSERT INTO %s(", t->name);
@@ -143,9 +145,13 @@ static void copy_rows(const struct kp_table *t, unsigned edition, struct kp_buf 
 				kp_buf_printf(sql, "%s%s", comma, c->was);
 			else
 				kp_buf_printf(sql, "%so.%s", comma, c->name);
+			nr = c->type == KP_COL_NR && c->since == edition ? c : nr;
 			comma = ", ";
 		}
-	kp_buf_printf(sql, " FROM old_%s AS o;", t->name);
+	kp_buf_printf(sql, " FROM old_%s AS o", t->name);
+	if (nr)
+		kp_buf_printf(sql, " WHERE %s IS NOT NULL", nr->was);
+	kp_buf_putc(sql, ';');
 }
 
 static void fill(const struct kp_table *t, unsigned edition, struct kp_buf *sql)

@@ -477,6 +477,19 @@ static void count_rows(int64_t counts[16])
 	kp_buf_done(&query);
 }
 
+Test(store, an_incident_that_was_removed_by_hand_before)
+{
+	struct kp_report r;
+	struct kp_buf text;
+
+	take_golden(4);
+	sql("DELETE FROM incident WHERE id = '4003'");
+	text = all_of("4007");
+	cr_expect_eq(load("4003", NULL, 0, &r), -ENOENT);
+	kp_report_done(&r);
+	kp_buf_done(&text);
+}
+
 Test(store, no_row_is_lost_on_the_way)
 {
 	int64_t before[16], after[16], edges = 0;
@@ -539,7 +552,6 @@ Test(store, a_change_of_ones_own_that_did_not_end)
 Test(store, an_earlier_edition_that_cannot_be_taken_stays)
 {
 	static const char *const changes[] = {
-		"DELETE FROM incident WHERE id = '4003'",
 		"UPDATE edge SET cause = 1, effect = 0, kind = 'x' WHERE incident = '4003'",
 		"UPDATE edge SET cause = NULL",
 	};
