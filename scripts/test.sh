@@ -246,6 +246,7 @@ export build asan fuzz logs
 check format 120 bash -c format
 check manuals 60 bash -c manuals
 check installs 60 bash -c installs
+check truth-score 60 env PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s test/truth
 check static 10 bash -c "static $KPROBE"
 check small 10 bash -c "small $KPROBE"
 check empty-root 30 bash -c "empty_root $KPROBE"
