@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "analyze/evidence.h"
+#include "analyze/role.h"
 #include "analyze/rules.h"
 #include "event/event.h"
 
@@ -29,6 +30,9 @@ struct group {
 	uint64_t sure_ns; /* by which the end would certainly have been earlier */
 	uint64_t t_ns;    /* when it was seen first, for names */
 	uint64_t obj;     /* of the first piece, as in kp_piece */
+	uint32_t cause;   /* of the largest part, when the key has who stands for several */
+	uint32_t task;
+	uint8_t detail;
 	char confidence;
 };
 
@@ -43,6 +47,7 @@ struct builder {
 	const struct kp_walk *walk;
 	const char **comms;      /* by name index: the copy in the report's arena */
 	struct kp_map copies;    /* the same of where processes come from, by its place */
+	struct kp_map roles;     /* see kp_role_first */
 	uint32_t *wait_via;      /* by wait */
 	KP_VEC(struct via) vias; /* 0: none */
 	KP_VEC(struct group) groups;
@@ -421,12 +426,38 @@ static uint8_t met(const struct kp_report *r, uint64_t end_min, uint64_t end_max
 	return r->t1_ns - end_min < left ? KP_MET_NO : KP_MET_UNKNOWN;
 }
 
+/* How long a request queued, and behind which, is one and the same cause. */
+static uint8_t detail_identity(uint8_t kind, uint8_t detail)
+{
+	bool is_request = kind == KP_B_disk || kind == KP_B_fault;
+
+	return is_request && (detail == KP_D_queued || detail == KP_D_shared) ? KP_D_none : detail;
+}
+
+/* What one process does in one role is one cause, whomever of those on the way it delayed. */
+static void generalize(struct builder *b, struct group *g)
+{
+	const struct kp_model *m = b->walk->model;
+	bool has_cause = g->key.cause != KP_NONE;
+
+	g->cause = g->key.cause;
+	g->task = g->key.task;
+	g->detail = g->key.detail;
+	g->key.cause = kp_role_first(m, &b->roles, g->cause, g->t_ns);
+	g->key.task = has_cause ? 0 : kp_role_first(m, &b->roles, g->task, g->t_ns);
+	g->key.detail = detail_identity(g->key.kind, g->detail);
+	if (g->key.kind == KP_B_run_queue && has_cause && g->cause)
+		g->key.obj = 0;
+}
+
 static int make_causes(struct builder *b)
 {
 	struct kp_report *r = b->report;
 	struct kp_cause cause;
 	const struct group *g;
 
+	for (uint32_t i = 0; i < b->groups.cnt; i++)
+		generalize(b, &b->groups.at[i]);
 	if (b->groups.cnt)
 		qsort(b->groups.at, b->groups.cnt, sizeof(*b->groups.at), group_order_short);
 	merge_groups(b, false);
@@ -434,15 +465,15 @@ static int make_causes(struct builder *b)
 		g = &b->groups.at[i];
 		cause = (struct kp_cause){
 			.kind = g->key.kind,
-			.detail = g->key.detail,
+			.detail = g->detail,
 			.confidence = g->confidence,
 			.via = b->vias.at[g->key.via].text,
 			.ns = g->ns,
 			.excess_ns = (int64_t)g->ns,
 			.end_min_ns = r->t1_ns - g->ns,
 			.end_max_ns = r->t1_ns - g->sure_ns,
-			.cause = cause_of(b, g->key.kind, g->key.cause, g->obj, g->t_ns),
-			.task = who_of(b, g->key.task, g->t_ns),
+			.cause = cause_of(b, g->key.kind, g->cause, g->obj, g->t_ns),
+			.task = who_of(b, g->task, g->t_ns),
 		};
 		cause.met = met(r, cause.end_min_ns, cause.end_max_ns);
 		cause.text = kp_evidence_cause(&cause, &r->task, &r->arena);
@@ -674,6 +705,7 @@ int kp_report_build(struct kp_report *report, const struct kp_walk *walk)
 out:
 	free(b.comms);
 	kp_map_done(&b.copies);
+	kp_map_done(&b.roles);
 	free(b.wait_via);
 	KP_VEC_DONE(&b.vias);
 	KP_VEC_DONE(&b.groups);
@@ -684,8 +716,9 @@ out:
 
 static bool same_cause(const struct kp_cause *a, const struct kp_cause *b)
 {
-	return a->kind == b->kind && a->detail == b->detail &&
-	       strcmp(a->cause.comm, b->cause.comm) == 0;
+	return a->kind == b->kind &&
+	       detail_identity(a->kind, a->detail) == detail_identity(b->kind, b->detail) &&
+	       kp_role_same(a->cause.comm, b->cause.comm);
 }
 
 static uint64_t sum_like(const struct kp_report *r, const struct kp_cause *cause)

@@ -66,6 +66,62 @@ Test(report, the_first_cause_names_the_hog)
 	kp_model_done(&m);
 }
 
+/* A waits behind two threads of one pool; normally behind one of them. */
+static void pool_story(uint64_t first_us, uint64_t second_us, const char *second)
+{
+	struct kp_ev_task thread = {.state = 'R'};
+
+	cr_assert_eq(kp_model_init(&m), 0);
+	FEED(&m, task, 0, KP_CPU_USER, A, .comm = "ledger", .state = 'R');
+	FEED(&m, task, 0, KP_CPU_USER, HOG, .comm = "batch-1", .state = 'R');
+	strcpy(thread.comm, second);
+	feed(&m, &thread, KP_EV_task, sizeof(thread), 0, KP_CPU_USER, HOG + 1);
+	sw(&m, 0, 1, 0, 0, A);
+	sw(&m, 10000, 1, A, 0, HOG);
+	sw(&m, 10000 + first_us, 1, HOG, 0, HOG + 1);
+	sw(&m, 10000 + first_us + second_us, 1, HOG + 1, 0, A);
+	sw(&m, 300000, 1, A, 0, 0);
+	cr_assert_eq(kp_model_finish(&m), 0);
+	m.tasks.at[kp_model_task(&m, HOG + 1, 0)].pid = HOG;
+}
+
+Test(report, threads_of_one_role_are_one_cause)
+{
+	static const struct {
+		const char *second;
+		uint64_t first_ns;
+	} cases[] = {{"batch-22", 50000 * US}, {"logger-2", 30000 * US}};
+
+	for (int i = 0; i < 2; i++) {
+		pool_story(20000, 30000, cases[i].second);
+		struct kp_report r = report_of(9000, 61000, 15000);
+		cr_expect_eq(r.causes.at[0].ns, cases[i].first_ns);
+		cr_expect_eq(r.causes.at[0].cause.tid, HOG + 1, "the larger part stands for both");
+		cr_expect_eq(r.buckets.at[0].ns, 30000 * US, "a bucket is a thread's own");
+		kp_report_done(&r);
+		kp_model_done(&m);
+	}
+}
+
+/* Today one thread of the pool, normally another. */
+Test(report, normal_is_compared_by_role)
+{
+	struct kp_report normal, r;
+
+	pool_story(1000, 30000, "batch-22");
+	normal = report_of(9000, 61000, 15000);
+	kp_model_done(&m);
+	pool_story(31000, 500, "batch-22");
+	r = report_of(9000, 61000, 15000);
+	kp_model_done(&m);
+	cr_assert_eq(kp_report_compare(&r, &normal, 1), 0);
+	for (uint32_t i = 0; i < r.causes.cnt; i++)
+		if (r.causes.at[i].kind == KP_B_run_queue)
+			cr_expect_eq(r.causes.at[i].excess_ns, 500 * (int64_t)US);
+	kp_report_done(&normal);
+	kp_report_done(&r);
+}
+
 Test(report, baseline_ranks_by_excess)
 {
 	struct kp_report normal[5];
