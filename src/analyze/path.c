@@ -105,16 +105,33 @@ static bool is_for_message(const struct kp_task *t, const struct kp_rec *rec)
 	return call && (kp_call_waits_for_many(call) || kp_call_receives(call));
 }
 
-/* Until when the task, before it received the message, slept for want of one; 0: it did not. */
-static uint64_t slept_until(const struct kp_path *p, const struct kp_msg *received)
+/* What ended the task's sleep for want of a message, before it received this one; NULL: it did not
+ * sleep. */
+static const struct kp_rec *sleep_end(const struct kp_path *p, const struct kp_msg *received)
 {
 	const struct kp_task *t = &p->model->tasks.at[received->task];
 	uint32_t i = kp_task_rec(t, received->t1_ns);
 
 	for (; i != KP_NONE && i > 0 && t->recs.at[i].kind != KP_REC_BLOCKED; i--)
 		if (t->recs.at[i].kind == KP_REC_WAKE && t->recs.at[i - 1].kind == KP_REC_BLOCKED)
-			return is_for_message(t, &t->recs.at[i - 1]) ? t->recs.at[i].t_ns : 0;
-	return 0;
+			return is_for_message(t, &t->recs.at[i - 1]) ? &t->recs.at[i] : NULL;
+	return NULL;
+}
+
+/* Who sent what was received: by the connection, or where there is none, by the wake. */
+static const struct kp_msg *origin_of(const struct kp_path *p, const struct kp_msg *received,
+				      const struct kp_rec *woken)
+{
+	const struct kp_msg *sent = kp_model_origin(p->model, received);
+	const struct kp_wake *wake;
+
+	if (sent || !woken || woken->aux == KP_NONE)
+		return sent;
+	wake = &p->model->wakes.at[woken->aux];
+	if (wake->sock != received->sock || !wake->waker)
+		return NULL;
+	sent = kp_model_peer_msg(p->model, received->sock, wake->waker, wake->t_ns);
+	return sent && sent->is_out ? sent : NULL;
 }
 
 /* The message was sent by then. While its send goes on, the sender is what is waited for. */
@@ -129,8 +146,9 @@ static uint64_t sent_until(const struct kp_msg *sent, uint64_t slept_ns, uint64_
 void kp_path_add_message(struct kp_path *p, struct kp_path_at *at, const struct kp_msg *received,
 			 uint64_t q_ns, char confidence)
 {
-	const struct kp_msg *sent = kp_model_origin(p->model, received);
-	uint64_t slept_ns = slept_until(p, received), end = q_ns, come;
+	const struct kp_rec *woken = sleep_end(p, received);
+	const struct kp_msg *sent = origin_of(p, received, woken);
+	uint64_t slept_ns = woken ? woken->t_ns : 0, end = q_ns, come;
 	struct kp_leg leg = {.task = at->task, .other = KP_NONE, .confidence = confidence};
 
 	/* The position in the stream says which message it was; without one, the time does. */

@@ -308,6 +308,18 @@ const struct kp_msg *kp_model_origin(const struct kp_model *model, const struct 
 	return best;
 }
 
+/* Whether a datagram socket that is connected to nobody is the other end of one that is. */
+static bool is_open_end(const struct kp_model *model, uint32_t sock, uint64_t t_ns,
+			const struct kp_sock *other)
+{
+	const struct kp_sock *s = &model->socks.at[sock];
+	const struct kp_ends ends = kp_model_other_ends(model, s, t_ns);
+
+	return s->obj == KP_OBJ_udp && other->obj == KP_OBJ_udp && other->is_told &&
+	       !other->rport && other->lport == ends.lport &&
+	       (kp_addr_is_any(other->laddr) || kp_addr_same(other->laddr, ends.laddr));
+}
+
 const struct kp_msg *kp_model_peer_msg(const struct kp_model *model, uint32_t sock, uint32_t task,
 				       uint64_t t_ns)
 {
@@ -322,7 +334,9 @@ const struct kp_msg *kp_model_peer_msg(const struct kp_model *model, uint32_t so
 		if (peer == KP_NONE || peer == msg->sock)
 			break;
 	}
-	return peer == msg->sock ? msg : NULL;
+	return peer == msg->sock || is_open_end(model, sock, t_ns, &model->socks.at[msg->sock])
+		       ? msg
+		       : NULL;
 }
 
 uint32_t kp_model_unix_peer(const struct kp_model *model, uint64_t ino)

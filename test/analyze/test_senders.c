@@ -87,6 +87,36 @@ Test(rules, a_datagram_does_not_inherit_the_segments_socket)
 	done(&w);
 }
 
+/* A client that is connected, a server that is not: known by the address that it is bound to. */
+Test(rules, a_datagram_from_a_server_that_answers_anybody)
+{
+	static const struct ends asks = {0x0100000a, 0x0300000a, 40000, 53};
+	static const struct {
+		struct ends server;
+		bool is_it;
+	} cases[] = {{{0x0300000a, 0, 53, 0}, true},
+		     {{0, 0, 53, 0}, true},
+		     {{0x0400000a, 0, 53, 0}, false},
+		     {{0x0300000a, 0, 54, 0}, false}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		begin();
+		sw(&m, 0, 1, 0, 0, C);
+		sw(&m, 1000, 0, A, S, 0);
+		FEED(&m, sched_waking, 8000, 1, C, .target_pid = A, .target_tid = A,
+		     .ctx = KP_CTX_SOFTIRQ | KP_CTX_NET, .softirq = 3, .nr = SYS_sendto,
+		     .fobj = KP_OBJ_udp, .sock = tell_sock(&m, KP_OBJ_udp, asks));
+		FEED(&m, sock_send, 8010, 1, C, .len = 10, .nr = SYS_sendto, .obj = KP_OBJ_udp,
+		     .sock = tell_sock(&m, KP_OBJ_udp, cases[i].server));
+		sw(&m, 8000, 0, 0, 0, A);
+		call_on(900, 8100, A, SYS_recvfrom, KP_OBJ_udp, asks);
+		struct kp_walk w = finish(0, 10000);
+		cr_expect_eq(spent(&w, KP_B_on_cpu, C), cases[i].is_it ? 7000 * US : 0);
+		cr_expect_eq(spent(&w, KP_B_network, 0), cases[i].is_it ? 0 : 7000 * US);
+		done(&w);
+	}
+}
+
 /* A server that takes datagrams from anybody was woken for its own socket: C sent one just then. */
 static struct kp_walk datagram_from_anybody(uint8_t obj, uint8_t context)
 {
