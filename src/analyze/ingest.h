@@ -43,6 +43,7 @@ int kp_model_on_tcp_reset(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_tier(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_lose_untold(struct kp_model *m);
 int kp_model_on_syscall(struct kp_model *m, const struct kp_hdr *hdr);
+int kp_model_on_freeze(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_signal(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_deliver(struct kp_model *m, const struct kp_hdr *hdr);
 int kp_model_on_irq(struct kp_model *m, const struct kp_hdr *hdr);

@@ -19,6 +19,9 @@
 /* TASK_DEAD of the kernel, beside the bits that event.h names. */
 #define STATE_DEAD 128u
 #define STATE_GONE (16u | 32u | STATE_DEAD)
+/* In these the kernel counts a task as frozen whose group is not: it is stopped, or waits for a
+ * vfork to end, which only a deadly signal ends early (cgroup_enter_frozen, TASK_WAKEKILL). */
+#define STATE_COUNTED (KP_TASK_STOPPED | KP_TASK_TRACED | 0x100u)
 
 /* A running recorder wakes up every few milliseconds: so long without any switch on any CPU means
  * that nothing was recorded (it was not running, or the machine slept). */
@@ -144,6 +147,8 @@ static int switch_out(struct kp_model *m, const struct kp_ev_sched_switch *e, ui
 		rec.flags |= KP_RECF_THROTTLED;
 	if (e->flags & KP_SWITCH_IOWAIT)
 		rec.flags |= KP_RECF_IOWAIT;
+	if (e->flags & KP_SWITCH_FROZEN && !(e->prev_state & STATE_COUNTED))
+		rec.flags |= KP_RECF_FROZEN;
 	if (kp_model_rec_push(m, prev, rec) < 0)
 		return -ENOMEM;
 	t = &m->tasks.at[prev];
@@ -471,6 +476,7 @@ static const handler handlers[KP_EV_END] = {
 	[KP_EV_translation] = kp_model_on_translation,
 	[KP_EV_signal_generate] = kp_model_on_signal,
 	[KP_EV_signal_deliver] = kp_model_on_deliver,
+	[KP_EV_cgroup_freeze] = kp_model_on_freeze,
 	[KP_EV_irq] = kp_model_on_irq,
 	[KP_EV_softirq] = kp_model_on_softirq,
 	[KP_EV_reclaim] = kp_model_on_reclaim,
@@ -603,6 +609,7 @@ void kp_model_done(struct kp_model *model)
 	KP_VEC_DONE(&model->requests);
 	KP_VEC_DONE(&model->completions);
 	KP_VEC_DONE(&model->signals);
+	KP_VEC_DONE(&model->freezes);
 	KP_VEC_DONE(&model->connects);
 	KP_VEC_DONE(&model->retransmits);
 	KP_VEC_DONE(&model->tiers);

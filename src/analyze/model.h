@@ -41,6 +41,7 @@ enum {
 	KP_RECF_MAJOR = 4,     /* BLOCKED: a major fault ended after it */
 	KP_RECF_SNAPSHOT = 8,  /* known from the snapshot, not from a switch */
 	KP_RECF_NEW = 16,      /* WAKE: the task's first */
+	KP_RECF_FROZEN = 32,   /* BLOCKED: its control group is frozen, or the whole machine */
 };
 
 /* A change of a task's state. */
@@ -225,6 +226,14 @@ struct kp_signal {
 	uint16_t cpu;   /* of the event */
 };
 
+/* A control group of version 2 is to stop, or may go on. */
+struct kp_freeze {
+	uint64_t t_ns;
+	uint64_t cgroup;
+	uint32_t task; /* that wants it so */
+	bool ends;
+};
+
 /* A timerfd_settime. */
 struct kp_arming {
 	uint64_t entry_ns;
@@ -286,6 +295,7 @@ struct kp_model {
 	KP_VEC(struct kp_request) requests;
 	KP_VEC(struct kp_completion) completions;
 	KP_VEC(struct kp_signal) signals;
+	KP_VEC(struct kp_freeze) freezes;
 	KP_VEC(struct kp_send) connects;
 	KP_VEC(struct kp_arming) armings; /* by their ends */
 	KP_VEC(struct kp_retransmit) retransmits;
@@ -396,6 +406,10 @@ uint32_t kp_model_request(const struct kp_model *model, uint64_t id, uint64_t t_
 /* The stop signal that stopped process pid at t_ns, or NULL. */
 const struct kp_signal *kp_model_stop_signal(const struct kp_model *model, uint32_t pid,
 					     uint64_t t_ns);
+
+/* Who had control groups of version 2 frozen at t_ns; KP_NONE: nobody, several, or it is not in the
+ * log. */
+uint32_t kp_model_freezer(const struct kp_model *model, uint64_t t_ns);
 
 /* The first signal that `sender` sent to process pid from t_ns on, within slack of it, or NULL. */
 const struct kp_signal *kp_model_signal(const struct kp_model *model, uint32_t pid, uint32_t sender,

@@ -55,6 +55,21 @@ int kp_model_on_signal(struct kp_model *m, const struct kp_hdr *hdr)
 	return KP_VEC_PUSH(&m->signals, sig);
 }
 
+int kp_model_on_freeze(struct kp_model *m, const struct kp_hdr *hdr)
+{
+	const struct kp_ev_cgroup_freeze *e = (const void *)hdr;
+	struct kp_freeze freeze = {
+		.t_ns = hdr->time_ns, .cgroup = e->cgroup, .ends = e->what == KP_FREEZE_ENDED};
+
+	if (e->what != KP_FREEZE_ASKED && e->what != KP_FREEZE_ENDED)
+		return 0;
+	if (kp_model_task_get(m, hdr->pid, hdr->tid, &freeze.task) < 0)
+		return -ENOMEM;
+	if (m->freezes.cnt && freeze.t_ns < m->freezes.at[m->freezes.cnt - 1].t_ns)
+		freeze.t_ns = m->freezes.at[m->freezes.cnt - 1].t_ns;
+	return KP_VEC_PUSH(&m->freezes, freeze);
+}
+
 static int irq_add(struct kp_model *m, const struct kp_hdr *hdr, uint64_t entry_ns, uint32_t what)
 {
 	struct kp_interval irq = {entry_ns, hdr->time_ns, what};

@@ -7,6 +7,8 @@
 
 /* Searches that follow a chain of older objects give up after this many. */
 #define CHAIN_MAX 4096
+/* Freezes and thaws before a moment that are looked at for who wanted what holds then. */
+#define FREEZE_MAX 64
 /* Completions before a wake among which the one that caused it is looked for. */
 #define COMPLETION_MAX 256
 /* Sockets that have had the same ends, one after the other. */
@@ -445,6 +447,32 @@ const struct kp_signal *kp_model_stop_signal(const struct kp_model *model, uint3
 		    model->signals.at[i].t_ns <= t_ns + STOP_SLACK_NS)
 			return &model->signals.at[i];
 	return NULL;
+}
+
+/* Whether the group of the i-th goes on before the end-th. */
+static bool is_over(const struct kp_model *model, uint32_t i, uint32_t end)
+{
+	const struct kp_freeze *list = model->freezes.at;
+
+	for (uint32_t k = i + 1; k < end; k++)
+		if (list[k].ends && list[k].cgroup == list[i].cgroup)
+			return true;
+	return false;
+}
+
+uint32_t kp_model_freezer(const struct kp_model *model, uint64_t t_ns)
+{
+	uint32_t end = model->freezes.cnt ? UPPER_BOUND(&model->freezes, t_ns, t_ns) : 0, n;
+	uint32_t found = KP_NONE, i = end;
+
+	for (n = 0; i-- > 0 && n < FREEZE_MAX; n++) {
+		if (model->freezes.at[i].ends || is_over(model, i, end))
+			continue;
+		if (found != KP_NONE && found != model->freezes.at[i].task)
+			return KP_NONE;
+		found = model->freezes.at[i].task;
+	}
+	return found;
 }
 
 const struct kp_signal *kp_model_signal(const struct kp_model *model, uint32_t pid, uint32_t sender,

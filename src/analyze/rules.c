@@ -183,6 +183,21 @@ static void explain_stopped(struct kp_walk *walk, const struct kp_rule *rule,
 	kp_walk_emit(walk, piece);
 }
 
+static void explain_frozen(struct kp_walk *walk, const struct kp_rule *rule,
+			   const struct kp_blocked *b)
+{
+	struct kp_piece piece = piece_of(rule, b, KP_B_stopped);
+
+	/* With a group of version 1, or the whole machine, it waits otherwise, and the log does not
+	 * tell for whom. */
+	if (b->rec->aux & KP_TASK_INTERRUPTIBLE)
+		piece.cause = kp_model_freezer(walk->model, b->begin_ns);
+	else if (piece.confidence < 'B')
+		piece.confidence = 'B';
+	piece.detail = KP_D_frozen;
+	kp_walk_emit(walk, piece);
+}
+
 static void explain_timer(struct kp_walk *walk, const struct kp_rule *rule,
 			  const struct kp_blocked *b)
 {
@@ -500,6 +515,12 @@ static bool is_cut(const struct kp_walk *walk, const struct kp_blocked *b)
 	return b->is_cut;
 }
 
+static bool is_frozen(const struct kp_walk *walk, const struct kp_blocked *b)
+{
+	(void)walk;
+	return b->rec->flags & KP_RECF_FROZEN;
+}
+
 static bool is_stopped(const struct kp_walk *walk, const struct kp_blocked *b)
 {
 	(void)walk;
@@ -771,6 +792,8 @@ const struct kp_rule kp_led_rules[] = {
 };
 
 const struct kp_rule kp_rules[] = {
+	{"frozen", NULL, 'A', is_frozen, explain_frozen,
+	 "frozen with its control group; the cause is who had that frozen"},
 	{"stopped", NULL, 'A', is_stopped, explain_stopped,
 	 "stopped by a signal or a debugger; the cause is who sent the signal"},
 	{"cut", NULL, 'C', is_cut, explain_cut,

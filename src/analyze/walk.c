@@ -179,7 +179,7 @@ static void walk_runnable(struct kp_walk *walk, uint32_t task, const struct stat
 
 static bool is_stop_state(const struct kp_rec *rec)
 {
-	return rec->aux & (KP_TASK_STOPPED | KP_TASK_TRACED);
+	return rec->aux & (KP_TASK_STOPPED | KP_TASK_TRACED) || rec->flags & KP_RECF_FROZEN;
 }
 
 /* The stop that comes behind the wait of record i, nothing else between them; KP_NONE: none. */

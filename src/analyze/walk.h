@@ -58,7 +58,8 @@ enum kp_bucket_kind {
 	X(rto, "sent again after a timeout, RTO")                                                  \
 	X(tlp, "sent again by a tail loss probe")                                                  \
 	X(fast, "fast retransmit")                                                                 \
-	X(loss, "sent again behind a timeout")
+	X(loss, "sent again behind a timeout")                                                     \
+	X(frozen, "its control group was frozen")
 
 enum kp_detail {
 #define X(name, text) KP_D_##name,

@@ -84,6 +84,61 @@ Test(rules, stopped_names_the_sender)
 	done(&w);
 }
 
+/* The kernel counts them as frozen as long as they stand still. */
+Test(rules, stopped_and_vfork_are_not_frozen)
+{
+	static const uint32_t states[] = {KP_TASK_STOPPED | 0x100, D | 0x100};
+
+	for (int i = 0; i < 2; i++) {
+		begin();
+		FEED(&m, signal_generate, 990, 1, B, .target_pid = A, .target_tid = A, .sig = 19);
+		FEED(&m, sched_switch, 1000, 0, A, .prev_state = states[i],
+		     .flags = KP_SWITCH_FROZEN);
+		wake(&m, 9000, 1, C, A, 0);
+		sw(&m, 9000, 0, 0, 0, A);
+		struct kp_walk w = finish(0, 10000);
+		cr_expect_eq(spent(&w, KP_B_stopped, B), i ? 0 : 8000 * US);
+		for (uint32_t k = 0; k < w.pieces.cnt; k++)
+			cr_expect_neq(w.pieces.at[k].detail, KP_D_frozen);
+		done(&w);
+	}
+}
+
+/* B asks for a group of version 2; version 1 tells nothing of who did. */
+Test(rules, frozen_names_who_asked_where_that_is_known)
+{
+	static const struct {
+		uint32_t state, other; /* that asked for another group; 0: nobody */
+		bool other_ends;
+		uint32_t cause;
+		char confidence;
+	} cases[] = {{S, 0, false, B, 'A'},
+		     {S, C, false, 0, 'A'},
+		     {S, C, true, B, 'A'},
+		     {0x8000, 0, false, 0, 'B'}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		begin();
+		if (cases[i].other)
+			FEED(&m, cgroup_freeze, 500, 1, cases[i].other, .cgroup = 7,
+			     .what = KP_FREEZE_ASKED);
+		if (cases[i].other_ends)
+			FEED(&m, cgroup_freeze, 600, 1, C, .cgroup = 7, .what = KP_FREEZE_ENDED);
+		FEED(&m, cgroup_freeze, 990, 1, B, .cgroup = 8, .what = KP_FREEZE_ASKED);
+		FEED(&m, sched_switch, 1000, 0, A, .prev_state = cases[i].state,
+		     .flags = KP_SWITCH_FROZEN);
+		FEED(&m, cgroup_freeze, 1010, 0, A, .cgroup = 8, .what = KP_FREEZE_FROZEN);
+		FEED(&m, cgroup_freeze, 8990, 1, B, .cgroup = 8, .what = KP_FREEZE_ENDED);
+		wake(&m, 9000, 1, B, A, 0);
+		sw(&m, 9000, 0, 0, 0, A);
+		struct kp_walk w = finish(0, 10000);
+		cr_expect_eq(spent(&w, KP_B_stopped, cases[i].cause), 8000 * US);
+		cr_expect_eq(find(&w, KP_B_stopped)->detail, KP_D_frozen);
+		cr_expect_eq(find(&w, KP_B_stopped)->confidence, cases[i].confidence);
+		done(&w);
+	}
+}
+
 Test(rules, stop_before_the_log_from_the_snapshot)
 {
 	cr_assert_eq(kp_model_init(&m), 0);
