@@ -64,13 +64,12 @@ def back(w):
 
 # --- CPU ---
 
-def ran(hog):
-    times = hog.read("ran")
+def ran(times):
     return Done(list(zip(times[::2], times[1::2])))
 
 
 def take_cpu(hog_of, ms):
-    return {"before": lambda w: hog_of(w).tell(ms, "begun"), "after": lambda w, *_: ran(hog_of(w)),
+    return {"before": lambda w: hog_of(w).tell(ms, "begun"), "after": lambda w, *_: ran(hog_of(w).read("ran")),
             "right": by(lambda w: hog_of(w).pid, "run_queue")}
 
 
@@ -82,20 +81,20 @@ def hold_and_hog(w):
 
 
 def hog_ended(w, *_):
-    done = ran(w.hog)
+    done = ran(w.hog.read("ran"))
     w.mid.read("ended")
     return done
 
 
 def throttles(w):
-    with open(w.group("cpu") + "/cpu.stat") as f:
+    with open(w.group("cpu/middle") + "/cpu.stat") as f:
         return int(next(line for line in f if line.startswith("nr_throttled")).split()[1])
 
 
 def use_quota_up(w):
     """Twice: the second time it is known to be at the begin of a period."""
     before = throttles(w)
-    write(w.group("cpu") + "/cpu.cfs_quota_us", 10000)
+    write(w.group("cpu/middle") + "/cpu.cfs_quota_us", 10000)
     w.eater.tell(250, "begun")
     for _ in range(2000):
         if throttles(w) >= before + 2:
@@ -104,7 +103,7 @@ def use_quota_up(w):
 
 
 def give_quota(w):
-    write(w.group("cpu") + "/cpu.cfs_quota_us", -1)
+    write(w.group("cpu/middle") + "/cpu.cfs_quota_us", -1)
     w.eater.read("ran")
 
 
@@ -234,7 +233,7 @@ def fill_loop(w, _):
 def loop_is_free(w, *_):
     stamps = w.other.receive()
     w.other.socket.close()
-    return computed(stamps, ("edge_rx", "edge_tx"), "edge_cpu")
+    return ran(sorted(t for name, t in stamps.items() if name.startswith("ran")))
 
 
 def computed(stamps, stage, cpu):
@@ -276,7 +275,7 @@ FAULTS = [
     Fault("swap_in", ("mid_locked", "mid_touched"), by(middle, "fault"), before=swap_out, undo=swap_in,
           shape={"touch": 3000}, needs=("memory", "swap")),
     Fault("busy_pool", ("edge_ask", "mid_rx"), by(middle, "timer"), before=fill_pool, after=pool_is_free),
-    Fault("busy_loop", ("edge_ask", "edge_told"), by(lambda w: w.edge.pid, "on_cpu"), during=fill_loop,
+    Fault("busy_loop", ("mid_tx", "edge_told"), by(lambda w: w.edge.pid, "on_cpu"), during=fill_loop,
           after=loop_is_free, shape={"rest": 8000}),
     Fault("slow_downstream", ("back_read", "back_worked"), by(back, "timer"), extra={"rest": DELAY_US}),
     Fault("busy_downstream", ("back_read", "back_worked"), by(back, "on_cpu"), extra={"compute": 40000},

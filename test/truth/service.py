@@ -7,11 +7,20 @@ import time
 import urllib.parse
 
 
+GAP_NS = 50000
+
+
 def burn(us):
-    """Computes for so much CPU time of the thread."""
+    """Computes for so much CPU time of the thread. When it had the CPU: begin, end, begin, end, …"""
     end = time.thread_time_ns() + us * 1000
+    last = time.monotonic_ns()
+    ran = [last]
     while time.thread_time_ns() < end:
-        pass
+        now = time.monotonic_ns()
+        if now - last > GAP_NS:
+            ran += [last, now]
+        last = now
+    return ran + [last]
 
 
 class Request:

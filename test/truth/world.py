@@ -21,10 +21,13 @@ BACK_PORT = 7003
 NGINX_PORT = 7080
 ADDRESS = {"edge": "10.123.0.1", "mid": "10.123.0.2", "back": "10.123.0.3", "switch": "10.123.0.254"}
 CLONE_NEWNET = 0x40000000
-GROUPS = ("cpu", "memory", "freezer", "unified")
+# Control groups: of the middle, its CPU quota shared with two jobs; of the other services.
+MIDDLE_GROUPS = ("cpu/middle", "memory", "freezer", "unified")
+GROUPS = ("cpu", "cpu/rest") + MIDDLE_GROUPS
 NEIGHBOURS_EACH = 3
-# So that what else the machine does delays the services little; the batch job has more.
-SERVICE_NICE, BATCH_NICE = -10, -20
+# Of CPU time, so that what else the machine does delays the services little (cgroups(7); 1024 is normal).
+SHARES = 262144
+BATCH_NICE = -10
 
 
 def must(*command, **more):
@@ -39,13 +42,13 @@ def write(path, text):
 class Helper:
     """A process that is told by lines and answers in lines."""
 
-    def __init__(self, world, command, ns=None, cpu=None, words=None, grouped=False):
-        command = ["nice", "-n", str(SERVICE_NICE)] + command
+    def __init__(self, world, command, ns=None, cpu=None, words=None, groups=("cpu/rest",)):
         if ns:
             command = ["ip", "netns", "exec", world.ns(ns)] + command
-        if grouped:  # before it has memory
-            join = "".join(f"echo $$ >{world.group(c)}/cgroup.procs; " for c in GROUPS if c not in world.missing)
-            command = ["sh", "-c", join + 'exec "$@"', "sh"] + command
+        # Before it has memory.
+        join = "".join(f"echo $$ >{world.group(name)}/cgroup.procs; " for name in groups
+                       if name.split("/")[0] not in world.missing)
+        command = ["sh", "-c", join + 'exec "$@"', "sh"] + command
         if cpu is not None:
             command = ["taskset", "-c", str(cpu)] + command
         self.run = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
@@ -106,9 +109,9 @@ class World:
 
     def __enter__(self):
         try:
+            self.make_groups()
             self.make_net()
             self.make_disks()
-            self.make_groups()
             self.make_swap()
             self.start()
         except BaseException:
@@ -183,16 +186,21 @@ class World:
         self.undo.callback(must, "umount", self.folder + "/fuse")
         self.slow_disk = self.mount_image(self.folder + "/fuse/disk", "slow", "nodelalloc")
 
-    def group(self, controller):
-        return f"/sys/fs/cgroup/{controller}/kprobe-truth-{os.getpid()}"
+    def group(self, name):
+        """Folder of CONTROLLER or CONTROLLER/CHILD."""
+        controller, _, child = name.partition("/")
+        return f"/sys/fs/cgroup/{controller}/kprobe-truth-{os.getpid()}/{child}"
 
     def make_groups(self):
-        for controller in GROUPS:
+        for name in GROUPS:
+            controller = name.split("/")[0]
             if not os.path.isdir("/sys/fs/cgroup/" + controller):
                 self.missing[controller] = f"no control group {controller}"
                 continue
-            os.mkdir(self.group(controller))
-            self.undo.callback(os.rmdir, self.group(controller))
+            os.mkdir(self.group(name))
+            self.undo.callback(os.rmdir, self.group(name))
+        if "cpu" not in self.missing:
+            write(self.group("cpu") + "cpu.shares", SHARES)
 
     def make_swap(self):
         path = self.folder + "/swap"
@@ -219,16 +227,16 @@ class World:
                                           spans["back"]], ns="back", cpu=0, words="ready")
         self.names = self.helper(python + [here + "/names.py", ADDRESS["back"]], ns="back", cpu=0, words="ready")
         self.mid = self.helper([self.binaries + "/middle", str(PORT), ADDRESS["back"], str(BACK_PORT),
-                                spans["mid"]], ns="mid", cpu=1, words="ready", grouped=True)
+                                spans["mid"]], ns="mid", cpu=1, words="ready",
+                               groups=MIDDLE_GROUPS)
         self.nginx = self.start_nginx()
         self.edge = self.helper(python + [here + "/edge.py", str(PORT), ADDRESS["mid"],
                                           str(NGINX_PORT if self.nginx else PORT), spans["edge"]],
                                 ns="edge", cpu=0, words="ready")
-        self.hog = self.helper([self.binaries + "/hog", "1", "fifo"], words="ready")
-        self.batch = self.helper([self.binaries + "/hog", "1", str(BATCH_NICE)], words="ready")
-        self.eater = self.helper([self.binaries + "/hog", "1", str(SERVICE_NICE)], words="ready")
-        if "cpu" not in self.missing:
-            write(self.group("cpu") + "/cgroup.procs", self.eater.pid)
+        hog = self.binaries + "/hog"
+        self.hog = self.helper([hog, "1", "fifo"], words="ready", groups=())
+        self.batch = self.helper([hog, "1", str(BATCH_NICE)], words="ready", groups=MIDDLE_GROUPS[:1])
+        self.eater = self.helper([hog, "1", "0"], words="ready", groups=MIDDLE_GROUPS[:1])
         self.bulk = self.helper(python + [here + "/bulk.py", self.folder + "/disk"], words="ready")
         self.client = Client(self, "edge", PORT)
 
