@@ -4,7 +4,8 @@
 #include "analyze/path_in.h"
 #include "base/num.h"
 
-/* A request's messages are looked for so far from the ends of an incident. */
+/* A request's messages are looked for so far from the ends of an incident, or as far as its thread
+ * did not block in between: then it was not given the CPU. */
 #define NEAR_NS 2000000
 
 /* A pair of messages on one connection: a request, and what answers it. */
@@ -13,6 +14,26 @@ struct pair {
 	uint64_t away_ns; /* from the ends of the incident, in sum */
 	bool is_alone;    /* no other fits them */
 };
+
+/* Whether the task did not block in [from, to], nor is it unknown whether it did. */
+static bool stayed(const struct kp_path *p, uint64_t from_ns, uint64_t to_ns)
+{
+	const struct kp_task *t = &p->model->tasks.at[p->task];
+	uint32_t i = kp_task_rec(t, to_ns), n;
+
+	for (n = 0; i != KP_NONE && t->recs.at[i].t_ns >= from_ns; i--, n++, p->walk->work++)
+		if (n == KP_PATH_LOOK_MAX || t->recs.at[i].kind == KP_REC_BLOCKED ||
+		    t->recs.at[i].kind == KP_REC_LOST)
+			return false;
+	return true;
+}
+
+static bool is_near(const struct kp_path *p, const struct kp_msg *msg, uint64_t t_ns)
+{
+	return kp_apart64(msg->t1_ns, t_ns) <= NEAR_NS ||
+	       (msg->task == p->task &&
+		stayed(p, kp_min64(msg->t1_ns, t_ns), kp_max64(msg->t1_ns, t_ns)));
+}
 
 static void try_end(const struct kp_path *p, const struct kp_msg *end, struct pair *best)
 {
@@ -26,7 +47,7 @@ static void try_end(const struct kp_path *p, const struct kp_msg *end, struct pa
 	if (!i || kp_path_asks(p, end->sock) == end->is_out)
 		return;
 	begin = kp_path_last_msg(p, list, i - 1, !end->is_out, &i);
-	if (!begin || kp_apart64(begin->t1_ns, p->lo) > NEAR_NS)
+	if (!begin || !is_near(p, begin, p->lo))
 		return;
 	sum = kp_apart64(begin->t1_ns, p->lo) + kp_apart64(end->t1_ns, p->hi);
 	best->is_alone = !best->begin || (best->is_alone && best->begin == begin);
@@ -57,7 +78,7 @@ static struct pair find_pair(const struct kp_path *p, bool *ret_many)
 				break;
 			*ret_many |= sock != KP_NONE && msg->sock != sock;
 			sock = msg->sock;
-			if (msg->t1_ns + NEAR_NS >= p->hi)
+			if (is_near(p, msg, p->hi))
 				try_end(p, msg, &best);
 		}
 	}

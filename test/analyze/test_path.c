@@ -5,6 +5,7 @@
 #include "story.h"
 
 #define N 400
+#define HOG 900
 #define W 500
 #define UP 9000 /* the upstream's port */
 
@@ -161,6 +162,40 @@ Test(path, what_it_waited_for_from_upstream)
 	cr_assert_eq(w.waits.cnt, 2);
 	cr_expect_str_eq(w.waits.at[1].rule->name, "message");
 	done(&w);
+}
+
+/* An incident in the loop itself whose answer was out long before its end: the loop had no CPU, or
+ * it did something else. */
+Test(path, an_incident_that_ends_behind_its_answer)
+{
+	for (int blocks = 0; blocks < 2; blocks++) {
+		ask();
+		out(1015, 1, B, upstream);
+		poll_at(1020, 0);
+		sw(&m, 1100, 3, 0, 0, C);
+		in(1110, 3, C, swapped(upstream));
+		neighbour_until(4000, 60000, 0);
+		send_to_loop(60900, 3, C, swapped(upstream));
+		in(60910, 1, B, upstream);
+		out(61000, 1, B, swapped(client));
+		if (blocks) {
+			poll_at(61010, 0);
+			serve_neighbour(64000);
+			sw(&m, 64100, 1, B, 0, HOG);
+		} else {
+			sw(&m, 61010, 1, B, 0, HOG);
+		}
+		sw(&m, 69000, 1, HOG, S, B);
+		struct kp_walk w = finish(1000, 61010);
+		kp_walk_done(&w);
+		w = walk_of(&m, B, 1010, 69500);
+		cr_expect_eq(spent(&w, KP_B_run_queue, HOG), blocks ? 4900 * US : 7990 * US);
+		if (blocks)
+			cr_expect_eq(spent(&w, KP_B_on_cpu, C), 0);
+		else
+			cr_expect_geq(spent(&w, KP_B_on_cpu, C), 59700 * US);
+		done(&w);
+	}
 }
 
 /* The same connection serves the neighbour afterwards: that is not the request's any more. */
