@@ -39,6 +39,14 @@ def write(path, text):
         f.write(str(text))
 
 
+def raise_journal(name):
+    """The thread of a file system's journal is in no group of ours: it goes before what others do."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/comm") as f:
+            if f.read().startswith(name):
+                os.setpriority(os.PRIO_PROCESS, int(pid), -20)
+
+
 class Helper:
     """A process that is told by lines and answers in lines."""
 
@@ -168,6 +176,7 @@ class World:
         must("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", device)
         must("mount", "-o", "noatime,commit=300," + options, device, at)
         self.undo.callback(must, "umount", at)
+        raise_journal(f"jbd2/{os.path.basename(device)}-")
         number = os.stat(device).st_rdev
         return f"{os.major(number)}:{os.minor(number)}"
 
