@@ -40,7 +40,7 @@ static const struct probe {
 #define WITHOUT(name) 0, NULL, name, false
 #define PARAMS_WITH(n, name) n, name, NULL, false
 #define PARAMS_WITHOUT(n, name) n, NULL, name, false
-#define WAITS 0, NULL, NULL, true
+#define WAITS_WITH(name) 0, name, NULL, true
 #define WAITS_WITHOUT(name) 0, NULL, name, true
 } table[] = {
 	{"kp_sched_switch_typed", "sched_switch", G(sched) | G(syscall) | SELECT,
@@ -97,8 +97,8 @@ static const struct probe {
 	{"kp_drop_3", "kfree_skb", G(tcp), PARAMS(3)},
 	{"kp_packet_out", "net_dev_start_xmit", G(packet), ANY},
 	{"kp_packet_in", "netif_receive_skb", G(packet), ANY},
-	{"kp_sock_send", "sock_send_length", G(tcp), WAITS},
-	{"kp_sock_recv", "sock_recv_length", G(tcp), WAITS},
+	{"kp_sock_send", "sock_send_length", G(tcp), WAITS_WITH("btf_trace_sock_send_length")},
+	{"kp_sock_recv", "sock_recv_length", G(tcp), WAITS_WITH("btf_trace_sock_recv_length")},
 	{"kp_tcp_recv", "tcp_rcv_space_adjust", G(tcp),
 	 WAITS_WITHOUT("btf_trace_sock_recv_length")},
 	{"kp_xmit", "net_dev_start_xmit", G(tcp), WAITS_WITHOUT("btf_trace_sock_send_length")},
@@ -113,9 +113,12 @@ static const struct probe {
 	{"kp_oom_kill_tid", "mark_victim", G(memory), PARAMS(2)},
 	{"kp_lock_begin", "contention_begin", G(kernel), ANY},
 	{"kp_lock_end", "contention_end", G(kernel), ANY},
-	{"kp_uring_submit", "io_uring_submit_req", G(kernel), ANY},
-	{"kp_uring_submit_sqe", "io_uring_submit_sqe", G(kernel), PARAMS(3)},
-	{"kp_uring_submit_8", "io_uring_submit_sqe", G(kernel), PARAMS(8)},
+	{"kp_uring_submit", "io_uring_submit_req", G(kernel),
+	 WITH("btf_trace_io_uring_submit_req")},
+	{"kp_uring_submit_sqe", "io_uring_submit_sqe", G(kernel),
+	 PARAMS_WITHOUT(3, "btf_trace_io_uring_submit_req")},
+	{"kp_uring_submit_8", "io_uring_submit_sqe", G(kernel),
+	 PARAMS_WITHOUT(8, "btf_trace_io_uring_submit_req")},
 	{"kp_uring_worker", "io_uring_queue_async_work", G(kernel), PARAMS(3)},
 	{"kp_uring_worker_6", "io_uring_queue_async_work", G(kernel), PARAMS(6)},
 	{"kp_uring_worker_8", "io_uring_queue_async_work", G(kernel), PARAMS(8)},
@@ -183,23 +186,25 @@ static unsigned tracepoint_params(const struct btf *btf, const char *name)
 	return btf_vlen(type);
 }
 
-static bool fits(const struct btf *btf, const struct probe *form, unsigned params)
+/* Whether the form is for kernels with what this one has; another one's tracepoint is not missed.
+ */
+static bool is_for(const struct btf *btf, const struct probe *form)
 {
-	if (form->params && form->params != params)
-		return false;
 	if (form->with && btf__find_by_name(btf, form->with) < 0)
 		return false;
 	return !form->without || btf__find_by_name(btf, form->without) < 0;
 }
 
-/* Of a program that is wanted. */
-static enum kp_probe_state state_in(const struct btf *btf, const struct probe *form)
+static enum kp_probe_state state_of(const struct btf *btf, const struct probe *form)
 {
-	unsigned params = tracepoint_params(btf, form->tracepoint);
+	unsigned params;
 
-	return !params                   ? KP_PROBE_ABSENT
-	       : fits(btf, form, params) ? KP_PROBE_ON
-					 : KP_PROBE_UNWANTED;
+	if (!is_for(btf, form))
+		return KP_PROBE_UNWANTED;
+	params = tracepoint_params(btf, form->tracepoint);
+	if (!params)
+		return KP_PROBE_ABSENT;
+	return form->params && form->params != params ? KP_PROBE_UNWANTED : KP_PROBE_ON;
 }
 
 /* Of the groups those that are recorded in a tier. */
@@ -236,7 +241,7 @@ static int choose(struct kp_probes *probes, struct kp_err *err)
 		struct bpf_program *program =
 			bpf_object__find_program_by_name(probes->skel->obj, table[i].program);
 
-		probes->states[i] = is_wanted(probes, &table[i], tiers) ? state_in(btf, &table[i])
+		probes->states[i] = is_wanted(probes, &table[i], tiers) ? state_of(btf, &table[i])
 									: KP_PROBE_UNWANTED;
 		bpf_program__set_autoload(program, probes->states[i] == KP_PROBE_ON);
 	}
