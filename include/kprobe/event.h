@@ -143,6 +143,16 @@ enum kp_fault {
 #undef X
 };
 
+/* Why a task that reclaims memory is put to sleep, kp_ev_reclaim_wait.reason. Append only. */
+enum kp_reclaim_wait {
+	KP_RECLAIM_WAIT_UNKNOWN = 0,
+	KP_RECLAIM_WAIT_WRITEBACK = 1,
+	KP_RECLAIM_WAIT_ISOLATED = 2,
+	KP_RECLAIM_WAIT_NOPROGRESS = 3,
+	KP_RECLAIM_WAIT_CONGESTED = 4,
+	KP_RECLAIM_WAIT_DISK = 5,
+};
+
 /* kp_ev_pressure.resource: the files of /proc/pressure. Append only. */
 #define KP_PRESSURES(X) \
 	X(cpu, 0)       \

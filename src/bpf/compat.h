@@ -13,6 +13,7 @@
  *   io_uring_submit_…  _sqe (ring, request, …) until 5.18, then (request, …); since 6.2 _req
  *   io_uring_queue_async_work  until 5.16 (ring, rw, request, …); 5.17 and 5.18 (ring, request, …);
  *                      then (request, rw)
+ *   mm_vmscan_throttled  since 5.16; before, writeback_congestion_wait and _wait_iff_congested
  *   mark_victim        until 6.8 (pid); since 6.9, and in some 6.1, (task, uid)
  *   tcp_retransmit_skb until 6.16 (sk, skb) of what was sent; since 6.17 (…, err), of failures too
  *   tcp_send_reset     until 6.9 (sk, skb), where there is a socket; since 6.10 (…, reason)
@@ -51,6 +52,12 @@ struct cfs_rq___old {
 };
 struct task_struct___rt {
 	int softirq_disable_cnt; /* with PREEMPT_RT only */
+};
+enum vmscan_throttle_state {
+	VMSCAN_THROTTLE_WRITEBACK,
+	VMSCAN_THROTTLE_ISOLATED,
+	VMSCAN_THROTTLE_NOPROGRESS,
+	VMSCAN_THROTTLE_CONGESTED,
 };
 #pragma clang attribute pop
 
@@ -125,6 +132,24 @@ static __always_inline bool kp_task_stayed(struct task_struct *task)
 	__u32 bit = LINUX_KERNEL_VERSION >= KERNEL_VERSION(6, 18, 0) ? 19 : 14;
 
 	return task->thread_info.flags >> bit & 1;
+}
+
+#define KP_IS_THROTTLE(reason, name)                                     \
+	(bpf_core_enum_value_exists(enum vmscan_throttle_state, name) && \
+	 (reason) == (int)bpf_core_enum_value(enum vmscan_throttle_state, name))
+
+/* Why reclaim puts a task to sleep, from the kernel's own number. */
+static __always_inline enum kp_reclaim_wait kp_reclaim_wait_of(int reason)
+{
+	if (KP_IS_THROTTLE(reason, VMSCAN_THROTTLE_WRITEBACK))
+		return KP_RECLAIM_WAIT_WRITEBACK;
+	if (KP_IS_THROTTLE(reason, VMSCAN_THROTTLE_ISOLATED))
+		return KP_RECLAIM_WAIT_ISOLATED;
+	if (KP_IS_THROTTLE(reason, VMSCAN_THROTTLE_NOPROGRESS))
+		return KP_RECLAIM_WAIT_NOPROGRESS;
+	if (KP_IS_THROTTLE(reason, VMSCAN_THROTTLE_CONGESTED))
+		return KP_RECLAIM_WAIT_CONGESTED;
+	return KP_RECLAIM_WAIT_UNKNOWN;
 }
 
 /* Whether a task may take a CPU in the middle of a softirq: PREEMPT_RT. */

@@ -215,6 +215,18 @@ struct sock {
 	__u16 sk_type;
 	__u16 sk_protocol;
 	struct socket *sk_socket;
+	__u32 sk_ack_backlog;
+	__u32 sk_max_ack_backlog;
+};
+
+/* A connection that begins, of which the listening socket knows. */
+struct request_sock {
+	struct sock_common __req_common;
+	__u8 num_retrans;
+};
+
+struct tcp_request_sock {
+	__u32 snt_isn;
 };
 
 struct tcp_options_received {
@@ -223,6 +235,8 @@ struct tcp_options_received {
 
 struct tcp_sock {
 	__u32 copied_seq;
+	__u32 rcv_nxt;
+	__u32 rcv_wnd; /* as the other end was last told */
 	__u32 write_seq;
 	__u32 snd_una;
 	__u32 snd_wnd;

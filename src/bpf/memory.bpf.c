@@ -55,6 +55,39 @@ int KP_PROG(memory, kp_memcg_reclaim_end, unsigned long nr_reclaimed)
 	return reclaim_end(nr_reclaimed, 1);
 }
 
+static __always_inline int tell_wait(enum kp_reclaim_wait reason, __u32 timeout_us, __u32 waited_us)
+{
+	struct kp_ev_reclaim_wait *ev = KP_EVENT(reclaim_wait, memory, bpf_ktime_get_ns());
+
+	if (!ev)
+		return 0;
+	KP_PUT_CGROUP(ev, kp_memory_cgroup(bpf_get_current_task_btf()));
+	ev->reason = reason;
+	ev->timeout_us = timeout_us;
+	ev->waited_us = waited_us;
+	KP_COMMIT(ev);
+	return 0;
+}
+
+SEC("tp_btf/mm_vmscan_throttled")
+int KP_PROG(memory, kp_reclaim_wait, int node, int timeout_us, int waited_us, int reason)
+{
+	return tell_wait(kp_reclaim_wait_of(reason), timeout_us, waited_us);
+}
+
+SEC("tp_btf/writeback_congestion_wait")
+int KP_PROG(memory, kp_congestion_wait, unsigned int timeout_us, unsigned int waited_us)
+{
+	return tell_wait(KP_RECLAIM_WAIT_DISK, timeout_us, waited_us);
+}
+
+/* Without congestion it does not wait. */
+SEC("tp_btf/writeback_wait_iff_congested")
+int KP_PROG(memory, kp_wait_iff_congested, unsigned int timeout_us, unsigned int waited_us)
+{
+	return waited_us ? tell_wait(KP_RECLAIM_WAIT_DISK, timeout_us, waited_us) : 0;
+}
+
 /* --- compaction --- */
 
 SEC("tp_btf/mm_compaction_begin")

@@ -125,6 +125,106 @@ static __always_inline void watch_window(const struct sock *sk, const struct sk_
 		    KP_LOAD(typed, tp, write_seq) - KP_LOAD(typed, tp, snd_una));
 }
 
+/*
+ * No tracepoint tells that this end closes its window, but each packet that goes out tells the
+ * other end, and the socket has what it told last. The sockets that have theirs closed, by address,
+ * with their numbers in the log.
+ */
+#define KP_CLOSED_MAX 4096
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, KP_CLOSED_MAX);
+	__type(key, __u64);
+	__type(value, __u64);
+} closed_windows SEC(".maps");
+
+__u32 closed_cnt; /* of them: mostly none, and then packets need no look */
+
+static __always_inline void tell_own_window(__u64 sock, __u32 window, __u32 unread)
+{
+	struct kp_ev_tcp_own_window *ev = KP_EVENT(tcp_own_window, tcp, bpf_ktime_get_ns());
+
+	if (!ev)
+		return;
+	ev->sock = sock;
+	ev->window = window;
+	ev->unread = unread;
+	KP_COMMIT(ev);
+}
+
+static __always_inline void forget_window(__u64 key)
+{
+	if (!bpf_map_delete_elem(&closed_windows, &key))
+		__sync_fetch_and_add(&closed_cnt, -1);
+}
+
+static __always_inline void close_window(__u64 key, __u64 sock, __u32 unread)
+{
+	if (bpf_map_update_elem(&closed_windows, &key, &sock, BPF_NOEXIST)) {
+		kp_count_lost(KP_RING_EVENTS, KP_GROUP_tcp);
+		return;
+	}
+	__sync_fetch_and_add(&closed_cnt, 1);
+	tell_own_window(sock, 0, unread);
+}
+
+/* Another socket may have the address of one whose end went unseen. */
+static __always_inline void open_window(__u64 key, __u64 closed, __u64 sock, __u64 ino,
+					__u32 window, __u32 unread)
+{
+	forget_window(key);
+	if (closed == sock || closed == KP_SOCK_INO + ino)
+		tell_own_window(closed, window, unread);
+}
+
+/* A packet goes out of a socket whose window is closed, or may have been. */
+static __noinline int look_at_window(const struct tcp_sock *tp)
+{
+	const struct sock *sk = (const void *)tp;
+	__u32 window = BPF_CORE_READ(tp, rcv_wnd);
+	__u32 unread = BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq);
+	__u64 key = (__u64)tp, sock, ino, *closed = bpf_map_lookup_elem(&closed_windows, &key);
+	__u8 kind;
+
+	if (!window == !!closed)
+		return 0;
+	ino = kp_sock_ino(sk);
+	sock = kp_sock_of(sk, ino, KP_SK_ADDRESS, &kind);
+	if (closed)
+		open_window(key, *closed, sock, ino, window, unread);
+	else
+		close_window(key, sock, unread);
+	return 0;
+}
+
+/* States in which a socket has a window. */
+#define RECEIVING \
+	(1u << TCP_ESTABLISHED | 1u << TCP_FIN_WAIT1 | 1u << TCP_FIN_WAIT2 | 1u << TCP_CLOSE_WAIT)
+
+static __always_inline int on_packet_out(const struct sk_buff *skb, bool typed)
+{
+	const struct sock *sk = skb->sk;
+	const struct tcp_sock *tp = typed ? KP_CAST(tcp_sock, sk) : (void *)sk;
+
+	if (!sk || !(RECEIVING & 1u << (sk->__sk_common.skc_state & 31)) ||
+	    kind_of(sk->__sk_common.skc_family, sk->sk_protocol) != KP_OBJ_tcp)
+		return 0;
+	return closed_cnt || !KP_LOAD(typed, tp, rcv_wnd) ? look_at_window(tp) : 0;
+}
+
+SEC("tp_btf/net_dev_start_xmit")
+int KP_PROG(SILENT, kp_own_window_typed, const struct sk_buff *skb)
+{
+	return on_packet_out(skb, true);
+}
+
+SEC("tp_btf/net_dev_start_xmit")
+int KP_PROG(SILENT, kp_own_window, const struct sk_buff *skb)
+{
+	return on_packet_out(skb, false);
+}
+
 /* A segment for an established connection, of which nothing can have changed unseen but its inode,
  * which whoever then takes the bytes tells. */
 static __always_inline int on_segment(const struct sock *sk, const struct sk_buff *skb, bool typed)
@@ -211,6 +311,8 @@ int KP_PROG(tcp, kp_tcp_state, const struct sock *sk, int oldstate, int newstate
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	sock = sock_in(sk, newstate);
+	if (newstate == TCP_CLOSE && closed_cnt)
+		forget_window((__u64)sk);
 	kp_set_why(c, kp_context(c), KP_CTX_NET, 0, sock);
 	if (!KP_TELLS(tcp) || kp_is_self())
 		return 0;
@@ -279,6 +381,34 @@ SEC("tp_btf/tcp_retransmit_skb")
 int KP_PROG(tcp, kp_tcp_retransmit, const struct sock *sk, const struct sk_buff *skb, int err)
 {
 	return err ? 0 : tell_retransmit(sk, skb);
+}
+
+/* The connection has no socket yet, so its ends stand here. */
+SEC("tp_btf/tcp_retransmit_synack")
+int KP_PROG(tcp, kp_synack_retransmit, const struct sock *sk, const struct request_sock *req)
+{
+	const struct tcp_request_sock *treq = (const void *)req;
+	struct kp_ev_tcp_synack_retransmit *ev;
+	struct kp_ends ends = {};
+	__u8 kind;
+	__u64 sock = kp_sock_of(sk, 0, KP_SK_ARG, &kind);
+
+	kp_read_ends(&ends, (const void *)req, req->__req_common.skc_family);
+	ev = KP_EVENT(tcp_synack_retransmit, tcp, bpf_ktime_get_ns());
+	if (!ev)
+		return 0;
+	ev->sock = sock;
+	__builtin_memcpy(ev->laddr, &ends.laddr, sizeof(ev->laddr));
+	__builtin_memcpy(ev->raddr, &ends.raddr, sizeof(ev->raddr));
+	ev->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	ev->lport = ends.lport;
+	ev->rport = ends.rport;
+	ev->tcp_seq = BPF_CORE_READ(treq, snt_isn);
+	ev->before = req->num_retrans;
+	ev->waiting = sk->sk_ack_backlog;
+	ev->waiting_max = sk->sk_max_ack_backlog;
+	KP_COMMIT(ev);
+	return 0;
 }
 
 /* --- sends and receives: since 6.3 a tracepoint of all protocols, before that what TCP has --- */

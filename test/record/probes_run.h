@@ -4,6 +4,7 @@
 #ifndef KP_TEST_PROBES_RUN_H
 #define KP_TEST_PROBES_RUN_H
 
+#include <bpf/btf.h>
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -57,6 +58,16 @@ static inline void need_probes(void)
 {
 	if (geteuid() != 0 || access("/sys/kernel/btf/vmlinux", R_OK))
 		cr_skip_test("needs root and a kernel with BTF");
+}
+
+/* Whether the kernel has a type of this name. */
+static inline bool has_type(const char *name)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool is_there = btf && btf__find_by_name(btf, name) >= 0;
+
+	btf__free(btf);
+	return is_there;
 }
 
 /* Starts the child, which begins only when the recorder has been at work for a moment. */

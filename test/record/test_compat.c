@@ -103,4 +103,5 @@ Test(compat, the_network_of_older_kernels, .init = need_probes)
 	try_program("kp_tcp_retransmit_3", be_refused, false);
 	try_program("kp_tcp_probe", be_refused, false);
 	try_program("kp_next_packet", be_refused, false);
+	try_program("kp_own_window", be_refused, false);
 }

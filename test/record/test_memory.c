@@ -66,6 +66,29 @@ Test(memory, reclaim_of_a_memory_cgroup)
 	done_in_group(&run);
 }
 
+/* What a group of version 1 writes is not slowed down before its memory is full of it. */
+Test(memory, a_wait_of_reclaim)
+{
+	struct run run = {0};
+	const struct kp_ev_reclaim_wait *wait;
+
+	need_limit("kprobe-reclaim-wait");
+	if (group.is_v2 || !has_type("btf_trace_mm_vmscan_throttled")) {
+		rmdir(group.path);
+		cr_skip_test("needs Linux 5.16 with memory cgroups of version 1");
+	}
+	record_child(&run, be_short_of_memory, (struct kp_recorder_options){0});
+	while ((wait = next_of(&run, KP_EV_reclaim_wait)) && wait->hdr.pid != run.told->tids[0])
+		;
+	cr_assert(wait, "it never waited");
+	cr_expect_eq(wait->cgroup, run.told->inos[0]);
+	cr_expect_eq(wait->hierarchy, run.told->inos[1]);
+	cr_expect_eq(wait->reason, KP_RECLAIM_WAIT_WRITEBACK, "%u", wait->reason);
+	cr_expect_gt(wait->timeout_us, 0);
+	cr_expect_leq(wait->waited_us, wait->timeout_us);
+	done_in_group(&run);
+}
+
 static void compact(struct told *told)
 {
 	told->inos[0] = group_number(&group);

@@ -3,7 +3,6 @@
  * packets nobody else counts, and found in the log with what it must say.
  */
 #include <arpa/inet.h>
-#include <bpf/btf.h>
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
@@ -18,6 +17,7 @@
 #define WRITES 10
 #define WRITE_LEN 1000 /* two do not fit into one segment */
 #define LOST_MS 500    /* longer than the first two timeouts */
+#define REST_MS 30
 
 TestSuite(network, .init = need_probes, .timeout = 60);
 
@@ -26,16 +26,6 @@ static void need_iptables(void)
 	need_probes();
 	if (system("iptables -w -L INPUT -n >/dev/null 2>&1"))
 		cr_skip_test("needs iptables");
-}
-
-/* Whether the kernel has a type of this name. */
-static bool has_type(const char *name)
-{
-	struct btf *btf = btf__load_vmlinux_btf();
-	bool is_there = btf && btf__find_by_name(btf, name) >= 0;
-
-	btf__free(btf);
-	return is_there;
 }
 
 static void must(bool is_true, const char *what)
@@ -186,9 +176,90 @@ Test(network, retransmissions_tell_what_acknowledgements_made_them, .init = need
 	done(&run);
 }
 
-/* --- for which socket a task is woken --- */
+/* --- connections that are not confirmed --- */
 
-#define REST_MS 30
+#define BACKLOG 2
+#define AGAIN_MS 20000 /* the kernel waits a second */
+
+/* Segments that this network has sent again. */
+static unsigned sent_again(void)
+{
+	FILE *file = fopen("/proc/self/net/snmp", "re");
+	char line[512];
+	unsigned cnt = 0;
+
+	must(file != NULL, "/proc/self/net/snmp");
+	while (fgets(line, sizeof(line), file)) /* RetransSegs is the twelfth of Tcp's */
+		sscanf(line, "Tcp: %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %u", &cnt);
+	fclose(file);
+	return cnt;
+}
+
+static int connect_to(uint16_t port)
+{
+	struct sockaddr_in address = loopback(port);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	must(!connect(fd, (void *)&address, sizeof(address)), "connect");
+	return fd;
+}
+
+/* What confirms a connection is thrown away, but for data. */
+static int listen_deaf(struct told *told)
+{
+	struct sockaddr_in address = loopback(0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char command[128];
+
+	must(!bind(fd, (void *)&address, sizeof(address)) && !listen(fd, BACKLOG), "listen");
+	told->ports[0] = port_of(fd);
+	snprintf(command, sizeof(command),
+		 "iptables -w -A INPUT -p tcp --dport %u --tcp-flags SYN,PSH,ACK ACK -j DROP",
+		 told->ports[0]);
+	must(!system(command), command);
+	return fd;
+}
+
+/* The last of those that fill the queue comes behind the one that finds it full: else that one's
+ * begin would be thrown away too. */
+static void fill_queue(struct told *told)
+{
+	uint64_t end_ns = mono_ns() + AGAIN_MS * 1000000ull;
+	unsigned again;
+
+	own_network("true");
+	listen_deaf(told);
+	for (int i = 0; i <= BACKLOG; i++) {
+		if (i == BACKLOG)
+			told->ports[1] = port_of(connect_to(told->ports[0]));
+		must(write(connect_to(told->ports[0]), "x", 1) == 1, "write");
+	}
+	for (again = sent_again(); sent_again() == again; sleep_ms(REST_MS))
+		must(mono_ns() < end_ns, "nothing was sent again");
+}
+
+Test(network, an_answer_to_a_connections_begin_is_sent_again, .init = need_iptables)
+{
+	const struct kp_ev_tcp_synack_retransmit *again;
+	struct run run = {0};
+
+	record_child(&run, fill_queue, (struct kp_recorder_options){0});
+	while ((again = next_of(&run, KP_EV_tcp_synack_retransmit)) &&
+	       !(again->lport == run.told->ports[0] && again->rport == run.told->ports[1]))
+		;
+	cr_assert(again, "no retransmission");
+	cr_expect_eq(sock_of(&run, again)->lport, run.told->ports[0]);
+	cr_expect_eq(sock_of(&run, again)->netns, again->netns);
+	cr_expect_eq(v4_of(again->laddr), htonl(INADDR_LOOPBACK));
+	cr_expect_eq(v4_of(again->raddr), htonl(INADDR_LOOPBACK));
+	cr_expect_neq(again->tcp_seq, 0);
+	cr_expect_eq(again->before, 0);
+	cr_expect_eq(again->waiting, BACKLOG + 1);
+	cr_expect_eq(again->waiting_max, BACKLOG);
+	done(&run);
+}
+
+/* --- for which socket a task is woken --- */
 
 static int bound_socket(struct told *told, uint32_t address)
 {
@@ -437,6 +508,62 @@ Test(network, a_window_closes_and_opens)
 	cr_expect_eq(sock_of(&run, ev)->lport, run.told->ports[1]);
 	cr_expect_gt(ev->window, 1000, "scaled: %u", ev->window);
 	cr_expect_gt(ev->hdr.time_ns, run.told->times[0]);
+	done(&run);
+}
+
+/* The next change of the window that the child's server has. */
+static const struct kp_ev_tcp_own_window *next_own_window(struct run *run)
+{
+	const struct kp_ev_tcp_own_window *ev;
+
+	while ((ev = next_of(run, KP_EV_tcp_own_window)) &&
+	       sock_of(run, ev)->lport != run->told->ports[0])
+		;
+	return ev;
+}
+
+Test(network, a_window_of_this_end_closes_and_opens)
+{
+	const struct kp_ev_tcp_own_window *ev;
+	struct run run = {0};
+
+	record_child(&run, fill_window, (struct kp_recorder_options){0});
+	ev = next_own_window(&run);
+	cr_assert(ev, "no window closed");
+	cr_expect_eq(ev->window, 0);
+	cr_expect_gt(ev->unread, 0);
+	cr_expect_eq(sock_of(&run, ev)->rport, run.told->ports[1]);
+	cr_expect_lt(ev->hdr.time_ns, run.told->times[0]);
+	ev = next_own_window(&run);
+	cr_assert(ev, "the window stayed closed");
+	cr_expect_gt(ev->window, 1000, "scaled: %u", ev->window);
+	cr_expect_gt(ev->hdr.time_ns, run.told->times[0]);
+	for (bool is_open = true; (ev = next_own_window(&run)); is_open = !is_open)
+		cr_expect_eq(!ev->window, is_open, "not every packet is a change");
+	done(&run);
+}
+
+/* The server never reads; its connection goes away with its window closed. */
+static void abandon_window(struct told *told)
+{
+	static const char bytes[65536];
+	int client, server;
+
+	own_network("true");
+	connect_pair(told, &client, &server);
+	while (send(client, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	sleep_ms(LOST_MS);
+	close(server);
+}
+
+Test(network, a_window_that_stays_closed_is_told_once)
+{
+	struct run run = {0};
+
+	record_child(&run, abandon_window, (struct kp_recorder_options){0});
+	cr_expect_not_null(next_own_window(&run), "no window closed");
+	cr_expect_null(next_own_window(&run));
 	done(&run);
 }
 
