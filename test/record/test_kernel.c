@@ -89,6 +89,59 @@ Test(kernel, a_short_work_item_is_left_out)
 	done(&run);
 }
 
+/* Waits for what another writes to the terminal. */
+static void read_from_terminal(struct told *told)
+{
+	int fd = posix_openpt(O_RDWR | O_NOCTTY), far;
+	char bytes[8];
+	pid_t pid;
+
+	if (fd < 0 || grantpt(fd) || unlockpt(fd))
+		_exit(1);
+	far = open(ptsname(fd), O_RDWR | O_NOCTTY);
+	pid = fork();
+	if (!pid) {
+		sleep_ms(SLEEP_MS);
+		_exit(write(fd, "x\n", 2) != 2);
+	}
+	told->tids[1] = (uint32_t)pid;
+	told->times[0] = mono_ns();
+	if (far < 0 || read(far, bytes, sizeof(bytes)) != 2)
+		_exit(1);
+	told->times[1] = mono_ns();
+	waitpid(pid, NULL, 0);
+}
+
+Test(kernel, a_worker_that_wakes_stands_for_who_queued_its_item)
+{
+	struct run run = {0};
+	const struct kp_ev_sched_waking *waking;
+	const struct kp_ev_work *work;
+	uint64_t woken_ns, function;
+	uint32_t worker;
+
+	record_child(&run, read_from_terminal, (struct kp_recorder_options){.groups = WAITS});
+	function = find_function(&run, "flush_to_ldisc");
+	while ((waking = next_of(&run, KP_EV_sched_waking)) &&
+	       !(waking->target_tid == run.told->tids[0] &&
+		 waking->hdr.time_ns > run.told->times[0]))
+		;
+	cr_assert(waking, "no wakeup");
+	cr_expect_eq(waking->ctx, 0, "ctx %x", waking->ctx);
+	cr_expect_neq(waking->hdr.tid, run.told->tids[1], "a worker wakes it");
+	worker = waking->hdr.tid;
+	woken_ns = waking->hdr.time_ns;
+	rewind_run(&run);
+	while ((work = next_of(&run, KP_EV_work)) &&
+	       !(work->hdr.tid == worker && work->begin_ns <= woken_ns &&
+		 woken_ns <= work->hdr.time_ns))
+		;
+	cr_assert(work, "the waker had no work item");
+	cr_expect_eq(work->function, function);
+	cr_expect_eq(work->by_tid, run.told->tids[1]);
+	done(&run);
+}
+
 /* --- locks --- */
 
 #define LOCKS_MS 300

@@ -398,6 +398,94 @@ Test(network, a_thread_of_napi_is_no_waker, .init = need_data_ready)
 	check_wake(receive_by_thread, KP_CTX_THREAD | KP_CTX_NET);
 }
 
+/* --- ksoftirqd: what the softirq has no time for --- */
+
+#define FLOOD_MS 600
+
+static void stay_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	must(!sched_setaffinity(0, sizeof(set), &set), "sched_setaffinity");
+}
+
+/* Datagrams by the thousand for nobody, and one now and then for the child. */
+static void flood_and_send(uint16_t port)
+{
+	struct sockaddr_in nobody = loopback(1);
+	uint64_t end_ns = mono_ns() + FLOOD_MS * 1000000ull;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	stay_on(1);
+	for (unsigned i = 0; mono_ns() < end_ns; i++) {
+		sendto(fd, "x", 1, 0, (void *)&nobody, sizeof(nobody));
+		if (i % 1024 == 0)
+			send_datagram(htonl(INADDR_LOOPBACK), port);
+	}
+}
+
+/* CPU 0 serves what CPU 1 sends. */
+static void receive_in_flood(struct told *told)
+{
+	const struct timeval limit = {.tv_usec = REST_MS * 1000};
+	char byte;
+	pid_t pid;
+	int fd;
+
+	own_network("true");
+	must(!unshare(CLONE_NEWNS) && !system("mount -t sysfs sysfs /sys && "
+					      "echo 1 >/sys/class/net/lo/queues/rx-0/rps_cpus"),
+	     "receive packet steering");
+	fd = bound_socket(told, htonl(INADDR_LOOPBACK));
+	must(!setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), "SO_RCVTIMEO");
+	pid = fork();
+	if (!pid) {
+		flood_and_send(told->ports[0]);
+		_exit(0);
+	}
+	while (!waitpid(pid, NULL, WNOHANG))
+		recv(fd, &byte, 1, 0);
+}
+
+/* The thread's number, as the log has it; 0: it does not. */
+static uint32_t ksoftirqd(struct run *run)
+{
+	const struct kp_ev_task *task;
+
+	while ((task = next_of(run, KP_EV_task)) && strcmp(task->comm, "ksoftirqd/0") != 0)
+		;
+	rewind_run(run);
+	return task ? task->hdr.tid : 0;
+}
+
+Test(network, ksoftirqd_is_no_waker, .init = need_data_ready)
+{
+	const struct kp_ev_sched_waking *waking;
+	struct run run = {0};
+	uint32_t thread;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		cr_skip_test("needs two CPUs");
+	record_child(
+		&run, receive_in_flood,
+		(struct kp_recorder_options){.groups = 1u << KP_GROUP_sched | 1u << KP_GROUP_life});
+	thread = ksoftirqd(&run);
+	cr_assert(thread, "no ksoftirqd/0 in the log");
+	while ((waking = next_of(&run, KP_EV_sched_waking)) &&
+	       !(waking->target_tid == run.told->tids[0] && waking->hdr.tid == thread &&
+		 waking->ctx & KP_CTX_NET))
+		;
+	if (waking) {
+		cr_expect_eq(waking->ctx, KP_CTX_SOFTIRQ | KP_CTX_NET, "ctx %x", waking->ctx);
+		cr_expect_eq(sock_of(&run, waking)->lport, run.told->ports[0]);
+	}
+	done(&run);
+	if (!waking)
+		cr_skip_test("the flood left ksoftirqd nothing to do");
+}
+
 /* --- resets --- */
 
 /* The server's process ends its connection without a farewell; nobody listens at the client's next

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/time.h>
 #include <sys/vfs.h>
 
 #include "probes_run.h"
@@ -19,6 +20,7 @@
 #define SLEEP_MS 30
 #define STATE_ESTABLISHED 1
 #define STATE_SYN_SENT 2
+#define TIMER_SOFTIRQ 1
 
 TestSuite(probes, .init = need_probes, .timeout = 60);
 
@@ -146,6 +148,39 @@ Test(probes, timer_wakeup_names_its_due_time)
 	cr_expect_eq(waking->ctx, KP_CTX_HARDIRQ | KP_CTX_TIMER, "ctx %x", waking->ctx);
 	cr_expect(waking->obj >= run.told->times[0] + asked && waking->obj <= waking->hdr.time_ns,
 		  "due %ld ns after the begin", (long)(waking->obj - run.told->times[0]));
+	done(&run);
+}
+
+/* What waits in the kernel's own time has a timer of the softirq. */
+static void wait_for_nobody(struct told *told)
+{
+	const struct timeval limit = {.tv_usec = SLEEP_MS * 1000};
+	int fds[2];
+	char byte;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) ||
+	    setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)))
+		_exit(1);
+	told->times[0] = mono_ns();
+	if (recv(fds[0], &byte, 1, 0) != -1 || errno != EAGAIN)
+		_exit(1);
+	told->times[1] = mono_ns();
+}
+
+Test(probes, a_softirqs_timer_is_no_waker)
+{
+	struct run run = {0};
+	const struct kp_ev_sched_waking *waking;
+
+	record_child(&run, wait_for_nobody, (struct kp_recorder_options){0});
+	while ((waking = next_of(&run, KP_EV_sched_waking)) &&
+	       !(waking->target_tid == run.told->tids[0] &&
+		 waking->hdr.time_ns > run.told->times[0]))
+		;
+	cr_assert(waking, "no wakeup");
+	cr_expect_lt(waking->hdr.time_ns, run.told->times[1]);
+	cr_expect_eq(waking->ctx & ~KP_CTX_TIMER, KP_CTX_SOFTIRQ, "ctx %x", waking->ctx);
+	cr_expect_eq(waking->softirq, TIMER_SOFTIRQ);
 	done(&run);
 }
 
@@ -473,6 +508,33 @@ Test(probes, signals)
 	while (back && !(back->hdr.tid == run.told->tids[1] && back->nr == SYS_rt_sigreturn))
 		back = next_of(&run, KP_EV_syscall);
 	cr_expect(back, "rt_sigreturn is not recorded as such");
+	done(&run);
+}
+
+/* Its own timer's, which an interrupt sends whoever runs. */
+static void alarm_itself(struct told *told)
+{
+	const struct itimerval soon = {.it_value.tv_usec = SLEEP_MS * 1000};
+
+	(void)told;
+	signal(SIGALRM, on_usr1);
+	if (setitimer(ITIMER_REAL, &soon, NULL))
+		_exit(1);
+	while (!caught)
+		sleep_ms(1000);
+}
+
+Test(probes, a_timers_signal_is_the_interrupts)
+{
+	struct run run = {0};
+	const struct kp_ev_signal_generate *sent;
+
+	record_child(&run, alarm_itself, (struct kp_recorder_options){0});
+	while ((sent = next_of(&run, KP_EV_signal_generate)) &&
+	       !(sent->target_pid == run.told->tids[0] && sent->sig == SIGALRM))
+		;
+	cr_assert(sent, "no signal sent");
+	cr_expect_neq(sent->ctx & KP_CTX_IRQ, 0, "ctx %x", sent->ctx);
 	done(&run);
 }
 
