@@ -3,8 +3,8 @@
  */
 #include "record/pool.h"
 
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define BLOCK ((size_t)KP_BLOCK_RAW_MAX)
 
@@ -36,6 +36,12 @@ static unsigned index_of(uint32_t room)
 	return i;
 }
 
+static void unmake(struct kp_pool *pool, struct kp_pipeline_block *block)
+{
+	pool->made_len -= block->room;
+	munmap(block, sizeof(*block) + block->room);
+}
+
 /* Frees what is not used, of other sizes, until there is place for len more. */
 static void make_place(struct kp_pool *pool, size_t len)
 {
@@ -44,19 +50,21 @@ static void make_place(struct kp_pool *pool, size_t len)
 	for (int i = 0; i < KP_POOL_ROOMS; i++)
 		while (pool->made_len + len > kp_pool_max(pool) && (block = pool->free_lists[i])) {
 			pool->free_lists[i] = block->next;
-			pool->made_len -= block->room;
-			free(block);
+			unmake(pool, block);
 		}
 }
 
+/* Not by malloc, which would keep for ever what a full disk has made it give. */
 static struct kp_pipeline_block *make(struct kp_pool *pool, uint32_t room)
 {
 	struct kp_pipeline_block *block;
 
 	make_place(pool, room);
-	block = malloc(sizeof(*block) + room);
-	if (block)
-		pool->made_len += room;
+	block = mmap(NULL, sizeof(*block) + room, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (block == MAP_FAILED)
+		return NULL;
+	pool->made_len += room;
 	return block;
 }
 
@@ -130,6 +138,10 @@ void kp_pool_give(struct kp_pool *pool, struct kp_pipeline_block *block)
 	struct kp_pipeline_block **list = &pool->free_lists[index_of(block->room)];
 
 	pool->used_len -= block->room;
+	if (pool->made_len - pool->used_len > KP_POOL_KEPT_LEN) {
+		unmake(pool, block);
+		return;
+	}
 	block->next = *list;
 	*list = block;
 }
@@ -141,6 +153,6 @@ void kp_pool_done(struct kp_pool *pool)
 	for (int i = 0; i < KP_POOL_ROOMS; i++)
 		while ((block = pool->free_lists[i])) {
 			pool->free_lists[i] = block->next;
-			free(block);
+			unmake(pool, block);
 		}
 }

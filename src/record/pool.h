@@ -31,6 +31,9 @@ struct kp_pipeline_block {
 #define KP_POOL_ROOMS 3
 _Static_assert(KP_POOL_ROOM_MIN << 2 * (KP_POOL_ROOMS - 1) == KP_BLOCK_RAW_MAX, "the largest room");
 
+/* Of what is not used so much is kept for what comes next; the rest the kernel has back. */
+#define KP_POOL_KEPT_LEN (8u * KP_BLOCK_RAW_MAX)
+
 /* Who may have how much: the later ones somewhat more than those before, from the same memory. */
 enum kp_pool_class {
 	KP_POOL_EVENTS,
@@ -66,7 +69,7 @@ void kp_pool_close(struct kp_pool *pool, const struct kp_pipeline_block *block);
 /* Gives back a block that is not open. */
 void kp_pool_give(struct kp_pool *pool, struct kp_pipeline_block *block);
 
-/* Frees those blocks that were given back. */
+/* Frees those blocks that were given back and kept. */
 void kp_pool_done(struct kp_pool *pool);
 
 #endif

@@ -123,3 +123,20 @@ Test(pool, each_class_has_its_quota_and_all_one_ceiling)
 	cr_expect_eq(pool.used_len, 0);
 	kp_pool_done(&pool);
 }
+
+Test(pool, what_was_needed_once_is_not_kept_for_ever)
+{
+	struct kp_pool pool = begin(200);
+	struct kp_pipeline_block *list = NULL;
+
+	cr_assert_eq(take_all(&pool, KP_POOL_EVENTS, LARGE, &list), 200);
+	cr_expect_eq(pool.made_len, 200 * LARGE);
+	give_all(&pool, list);
+	cr_expect_eq(pool.used_len, 0);
+	cr_expect_eq(pool.made_len, KP_POOL_KEPT_LEN);
+	list = NULL;
+	cr_expect_eq(take_all(&pool, KP_POOL_EVENTS, LARGE, &list), 200, "as many as before");
+	give_all(&pool, list);
+	kp_pool_done(&pool);
+	cr_expect_eq(pool.made_len, 0);
+}
