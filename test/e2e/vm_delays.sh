@@ -14,6 +14,7 @@ mkdir /tmp/cg/small
 stat -c %i /tmp/cg/small >/out/small
 echo 8M >/tmp/cg/small/memory.limit_in_bytes
 mknod /dev/loop0 b 7 0 2>/dev/null
+echo 0 >/sys/kernel/mm/lru_gen/enabled 2>/dev/null # whose reclaim does not wait
 dd if=/dev/zero of=/tmp/image bs=1M count=64 2>/dev/null
 losetup /dev/loop0 /tmp/image && mke2fs /dev/loop0 >/dev/null && mount -t ext4 /dev/loop0 /tmp/disk &&
 	echo yes >/out/disk
