@@ -7,6 +7,8 @@
  *   sched_switch       until 5.17 (preempt, prev, next); since 5.18 (…, prev_state) behind them
  *   mm_compaction_end  until 5.18 (begin, migrate, free, end, sync, status); since 5.19
  *                      (control, begin, end, sync, status)
+ *   balance_dirty_pages  until 6.12 at least (wb, five counts, …); by 6.18 (wb, control, …); the
+ *                      rest (two rates, dirtied, period, pause, start)
  *   io_uring_complete  until 5.16 (ring, user_data, result, flags); 5.17 and 5.18 (ring, request,
  *                      user_data, result, flags); until 6.12 two more behind them; then (ring,
  *                      request, cqe)

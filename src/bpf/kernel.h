@@ -335,6 +335,18 @@ struct block_device {
 	__u32 bd_dev;
 };
 
+struct device {
+	__u32 devt;
+};
+
+struct backing_dev_info {
+	struct device *owner; /* the disk */
+};
+
+struct bdi_writeback {
+	struct backing_dev_info *bdi;
+};
+
 struct transaction_s {
 	__u32 t_tid;
 };

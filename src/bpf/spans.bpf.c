@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * Spans of time that a task spends in bringing files to disk: file sync, journal commit.
+ * Spans of time that a task spends in bringing files to disk: file sync, journal commit; and pauses
+ * of those that write faster than that.
  */
+#include "bpf/cgroup.h"
 #include "bpf/emit.h"
 #include "bpf/span.h"
 
 struct kp_span_map spans SEC(".maps");
+
+const volatile __u32 tick_us = 4000; /* of the kernel's clock */
 
 SEC("tp_btf/ext4_sync_file_enter")
 int KP_PROG(SILENT, kp_sync_enter, struct file *file, int datasync)
@@ -56,4 +60,37 @@ int KP_PROG(sync, kp_commit_end, struct journal_s *journal, struct transaction_s
 	ev->tid_no = transaction->t_tid;
 	KP_COMMIT(ev);
 	return 0;
+}
+
+/* pause: in ticks; not above 0: it need not wait. */
+static __always_inline int tell_pause(const struct bdi_writeback *wb, long pause)
+{
+	struct kp_ev_write_wait *ev;
+
+	if (pause <= 0)
+		return 0;
+	ev = KP_EVENT(write_wait, sync, bpf_ktime_get_ns());
+	if (!ev)
+		return 0;
+	KP_PUT_CGROUP(ev, kp_memory_cgroup(bpf_get_current_task_btf()));
+	ev->dev = BPF_CORE_READ(wb, bdi, owner, devt);
+	ev->pause_us = pause * tick_us;
+	ev->pad = 0;
+	KP_COMMIT(ev);
+	return 0;
+}
+
+SEC("tp_btf/balance_dirty_pages")
+int KP_PROG(sync, kp_write_wait, const struct bdi_writeback *wb, void *control, long rate,
+	    long task_rate, long dirtied, long period, long pause)
+{
+	return tell_pause(wb, pause);
+}
+
+SEC("tp_btf/balance_dirty_pages")
+int KP_PROG(sync, kp_write_wait_12, const struct bdi_writeback *wb, long limit, long background,
+	    long dirty, long disk_limit, long disk_dirty, long rate, long task_rate, long dirtied,
+	    long period, long pause)
+{
+	return tell_pause(wb, pause);
 }

@@ -82,6 +82,8 @@ static const struct probe {
 	{"kp_sync_exit", "ext4_sync_file_exit", G(sync), ANY},
 	{"kp_commit_begin", "jbd2_start_commit", G(sync), ANY},
 	{"kp_commit_end", "jbd2_end_commit", G(sync), ANY},
+	{"kp_write_wait", "balance_dirty_pages", G(sync), PARAMS(9)},
+	{"kp_write_wait_12", "balance_dirty_pages", G(sync), PARAMS(13)},
 	{"kp_tcp_probe_typed", "tcp_probe", G(sched) | G(tcp), WITH("bpf_rdonly_cast")},
 	{"kp_tcp_probe", "tcp_probe", G(sched) | G(tcp), WITHOUT("bpf_rdonly_cast")},
 	{"kp_data_ready", "sk_data_ready", G(sched), ANY},

@@ -39,22 +39,24 @@ static bool moves_bytes(const struct kp_syscall *call)
 	return call->result == KP_RESULT_BYTES && !(call->traits & KP_TRAIT_KERNEL_COPIES);
 }
 
-/* KP_UNHEARD_NS in ticks of the kernel: they are what its coarse clocks resolve. */
-static uint32_t unheard_ticks(void)
+/* A tick of the kernel's, which its coarse clocks resolve; 0: not known. */
+static uint64_t tick_ns(void)
 {
 	struct timespec tick;
 
 	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) < 0 || tick.tv_sec || tick.tv_nsec <= 0)
-		return UINT32_MAX;
-	return (uint32_t)(KP_UNHEARD_NS / (uint64_t)tick.tv_nsec);
+		return 0;
+	return (uint64_t)tick.tv_nsec;
 }
 
 void kp_probes_set_constants(struct kprobe_bpf *skel, const struct kp_probes_options *options,
 			     const struct kp_rings *rings)
 {
 	struct kprobe_bpf__rodata *rodata = skel->rodata;
+	uint64_t tick = tick_ns();
 
-	rodata->unheard_ticks = unheard_ticks();
+	rodata->unheard_ticks = tick ? (uint32_t)(KP_UNHEARD_NS / tick) : UINT32_MAX;
+	rodata->tick_us = (uint32_t)(tick / 1000);
 	rodata->told_groups = options->groups;
 	rodata->named_hierarchy = kp_cgroups_named();
 	rodata->irq_threshold_ns = options->irq_threshold_ns;

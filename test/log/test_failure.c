@@ -195,8 +195,8 @@ Test(failure, full_disk)
 	struct kp_buf all = {0};
 	uint64_t time_ns = 0, rnd = 24;
 	struct kp_log_writer *writer;
+	int fd, r = 0, failures = 0;
 	char ballast[96];
-	int fd, r = 0;
 
 	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("kprobe-test", fixture_dir, "tmpfs", 0, "mode=700,size=256k") < 0)
@@ -209,7 +209,12 @@ Test(failure, full_disk)
 	for (int i = 0; i < 2000 && r == 0; i++)
 		r = try_append(writer, &time_ns, &rnd, &all);
 	cr_expect_eq(r, -ENOSPC);
-	cr_expect_eq(try_append(writer, &time_ns, &rnd, &all), -ENOSPC);
+	for (int i = 0; i < 20; i++) { /* a smaller block may find room behind it */
+		r = try_append(writer, &time_ns, &rnd, &all);
+		cr_expect(r == -ENOSPC || !r, "%d", r);
+		failures += r == -ENOSPC;
+	}
+	cr_expect_gt(failures, 10);
 	cr_expect_eq(file_len(fixture_path(1)), kp_log_written(writer));
 	cr_assert_eq(unlink(ballast), 0);
 	close(fd);

@@ -4,6 +4,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/sysmacros.h>
 
 #include "cgroups.h"
 #include "probes_run.h"
@@ -87,6 +89,64 @@ Test(memory, a_wait_of_reclaim)
 	cr_expect_gt(wait->timeout_us, 0);
 	cr_expect_leq(wait->waited_us, wait->timeout_us);
 	done_in_group(&run);
+}
+
+/* --- writers that are slowed down --- */
+
+#define IMAGE "/var/tmp/kprobe-disk.image"
+
+/* Writes more to a disk of its own than the kernel lets be dirty of it. */
+static void write_much(struct told *told)
+{
+	static char bytes[65536];
+	char path[64];
+	struct stat st;
+	int fd;
+
+	if (unshare(CLONE_NEWNS) ||
+	    system("mount --make-rprivate / && mount -o loop " IMAGE " /mnt") || stat("/mnt", &st))
+		_exit(1);
+	snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u", major(st.st_dev), minor(st.st_dev));
+	if (!write_file(path, "strict_limit", "1") || !write_file(path, "max_bytes", "65536"))
+		_exit(1);
+	told->addr = major(st.st_dev) << 20 | minor(st.st_dev);
+	fd = open("/mnt/much", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	for (unsigned len = 0; len < MUCH / 4; len += sizeof(bytes))
+		if (write(fd, bytes, sizeof(bytes)) != sizeof(bytes))
+			_exit(1);
+	close(fd);
+}
+
+static void need_disk(void)
+{
+	need_probes();
+	if (system("ls /sys/class/bdi/*/strict_limit >/dev/null 2>&1"))
+		cr_skip_test("needs Linux 6.2");
+	if (system("losetup -f >/dev/null 2>&1 && truncate -s 64M " IMAGE " && mkfs.ext4 -q " IMAGE
+		   " 2>/dev/null"))
+		cr_skip_test("needs loop devices and mkfs.ext4");
+}
+
+Test(memory, a_writer_that_is_slowed_down, .init = need_disk)
+{
+	struct run run = {0};
+	const struct kp_ev_write_wait *wait;
+	const struct kp_ev_sched_switch *left;
+
+	record_child(&run, write_much, (struct kp_recorder_options){0});
+	unlink(IMAGE);
+	while ((wait = next_of(&run, KP_EV_write_wait)) && wait->hdr.pid != run.told->tids[0])
+		;
+	cr_assert(wait, "it was never slowed down");
+	cr_expect_eq(wait->dev, run.told->addr, "%x", wait->dev);
+	cr_expect_gt(wait->pause_us, 0);
+	left = next_of(&run, KP_EV_sched_switch);
+	while (left && left->hdr.tid != run.told->tids[0])
+		left = next_of(&run, KP_EV_sched_switch);
+	cr_assert(left, "it went on");
+	cr_expect_neq(left->prev_state, 0);
+	cr_expect(left->flags & KP_SWITCH_IOWAIT);
+	done(&run);
 }
 
 static void compact(struct told *told)
