@@ -18,7 +18,7 @@ static __always_inline struct kp_lock_wait *wait_of(__u64 lock, __u32 tid)
 	return KP_FIND(lock_waits, kp_hash(tid, lock), w, w->lock == lock && w->tid == tid);
 }
 
-static __always_inline void tell_wait(const struct kp_lock_wait *w, int ret, __u64 now)
+static __always_inline void tell_lock(const struct kp_lock_wait *w, int ret, __u64 now)
 {
 	struct kp_ev_lock_wait *ev = KP_EVENT(lock_wait, kernel, now);
 
@@ -62,7 +62,7 @@ int KP_PROG(kernel, kp_lock_end, __u64 lock, int ret)
 		return 0;
 	now = bpf_ktime_get_ns();
 	if (now - w->begin_ns >= work_threshold_ns)
-		tell_wait(w, ret, now);
+		tell_lock(w, ret, now);
 	w->tid = 0;
 	w->lock = 0;
 	return 0;
