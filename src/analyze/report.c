@@ -670,20 +670,36 @@ static int list_losses(struct kp_report *r, const struct kp_walk *walk)
 
 #define TIERS_MAX 8 /* named in a report */
 
+/* "waits without tcp irq" */
+static void put_tier(const struct kp_tier_change *tier, struct kp_buf *out)
+{
+	const char *name = kp_tier_name(tier->tier), *between = " without ";
+	uint32_t absent = tier->absent;
+
+	kp_buf_puts(out, name ? name : "unknown");
+	if (tier->tier == KP_TIER_none) /* which says so */
+		absent &= ~(1u << KP_GROUP_sched);
+	for (unsigned group = 0; group < KP_GROUP_CNT; group++) {
+		if (!(absent >> group & 1))
+			continue;
+		kp_buf_printf(out, "%s%s", between, kp_group_name(group));
+		between = " ";
+	}
+}
+
 /* What was recorded at that time, in its order. NULL: out of memory. */
 static const char *tiers_of(struct kp_report *r, const struct kp_model *m)
 {
 	uint32_t i = kp_model_tier(m, r->t0_ns), cnt = 0;
-	const char *name;
 	struct kp_buf text = {0};
 
 	for (; i < m->tiers.cnt && (!cnt || m->tiers.at[i].t_ns < r->t1_ns); i++) {
-		name = kp_tier_name(m->tiers.at[i].tier);
 		if (cnt++ == TIERS_MAX) {
 			kp_buf_puts(&text, ",...");
 			break;
 		}
-		kp_buf_printf(&text, "%s%s", text.len ? "," : "", name ? name : "unknown");
+		kp_buf_puts(&text, text.len ? "," : "");
+		put_tier(&m->tiers.at[i], &text);
 	}
 	return kp_arena_take(&r->arena, &text);
 }

@@ -317,9 +317,15 @@ static void put_recorded(const struct kp_report *r, struct kp_buf *out)
 		kp_buf_puts(out, " (see the tiers in kprobe-record(1))\n");
 		return;
 	}
-	for (unsigned tier = 0; tier < KP_TIER_CNT; tier++)
-		if (kp_tier_text(tier) && !strcmp(at, kp_tier_name(tier)))
+	for (unsigned tier = 0; tier < KP_TIER_CNT; tier++) {
+		if (strcspn(at, " ") != strlen(kp_tier_name(tier)) ||
+		    strncmp(at, kp_tier_name(tier), strcspn(at, " ")) != 0)
+			continue;
+		if (kp_tier_text(tier))
 			kp_buf_printf(out, "recorded: %s (%s)\n", kp_tier_text(tier), at);
+		else if (strchr(at, ' '))
+			kp_buf_printf(out, "recorded: %s\n", at);
+	}
 }
 
 /* Whether a row is one of the first few, or worth a hundredth. */

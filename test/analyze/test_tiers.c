@@ -81,6 +81,21 @@ Test(tiers, a_report_names_them_in_their_order)
 	}
 }
 
+Test(tiers, what_was_left_out_stands_behind_them)
+{
+	begin();
+	FEED(&m, tier, 10, KP_CPU_USER, 0, .tier = KP_TIER_waits,
+	     .groups = KP_GROUPS_DEFAULT & ~(1u << KP_GROUP_tcp | 1u << KP_GROUP_irq));
+	FEED(&m, tier, 500, KP_CPU_USER, 0, .tier = KP_TIER_waits,
+	     .groups = KP_GROUPS_DEFAULT | KP_GROUPS_ASKED);
+	struct kp_walk w = finish(0, 900);
+	struct kp_report r = report_of(&w, 0, 900);
+
+	cr_expect_str_eq(r.recorded, "waits without irq tcp,waits");
+	kp_report_done(&r);
+	done(&w);
+}
+
 /* The log's first word of it may be a change. */
 Test(tiers, before_the_first_change)
 {
