@@ -54,7 +54,7 @@ fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder
 server {{ listen 127.0.0.1:{port}; location / {{ return 200 "soak"; }} }} }}
 """)
 server = subprocess.Popen([program, "-c", folder + "/nginx.conf", "-p", folder])
-signal.signal(signal.SIGTERM, lambda *_: (server.terminate(), server.wait(), os._exit(0)))
+signal.signal(signal.SIGTERM, lambda *_: os.kill(server.pid, signal.SIGTERM))
 for what in keep, keep, come_again:
     threading.Thread(target=client, args=(port, what), daemon=True).start()
 server.wait()
