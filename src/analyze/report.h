@@ -41,7 +41,8 @@ struct kp_bucket {
 
 enum kp_met { KP_MET_UNKNOWN, KP_MET_NO, KP_MET_YES };
 
-/* Buckets that differ in `via` only, together. */
+/* What one process spent in one way and role (role.h), whomever it delayed and via whatever; the
+ * largest of its buckets names it. */
 struct kp_cause {
 	uint8_t kind;
 	uint8_t detail;
