@@ -730,11 +730,15 @@ out:
 
 /* --- baseline --- */
 
+/* Whose requests a disk served, and how they queued, differs from one sync to the next: what is
+ * normal is its time. */
 static bool same_cause(const struct kp_cause *a, const struct kp_cause *b)
 {
-	return a->kind == b->kind &&
-	       detail_identity(a->kind, a->detail) == detail_identity(b->kind, b->detail) &&
-	       kp_role_same(a->cause.comm, b->cause.comm);
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == KP_B_disk || a->kind == KP_B_fault)
+		return strcmp(a->cause.value, b->cause.value) == 0;
+	return a->detail == b->detail && kp_role_same(a->cause.comm, b->cause.comm);
 }
 
 static uint64_t sum_like(const struct kp_report *r, const struct kp_cause *cause)

@@ -122,6 +122,39 @@ Test(report, normal_is_compared_by_role)
 	kp_report_done(&r);
 }
 
+static struct kp_report of_disk(const char *comm, uint8_t detail, const char *device, uint64_t ns)
+{
+	struct kp_report r = {.t1_ns = 10000 * US};
+	struct kp_cause cause = {.kind = KP_B_disk,
+				 .detail = detail,
+				 .ns = ns,
+				 .text = "",
+				 .cause = {.comm = comm, .key = "device", .value = device}};
+
+	cr_assert_eq(KP_VEC_PUSH(&r.causes, cause), 0);
+	return r;
+}
+
+/* One sync waits for a request of its own, the next for one of the journal's. */
+Test(report, normal_time_of_a_disk_is_whoever_s)
+{
+	static const struct {
+		const char *device;
+		int64_t excess_ns;
+	} cases[] = {{"7:0", 500 * US}, {"7:1", 2500 * US}};
+
+	for (int i = 0; i < 2; i++) {
+		struct kp_report r =
+			of_disk("jbd2/loop0-8", KP_D_flush, cases[i].device, 2500 * US);
+		struct kp_report normal = of_disk("ledger", KP_D_none, "7:0", 2000 * US);
+
+		cr_assert_eq(kp_report_compare(&r, &normal, 1), 0);
+		cr_expect_eq(r.causes.at[0].excess_ns, cases[i].excess_ns);
+		kp_report_done(&normal);
+		kp_report_done(&r);
+	}
+}
+
 Test(report, baseline_ranks_by_excess)
 {
 	struct kp_report normal[5];
