@@ -13,7 +13,7 @@ vm_node() {
 $2
 kprobe record -o /out/log --budget 0 $3 >/out/err 2>&1 &
 recorder=\$!
-until ls /out/log/*/*.kpl >/dev/null 2>&1; do sleep 1; done
+until ls /out/log/*/*.kpl >/dev/null 2>&1; do kill -0 \$recorder || exit 1; sleep 1; done
 sleep 5
 $4
 kill -INT \$recorder
