@@ -143,7 +143,7 @@ __u32 closed_cnt; /* of them: mostly none, and then packets need no look */
 
 static __always_inline void tell_own_window(__u64 sock, __u32 window, __u32 unread)
 {
-	struct kp_ev_tcp_own_window *ev = KP_EVENT(tcp_own_window, tcp, bpf_ktime_get_ns());
+	struct kp_ev_tcp_own_window *ev = KP_EVENT(tcp_own_window, packet, bpf_ktime_get_ns());
 
 	if (!ev)
 		return;
@@ -162,7 +162,7 @@ static __always_inline void forget_window(__u64 key)
 static __always_inline void close_window(__u64 key, __u64 sock, __u32 unread)
 {
 	if (bpf_map_update_elem(&closed_windows, &key, &sock, BPF_NOEXIST)) {
-		kp_count_lost(KP_RING_EVENTS, KP_GROUP_tcp);
+		kp_count_lost(KP_RING_EVENTS, KP_GROUP_packet);
 		return;
 	}
 	__sync_fetch_and_add(&closed_cnt, 1);

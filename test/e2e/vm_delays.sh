@@ -46,7 +46,7 @@ seen=0
 for series in 5.15 6.1 6.8 6.12; do
 	"$top/test/vm/kernel.sh" "$top/build/vm" "$series" >/dev/null || continue
 	rm -rf "$work/vm"
-	(vm_node "$series" "$before" "" "$while_recording" "$work/deferred") || exit $?
+	(vm_node "$series" "$before" "-e packet" "$while_recording" "$work/deferred") || exit $?
 	out=$work/vm/out
 	check tcp_own_window '"window":0,"unread":[1-9]'
 	check tcp_own_window '"window":[1-9]'
