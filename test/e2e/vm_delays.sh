@@ -34,20 +34,7 @@ echo 0 >/tmp/cg/small/memory.force_empty
 true
 "
 
-check() { # KIND PATTERN: an event of that kind that has it
-	dump "$out/log" --kind "$1" >"$work/events" || fail "dump"
-	grep -E -m 1 -- "$2" "$work/events" || {
-		head -n 5 "$work/events"
-		fail "$series: no $1 with $2"
-	}
-}
-
-seen=0
-for series in 5.15 6.1 6.8 6.12; do
-	"$top/test/vm/kernel.sh" "$top/build/vm" "$series" >/dev/null || continue
-	rm -rf "$work/vm"
-	(vm_node "$series" "$before" "-e packet" "$while_recording" "$work/deferred") || exit $?
-	out=$work/vm/out
+look() {
 	check tcp_own_window '"window":0,"unread":[1-9]'
 	check tcp_own_window '"window":[1-9]'
 	check tcp_synack_retransmit '"lport":8,.*"before":0,"waiting":0,"waiting_max":5'
@@ -56,6 +43,6 @@ for series in 5.15 6.1 6.8 6.12; do
 	5.15) check reclaim_wait '"cgroup":[1-9].*"reason":5,' ;;
 	*) [ ! -e "$out/disk" ] || check reclaim_wait "\"cgroup\":$(cat "$out/small"),.*\"reason\":1," ;;
 	esac
-	seen=$((seen + 1))
-done
-[ "$seen" -gt 0 ] || skip "no kernel to be had"
+}
+
+each_series look "$before" "-e packet" "$while_recording" "$work/deferred"

@@ -30,20 +30,7 @@ wait %2
 true
 '
 
-check() { # KIND PATTERN: an event of that kind that has it
-	dump "$out/log" --kind "$1" >"$work/events" || fail "dump"
-	grep -E -m 1 -- "$2" "$work/events" || {
-		head -n 5 "$work/events"
-		fail "$series: no $1 with $2"
-	}
-}
-
-seen=0
-for series in 5.15 6.1 6.8 6.12; do
-	"$top/test/vm/kernel.sh" "$top/build/vm" "$series" >/dev/null || continue
-	rm -rf "$work/vm"
-	(vm_node "$series" "$before" "" "$while_recording") || exit $?
-	out=$work/vm/out
+look() {
 	check throttled "\"begin_ns\":[1-9].*\"cgroup\":$(cat "$out/busy"),\"hierarchy\":0"
 	check sched_switch '"prev_state":0,.*"flags":[4-7],'
 	for what in 1 2 3 4; do
@@ -53,6 +40,6 @@ for series in 5.15 6.1 6.8 6.12; do
 	check reclaim "\"memcg\":1,\"cgroup\":$(cat "$out/small"),"
 	check oom_kill "\"cgroup\":$(cat "$out/small"),\"victim_pid\":[1-9]"
 	check compaction '"result":[3-8],"flags":[23]'
-	seen=$((seen + 1))
-done
-[ "$seen" -gt 0 ] || skip "no kernel to be had"
+}
+
+each_series look "$before" "" "$while_recording"

@@ -25,3 +25,28 @@ SCRIPT
 		fail "the machine's script"
 	}
 }
+
+# check KIND PATTERN: the node's log has an event of that kind that has it.
+check() {
+	dump "$out/log" --kind "$1" >"$work/events" || fail "dump"
+	grep -E -m 1 -- "$2" "$work/events" || {
+		head -n 5 "$work/events"
+		fail "$series: no $1 with $2"
+	}
+}
+
+# each_series FUNCTION ARG…: vm_node with these arguments on each of the kernels that is to be had, and
+# then the function, which looks at $out of $series.
+each_series() {
+	local seen=0 fn=$1
+	shift
+	for series in 5.15 6.1 6.8 6.12; do
+		"$top/test/vm/kernel.sh" "$top/build/vm" "$series" >/dev/null || continue
+		rm -rf "$work/vm"
+		(vm_node "$series" "$@") || exit $?
+		out=$work/vm/out
+		"$fn"
+		seen=$((seen + 1))
+	done
+	[ "$seen" -gt 0 ] || skip "no kernel to be had"
+}
