@@ -403,9 +403,9 @@ static int add_tier(struct kp_model *m, uint64_t t_ns, uint32_t tier, uint32_t g
 {
 	struct kp_tier_change change = {
 		.t_ns = t_ns, .tier = tier, .absent = groups ? KP_GROUPS_DEFAULT & ~groups : 0};
-	const struct kp_tier_change *last = m->tiers.at + m->tiers.cnt - 1;
+	const struct kp_tier_change *last = m->tiers.cnt ? &m->tiers.at[m->tiers.cnt - 1] : NULL;
 
-	if (m->tiers.cnt && last->tier == tier && last->absent == change.absent)
+	if (last && last->tier == tier && last->absent == change.absent)
 		return 0;
 	return KP_VEC_PUSH(&m->tiers, change);
 }
