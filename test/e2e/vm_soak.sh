@@ -32,7 +32,7 @@ rm /tmp/going
 sleep 1
 "
 vm_node 6.12 "" "-C ${max_kib}K --segment-size 64K" "$while_recording" "$sample"
-python3 "$top/test/soak/judge.py" "$out/samples" $max_kib || fail "it grew"
+python3 "$top/test/soak/judge.py" "$out/samples" $max_kib || fail "$(cat "$out/samples" "$out/err")"
 "$KPROBE" dump --verify "$out/log" >"$work/verified" 2>&1
 status=$?
 tail -n 2 "$work/verified"
