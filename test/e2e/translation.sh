@@ -7,8 +7,14 @@
 need_root
 if [ "${1:-}" != inside ]; then
 	unshare -n true 2>/dev/null || skip "no network namespaces"
-	unshare -n "$0" inside
-	exit
+	# The kernel may not trace a CPU when it matters (analyze_causes.py, holes): then once more.
+	for try in 1 2 3; do
+		unshare -n "$0" inside
+		status=$?
+		[ $status = 75 ] || exit $status
+		echo "try $try: the log is not complete"
+	done
+	exit $status
 fi
 ip link set lo up
 iptables -t nat -A OUTPUT -p tcp --dport 8080 -j DNAT --to-destination 127.0.0.1:9090 2>/dev/null ||
@@ -34,14 +40,19 @@ check() {
 		grep -q '"server_lport":9090' || fail "$1 is not told: $(cat "$work/translations")"
 	"$KPROBE" analyze "$1" -i "$work/log" --db "$work/db" --pid "$pid" --format json \
 		--from "$begin" --to "$end" >"$work/report" || fail "$1: analyze"
-	python3 - "$work/report" "$server" <<'END' || fail "$1: $(cat "$work/report")"
+	python3 - "$work/report" "$server" <<'END'
 import json, sys
 report = json.load(open(sys.argv[1]))
 ns = sum(b["ns"] for b in report["buckets"] if "socket" in b["via"] and b["confidence"] == "A"
          and (b["cause"] or {}).get("tid") == int(sys.argv[2]))
 print(ns, "of", report["duration_ns"])
-sys.exit(ns < 45e6)
+sys.exit(0 if ns >= 45e6 else 1 if report["complete"] else 75)
 END
+	case $? in
+	0) ;;
+	75) exit 75 ;;
+	*) fail "$1: $(cat "$work/report")" ;;
+	esac
 }
 
 connect early 127.0.0.1
